@@ -1,0 +1,204 @@
+package schema
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrBadName is returned for a key that is not a block's name.
+var ErrBadName = errors.New("not a block name")
+
+// BlocksPrefix is the prefix of every block's key.
+const BlocksPrefix = "blocks/"
+
+const dayLayout = "2006-01-02"
+
+// BlockName is everything that a listing tells about a block. Its text form is
+// the object's key (README.md, section 2):
+//
+//	blocks/<project>/<day>/p<partition>of<count>/<epoch>-<first>-<last>_L<level>g<generation>[o]_<log time>_<min start>-<max end>_<spans>_<tail>.parquet
+//
+// Numbers are decimal without leading zeros, so every block has one spelling.
+type BlockName struct {
+	Project    ProjectID
+	Partition  int    // 0 to Partitions-1
+	Partitions int    // a power of two
+	Epoch      uint64 // the stream that the positions belong to
+	First      uint64 // first position covered, at least 1
+	Last       uint64 // last position covered, inclusive
+	Level      int    // 0: written by a builder; merging raises it
+	Generation int    // raised by a rewrite after an erasure
+	Open       bool   // has rows that are fragments of unfinished spans
+	LogNanos   uint64 // log time of the first message of the first batch, Unix ns; its UTC day is the ingest day
+	MinStart   uint64 // earliest span start, Unix ns; 0 without spans
+	MaxEnd     uint64 // latest span start or end, Unix ns; 0 without spans
+	Spans      uint64 // rows
+	TailBytes  uint64 // size of the tail: the bytes from the page directory to the end
+}
+
+// Day is the ingest day, the UTC day of LogNanos as 2006-01-02.
+func (n BlockName) Day() string {
+	return time.Unix(0, int64(n.LogNanos)).UTC().Format(dayLayout) //nolint:gosec // log times are wall clock
+}
+
+// Key is the object's key.
+func (n BlockName) Key() string {
+	open := ""
+	if n.Open {
+		open = "o"
+	}
+	return fmt.Sprintf("%s%s/%s/p%dof%d/%d-%d-%d_L%dg%d%s_%d_%d-%d_%d_%d.parquet",
+		BlocksPrefix, n.Project, n.Day(), n.Partition, n.Partitions, n.Epoch, n.First, n.Last,
+		n.Level, n.Generation, open, n.LogNanos, n.MinStart, n.MaxEnd, n.Spans, n.TailBytes)
+}
+
+// ProjectPrefix is the prefix of the keys of a project's blocks.
+func ProjectPrefix(p ProjectID) string { return BlocksPrefix + string(p) + "/" }
+
+// ParseBlockName reads a key. Returns ErrBadName for every text that Key does
+// not produce.
+func ParseBlockName(key string) (BlockName, error) {
+	n, err := parseBlockName(key)
+	if err == nil && n.Key() != key {
+		err = errors.New("not in canonical form")
+	}
+	if err != nil {
+		return BlockName{}, fmt.Errorf("%w: %q: %w", ErrBadName, key, err)
+	}
+	return n, nil
+}
+
+func parseBlockName(key string) (n BlockName, err error) {
+	rest, ok := strings.CutPrefix(key, BlocksPrefix)
+	seg := strings.Split(rest, "/")
+	if !ok || len(seg) != 4 {
+		return n, errors.New("want blocks/<project>/<day>/<partition>/<block>")
+	}
+	if n.Project, err = ParseProjectID(seg[0]); err != nil {
+		return n, err
+	}
+	base, ok := strings.CutSuffix(seg[3], ".parquet")
+	part := strings.Split(base, "_")
+	if !ok || len(part) != 6 {
+		return n, errors.New("want six fields and .parquet")
+	}
+	p := numbers{}
+	var level string
+	p.ints(seg[2], "p%of%", &n.Partition, &n.Partitions)
+	p.uints(part[0], &n.Epoch, &n.First, &n.Last)
+	level, n.Open = strings.CutSuffix(part[1], "o")
+	p.ints(level, "L%g%", &n.Level, &n.Generation)
+	p.uints(part[2], &n.LogNanos)
+	p.uints(part[3], &n.MinStart, &n.MaxEnd)
+	p.uints(part[4], &n.Spans)
+	p.uints(part[5], &n.TailBytes)
+	switch {
+	case p.err != nil:
+		return n, p.err
+	case !ValidPartitionCount(n.Partitions) || n.Partition >= n.Partitions:
+		return n, errors.New("impossible partition")
+	case n.First < 1 || n.Last < n.First:
+		return n, errors.New("impossible range")
+	case n.LogNanos > 1<<63-1:
+		return n, errors.New("impossible log time")
+	}
+	return n, nil
+}
+
+// numbers parses the numbers of a name and keeps the first error.
+type numbers struct{ err error }
+
+// uints reads numbers joined by "-".
+func (p *numbers) uints(s string, dst ...*uint64) {
+	fields := strings.Split(s, "-")
+	if len(fields) != len(dst) {
+		p.fail(s)
+		return
+	}
+	for i, f := range fields {
+		v, err := strconv.ParseUint(f, 10, 64)
+		if err != nil {
+			p.fail(s)
+			return
+		}
+		*dst[i] = v
+	}
+}
+
+// ints reads small numbers that stand in place of the % signs of pattern,
+// which begins with a literal and ends with a number.
+func (p *numbers) ints(s, pattern string, dst ...*int) {
+	for i, literal := range strings.Split(strings.TrimSuffix(pattern, "%"), "%") {
+		rest, ok := strings.CutPrefix(s, literal)
+		end := 0
+		for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
+			end++
+		}
+		v, err := strconv.ParseUint(rest[:end], 10, 16)
+		if !ok || err != nil {
+			p.fail(s)
+			return
+		}
+		*dst[i], s = int(v), rest[end:]
+	}
+	if s != "" {
+		p.fail(s)
+	}
+}
+
+func (p *numbers) fail(s string) {
+	if p.err == nil {
+		p.err = fmt.Errorf("bad number in %q", s)
+	}
+}
+
+// Contains reports whether n covers every position of o: the same partition of
+// the same epoch, and a range that holds o's. It does not look at projects.
+func (n BlockName) Contains(o BlockName) bool {
+	return n.Partition == o.Partition && n.Partitions == o.Partitions && n.Epoch == o.Epoch &&
+		n.First <= o.First && o.Last <= n.Last
+}
+
+// ContainsPosition reports whether pos of the given stream lies in n's range.
+func (n BlockName) ContainsPosition(partition, partitions int, epoch, pos uint64) bool {
+	return n.Contains(BlockName{Partition: partition, Partitions: partitions, Epoch: epoch, First: pos, Last: pos})
+}
+
+// Visible applies the covering rule to the blocks of one project: a block is
+// hidden by every block whose range contains its own; of equal ranges the
+// highest level, then the highest generation, then the smallest name stays.
+// It returns a new slice, sorted by partition count, partition, epoch and range.
+func Visible(blocks []BlockName) []BlockName {
+	sorted := slices.Clone(blocks)
+	slices.SortFunc(sorted, func(a, b BlockName) int {
+		if c := cmp.Or(
+			cmp.Compare(a.Partitions, b.Partitions),
+			cmp.Compare(a.Partition, b.Partition),
+			cmp.Compare(a.Epoch, b.Epoch),
+			cmp.Compare(a.First, b.First),
+			cmp.Compare(b.Last, a.Last),
+			cmp.Compare(b.Level, a.Level),
+			cmp.Compare(b.Generation, a.Generation),
+		); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Key(), b.Key())
+	})
+	visible := sorted[:0]
+	// In this order whatever contains a block stands before it, and of those
+	// that do the one kept last reaches furthest.
+	var reach BlockName
+	for _, n := range sorted {
+		if len(visible) > 0 && reach.Contains(n) {
+			continue
+		}
+		visible = append(visible, n)
+		reach = n
+	}
+	return visible
+}
