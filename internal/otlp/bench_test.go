@@ -1,0 +1,178 @@
+package otlp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanlake/spanlake/schema"
+)
+
+// sample is a request of 500 spans in ten traces, with contentBytes of text in
+// each beside small attributes.
+func sample(tb testing.TB, contentBytes int) []byte {
+	tb.Helper()
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	for _, k := range []string{"service.name", "service.version", "host.name", "k8s.pod.name", "process.pid", "telemetry.sdk.name"} {
+		rs.Resource().Attributes().PutStr(k, "value of "+k)
+	}
+	ss := rs.ScopeSpans().AppendEmpty()
+	ss.Scope().SetName("bench")
+	for i := range 500 {
+		s := ss.Spans().AppendEmpty()
+		var id [16]byte
+		binary.BigEndian.PutUint64(id[8:], uint64(i/50+1))
+		s.SetTraceID(id)
+		s.SetSpanID([8]byte(binary.BigEndian.AppendUint64(nil, uint64(i+1))))
+		s.SetParentSpanID([8]byte(binary.BigEndian.AppendUint64(nil, uint64(i+2))))
+		s.SetName("GET /orders/{id}")
+		s.SetKind(ptrace.SpanKindServer)
+		s.SetStartTimestamp(pcommon.Timestamp(1_795_243_278_421_182_036))
+		s.SetEndTimestamp(pcommon.Timestamp(1_795_243_278_521_182_036))
+		s.Attributes().PutStr("http.request.method", "GET")
+		s.Attributes().PutInt("http.response.status_code", 200)
+		s.Attributes().PutStr("http.route", "/orders/{id}")
+		if contentBytes > 0 {
+			s.Attributes().PutStr("gen_ai.input.messages", strings.Repeat("word ", contentBytes/5))
+		}
+	}
+	body, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	require.NoError(tb, err)
+	return body
+}
+
+func samples(b *testing.B) map[string][]byte {
+	b.Helper()
+	recorded, err := os.ReadFile("testdata/openinference-js.pb")
+	require.NoError(b, err)
+	return map[string][]byte{"small": sample(b, 0), "4KB": sample(b, 4000), "recorded": recorded}
+}
+
+func runSamples(b *testing.B, f func(b *testing.B, body []byte)) {
+	b.Helper()
+	for name, body := range samples(b) {
+		b.Run("spans="+name, func(b *testing.B) { f(b, body) })
+	}
+}
+
+// reportRatio reports how many times faster f is than the collector's decoding
+// of the same request. Both alternate, so that they see the same machine.
+func reportRatio(b *testing.B, body []byte, f func()) {
+	b.Helper()
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	var ours, theirs time.Duration
+	u := &ptrace.ProtoUnmarshaler{}
+	for b.Loop() {
+		start := time.Now()
+		f()
+		ours += time.Since(start)
+		b.StopTimer()
+		start = time.Now()
+		_, err := u.UnmarshalTraces(body)
+		theirs += time.Since(start)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(theirs)/float64(ours), "x-pdata")
+}
+
+func BenchmarkSplit(b *testing.B) {
+	runSamples(b, func(b *testing.B, body []byte) {
+		var s Splitter
+		reportRatio(b, body, func() {
+			if _, err := s.Split(body, 4, 900_000); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+func BenchmarkSplitWithoutValidation(b *testing.B) {
+	runSamples(b, func(b *testing.B, body []byte) {
+		var s Splitter
+		reportRatio(b, body, func() {
+			if _, err := s.split(body, 4, 900_000, msgSpanIDs); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	runSamples(b, func(b *testing.B, body []byte) {
+		d := NewDecoder()
+		var rows []schema.Span
+		reportRatio(b, body, func() {
+			var err error
+			if rows, err = d.Decode(body, 1, rows[:0]); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+func BenchmarkAppendTraces(b *testing.B) {
+	runSamples(b, func(b *testing.B, body []byte) {
+		rows, err := NewDecoder().Decode(body, 1, nil)
+		require.NoError(b, err)
+		var out []byte
+		reportRatio(b, body, func() { out = AppendTraces(out[:0], rows) })
+	})
+}
+
+func BenchmarkAppendTracesJSON(b *testing.B) {
+	runSamples(b, func(b *testing.B, body []byte) {
+		var out []byte
+		reportRatio(b, body, func() {
+			var err error
+			if out, err = AppendTracesJSON(out[:0], body, "batches"); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+func BenchmarkFromJSON(b *testing.B) {
+	runSamples(b, func(b *testing.B, body []byte) {
+		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(body)
+		require.NoError(b, err)
+		text, err := (&ptrace.JSONMarshaler{}).MarshalTraces(td)
+		require.NoError(b, err)
+		reportRatio(b, body, func() {
+			if _, err := FromJSON(text); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+func BenchmarkLookup(b *testing.B) {
+	row, err := NewDecoder().Decode(sample(b, 4000), 1, nil)
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := Lookup(row[0].Attributes, "http.route"); !ok {
+			b.Fatal("not found")
+		}
+	}
+}
+
+// TestSampleIsWhatBenchmarksSay keeps the benchmarks honest about their input.
+func TestSampleIsWhatBenchmarksSay(t *testing.T) {
+	rows, err := NewDecoder().Decode(sample(t, 4000), 1, nil)
+	require.NoError(t, err)
+	require.Len(t, rows, 500)
+	require.Equal(t, 1, bytes.Count(rows[0].Attributes, []byte("gen_ai.input.messages")))
+	require.Greater(t, len(rows[0].Attributes), 4000)
+}

@@ -1,0 +1,228 @@
+package otlp
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Chunk is the part of a request that goes to one partition.
+type Chunk struct {
+	Partition int
+	Wire      []byte // a TracesData message of its own; the caller's to keep
+	Spans     int    // at least 1
+}
+
+// Split is a request cut into chunks.
+type Split struct {
+	Chunks   []Chunk // ordered by partition; of one partition, in the order of the request
+	Spans    int     // accepted, over all chunks
+	Rejected int     // spans dropped because they were not valid
+	Reason   string  // the first rejected span and what is wrong with it, "" without one
+}
+
+// Splitter splits requests by trace. Its zero value is ready; it keeps scratch
+// memory between calls and is not safe for concurrent use.
+type Splitter struct {
+	resources []header
+	scopes    []header
+	ranges    []byteRange
+	spans     []spanRef
+	sorted    []spanRef
+	ends      []int
+	groups    []group
+}
+
+// byteRange is a part of the request.
+type byteRange struct{ start, end int }
+
+// header is what a ResourceSpans or ScopeSpans message says besides its
+// members: ranges[first:last], bytes long altogether.
+type header struct {
+	parent      int // of a scope: its resource
+	first, last int
+	bytes       int
+}
+
+// spanRef is a span in the request, tag and length included.
+type spanRef struct {
+	start, end       int
+	scope, partition int32
+}
+
+// maxScratch bounds the spans for which a Splitter keeps memory between calls.
+const maxScratch = 1 << 16
+
+// Split cuts body, an ExportTraceServiceRequest or TracesData message, into
+// chunks by the partition of the trace id. Spans are copied byte for byte, and
+// so are all other fields of the ResourceSpans and ScopeSpans around them, into
+// each chunk that holds one of their spans; unknown fields of the request
+// itself are dropped. Chunks of several requests may be concatenated.
+//
+// A chunk is at most maxChunkBytes long unless it holds a single span, or
+// resource and scope take up more than half of it: then cuts are as rare as
+// needed for the copies of these to stay below half of the output.
+//
+// Everything in an accepted span was validated, so Decode takes every chunk.
+// A span that is not valid is dropped and counted. Returns an error that wraps
+// ErrMalformed, and nothing else, if the request, a resource or a scope is not
+// well formed.
+func (s *Splitter) Split(body []byte, partitions, maxChunkBytes int) (Split, error) {
+	return s.split(body, partitions, maxChunkBytes, msgSpan)
+}
+
+// split validates spans as messages of the given kind, so that the cost of
+// validation can be measured.
+func (s *Splitter) split(body []byte, partitions, maxChunkBytes int, spanAs messageID) (Split, error) {
+	if !schema.ValidPartitionCount(partitions) {
+		return Split{}, fmt.Errorf("split into %d partitions: want a power of two up to %d", partitions, schema.MaxPartitions)
+	}
+	s.reset()
+	scan := scanner{Splitter: s, body: body, partitions: partitions, spanAs: spanAs}
+	if err := scan.request(); err != nil {
+		return Split{}, err
+	}
+	scan.out.Spans = len(s.spans)
+	scan.out.Chunks = s.chunks(body, partitions, maxChunkBytes)
+	return scan.out, nil
+}
+
+func (s *Splitter) reset() {
+	if cap(s.spans) > maxScratch || cap(s.ranges) > maxScratch {
+		*s = Splitter{}
+	}
+	s.resources, s.scopes, s.ranges, s.spans = s.resources[:0], s.scopes[:0], s.ranges[:0], s.spans[:0]
+}
+
+// scanner walks one request and records in the Splitter where everything lies.
+type scanner struct {
+	*Splitter
+
+	body       []byte
+	partitions int
+	spanAs     messageID
+	out        Split
+	resource   int // number of the ResourceSpans in the request, for messages
+}
+
+func (c *scanner) request() error {
+	for i := 0; i < len(c.body); {
+		f, flt := readField(c.body, i)
+		if flt != faultNone {
+			return fmt.Errorf("%w: request: %s at byte %d", ErrMalformed, flt, i)
+		}
+		i = f.end
+		if f.num != tracesResourceSpans {
+			continue
+		}
+		if f.typ != protowire.BytesType {
+			return fmt.Errorf("%w: request: %s at byte %d", ErrMalformed, faultType, f.start)
+		}
+		if err := c.resourceSpans(f.value, f.end); err != nil {
+			return err
+		}
+		c.resource++
+	}
+	return nil
+}
+
+func (c *scanner) resourceSpans(start, end int) error {
+	// The header is complete before the first scope, so that its ranges are
+	// neighbours in c.ranges.
+	h := header{first: len(c.ranges)}
+	for i := start; i < end; {
+		f, err := c.member(i, end, msgResourceSpans, &h)
+		if err != nil {
+			return fmt.Errorf("%w: resource %d: %w", ErrMalformed, c.resource, err)
+		}
+		i = f.end
+	}
+	h.last = len(c.ranges)
+	id, before := len(c.resources), len(c.spans)
+	c.resources = append(c.resources, h)
+	for i, n := start, 0; i < end; {
+		f, _ := readField(c.body[:end], i)
+		if i = f.end; f.num != resourceSpansScopeSpans {
+			continue
+		}
+		if err := c.scopeSpans(f.value, f.end, id); err != nil {
+			return fmt.Errorf("%w: resource %d: scope %d: %w", ErrMalformed, c.resource, n, err)
+		}
+		n++
+	}
+	if len(c.spans) == before {
+		c.resources, c.ranges = c.resources[:id], c.ranges[:h.first]
+	}
+	return nil
+}
+
+func (c *scanner) scopeSpans(start, end, resource int) error {
+	h := header{parent: resource, first: len(c.ranges)}
+	id, before := len(c.scopes), len(c.spans)
+	for i := start; i < end; {
+		f, err := c.member(i, end, msgScopeSpans, &h)
+		if err != nil {
+			return err
+		}
+		if i = f.end; f.num == scopeSpansSpans {
+			c.span(f, id)
+		}
+	}
+	h.last = len(c.ranges)
+	if len(c.spans) == before {
+		c.ranges = c.ranges[:h.first]
+		return nil
+	}
+	c.scopes = append(c.scopes, h)
+	return nil
+}
+
+// member reads the field at offset i of the ResourceSpans or ScopeSpans message
+// that ends at end. Unless the field is one of the message's members, which
+// have number 2 in both, it is validated and recorded as part of the header.
+func (c *scanner) member(i, end int, id messageID, h *header) (wireField, error) {
+	f, flt := readField(c.body[:end], i)
+	if flt == faultNone {
+		if f.num == scopeSpansSpans && f.typ == protowire.BytesType {
+			return f, nil
+		}
+		flt = check(c.body[f.start:f.end], id, 0, nil)
+	}
+	if flt != faultNone {
+		return f, fmt.Errorf("%s at byte %d", flt, i)
+	}
+	h.bytes += f.end - f.start
+	if last := len(c.ranges) - 1; last >= h.first && c.ranges[last].end == f.start {
+		c.ranges[last].end = f.end
+	} else {
+		c.ranges = append(c.ranges, byteRange{f.start, f.end})
+	}
+	return f, nil
+}
+
+// span records a span, or counts it as rejected.
+func (c *scanner) span(f wireField, scope int) {
+	b := c.body[f.value:f.end]
+	var ids spanIDs
+	if flt := check(b, c.spanAs, 0, &ids); flt != faultNone {
+		c.reject(b, flt.String())
+		return
+	}
+	if why := ids.problem(); why != "" {
+		c.reject(b, why)
+		return
+	}
+	c.spans = append(c.spans, spanRef{
+		start: f.start, end: f.end,
+		scope:     int32(scope),                                             //nolint:gosec // fewer than the bytes of a request
+		partition: int32(schema.TraceID(ids.trace).Partition(c.partitions)), //nolint:gosec // at most MaxPartitions
+	})
+}
+
+func (c *scanner) reject(span []byte, why string) {
+	if c.out.Rejected++; c.out.Rejected == 1 {
+		c.out.Reason = fmt.Sprintf("span %s in resource %d: %s", quotedName(span), c.resource, why)
+	}
+}
