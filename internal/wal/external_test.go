@@ -1,0 +1,91 @@
+package wal_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/internal/wal/embedded"
+	"github.com/spanlake/spanlake/internal/wal/waltest"
+)
+
+// external starts a server that listens, and the options for it.
+func external(t *testing.T, weakSync bool) (*embedded.Server, wal.Options) {
+	t.Helper()
+	s, err := embedded.Start(embedded.Options{Dir: t.TempDir(), MaxStoreBytes: 1 << 30, Listen: true, WeakSync: weakSync})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Shutdown()) })
+	return s, wal.Options{
+		URL:                  s.URL(),
+		MaxBytesPerPartition: waltest.MaxBytes,
+		Covered:              func(context.Context, int, int, uint64) (uint64, error) { return 0, nil },
+	}
+}
+
+func TestExternalServer(t *testing.T) {
+	s, o := external(t, false)
+	o.MonitorURLs = []string{s.MonitorURL() + "/"}
+	l := open(t, o)
+	require.Equal(t, wal.DefaultPartitions, l.Partitions())
+	publish(t, l.Stream(3), entry("a", false))
+	require.Len(t, waltest.Read(t, l.Stream(3), 1), 1)
+}
+
+func TestUnsyncedServerIsRefused(t *testing.T) {
+	s, o := external(t, true)
+	o.MonitorURLs = []string{s.MonitorURL()}
+	_, err := wal.Open(t.Context(), o)
+	require.ErrorIs(t, err, wal.ErrWeak)
+	require.ErrorContains(t, err, "sync_interval: always")
+
+	o.AllowWeakSync = true
+	publish(t, open(t, o).Stream(0), entry("a", false))
+}
+
+func TestUnknownSyncIsRefused(t *testing.T) {
+	_, o := external(t, false)
+	_, err := wal.Open(t.Context(), o)
+	require.ErrorIs(t, err, wal.ErrWeak)
+	require.ErrorContains(t, err, "monitoring URL")
+
+	o.AllowWeakSync = true
+	publish(t, open(t, o).Stream(0), entry("a", false))
+}
+
+func TestMonitorOfAnotherServer(t *testing.T) {
+	_, o := external(t, true)
+	other, _ := external(t, false)
+	notFound := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(notFound.Close)
+	for _, c := range []struct{ name, url, want string }{
+		{"another", other.MonitorURL(), "none of the monitoring URLs"},
+		{"away", "http://127.0.0.1:1", "ask monitor"},
+		{"not found", notFound.URL, "404"},
+		{"nonsense", "http://\x00", "ask monitor"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			o.MonitorURLs = []string{c.url}
+			_, err := wal.Open(ctx, o)
+			require.ErrorIs(t, err, wal.ErrUnavailable)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	o.MonitorURLs = []string{notFound.URL}
+	o.AllowWeakSync = true
+	publish(t, open(t, o).Stream(0), entry("a", false))
+}
+
+func TestServerIsAway(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := wal.Open(ctx, wal.Options{URL: "nats://127.0.0.1:1"})
+	require.ErrorIs(t, err, wal.ErrUnavailable)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}

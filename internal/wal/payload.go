@@ -1,0 +1,190 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Entry is OTLP data of one project within a payload.
+type Entry struct {
+	Project schema.ProjectID
+	Wire    []byte // OTLP TracesData (the same bytes as ExportTraceServiceRequest)
+}
+
+// Payload is a decoded message.
+type Payload struct {
+	Cut     bool // the message ends a batch
+	Entries []Entry
+}
+
+// A payload is
+//
+//	version (1 byte) | flags (1 byte) | body
+//
+// and the body, zstd-compressed as one frame if flagZstd is set, is a sequence of
+//
+//	uvarint length | project | uvarint length | wire
+//
+// The place and the meaning of flagCut are the same in every version, so that
+// a reader can follow the batches of a log whose content it cannot decode.
+const (
+	payloadVersion = 1
+	headerBytes    = 2
+
+	flagCut  = 1 << 0
+	flagZstd = 1 << 1
+)
+
+const (
+	// maxBodyBytes bounds the memory that decoding takes. A message is at most
+	// a few MB; OTLP compresses perhaps 30 times.
+	maxBodyBytes = 256 << 20
+	// minCompressBytes is where a zstd frame begins to pay for its header.
+	minCompressBytes = 128
+)
+
+// CutMarker is the payload of a cut without data.
+func CutMarker() []byte { return []byte{payloadVersion, flagCut} }
+
+// CutID is the message id with which the cut marker of the batch that begins
+// at position first is published, so that two deciders make one.
+func CutID(first uint64) string { return fmt.Sprintf("cut%d", first) }
+
+// AppendPayload appends the encoded payload to dst and returns it, compressed
+// if that makes it smaller. Several entries may name one project. The result's
+// capacity is about twice the entries' bytes: pass the buffer of an earlier
+// call to save allocations.
+func AppendPayload(dst []byte, entries []Entry, cut bool) []byte {
+	size := 0
+	for _, e := range entries {
+		size += len(e.Project) + len(e.Wire) + 2*binary.MaxVarintLen32
+	}
+	start := len(dst)
+	dst = slices.Grow(dst, headerBytes+size+encoder().MaxEncodedSize(size))
+	var flags byte
+	if cut {
+		flags |= flagCut
+	}
+	dst = append(dst, payloadVersion, flags)
+	bodyStart := len(dst)
+	for _, e := range entries {
+		dst = binary.AppendUvarint(dst, uint64(len(e.Project)))
+		dst = append(dst, e.Project...)
+		dst = binary.AppendUvarint(dst, uint64(len(e.Wire)))
+		dst = append(dst, e.Wire...)
+	}
+	body := dst[bodyStart:]
+	if len(body) < minCompressBytes {
+		return dst
+	}
+	// The frame is written behind the body and then moved over it.
+	frame := encoder().EncodeAll(body, dst[len(dst):])
+	if len(frame) >= len(body)-len(body)/16 {
+		return dst
+	}
+	dst[start+1] |= flagZstd
+	return append(dst[:bodyStart], frame...)
+}
+
+// IsCut reports whether the payload's header has the cut flag, also for a
+// payload whose version is unknown or whose body is damaged.
+func IsCut(p []byte) bool {
+	return len(p) >= headerBytes && p[0] != 0 && p[1]&flagCut != 0
+}
+
+// DecodePayload decodes a message's payload into memory of its own. Returns
+// ErrPayload for anything that AppendPayload does not produce; Payload.Cut is
+// set as IsCut says even then.
+func DecodePayload(p []byte) (Payload, error) {
+	out := Payload{Cut: IsCut(p)}
+	body, err := decodeBody(p)
+	if err != nil {
+		return out, fmt.Errorf("%w: %w", ErrPayload, err)
+	}
+	var entries []Entry
+	for len(body) > 0 {
+		var project, wire []byte
+		if project, body, err = nextField(body); err == nil {
+			wire, body, err = nextField(body)
+		}
+		if err != nil {
+			return out, fmt.Errorf("%w: entry %d: %w", ErrPayload, len(entries), err)
+		}
+		id, err := projectOf(project, entries)
+		if err != nil {
+			return out, fmt.Errorf("%w: entry %d: %w", ErrPayload, len(entries), err)
+		}
+		entries = append(entries, Entry{Project: id, Wire: wire})
+	}
+	out.Entries = entries
+	return out, nil
+}
+
+// decodeBody returns the body in new memory.
+func decodeBody(p []byte) ([]byte, error) {
+	switch {
+	case len(p) < headerBytes:
+		return nil, errors.New("shorter than its header")
+	case p[0] != payloadVersion:
+		return nil, fmt.Errorf("version %d", p[0])
+	case p[1]&^(flagCut|flagZstd) != 0:
+		return nil, fmt.Errorf("flags %#x", p[1])
+	case p[1]&flagZstd == 0:
+		return slices.Clone(p[headerBytes:]), nil
+	}
+	body, err := decoder().DecodeAll(p[headerBytes:], nil)
+	if err != nil {
+		return nil, fmt.Errorf("decompress: %w", err)
+	}
+	return body, nil
+}
+
+// nextField splits a length-prefixed field off b. The field's capacity ends
+// with it, so that appending to one entry cannot touch the next.
+func nextField(b []byte) (field, rest []byte, err error) {
+	n, w := binary.Uvarint(b)
+	if w <= 0 || n > uint64(len(b)-w) {
+		return nil, nil, errors.New("length exceeds the body")
+	}
+	end := w + int(n) //nolint:gosec // n is at most len(b)
+	return b[w:end:end], b[end:], nil
+}
+
+// projectOf checks a project's name. Consecutive entries of one project share it.
+func projectOf(name []byte, before []Entry) (schema.ProjectID, error) {
+	if n := len(before); n > 0 && string(before[n-1].Project) == string(name) {
+		return before[n-1].Project, nil
+	}
+	return schema.ParseProjectID(string(name))
+}
+
+// encoder is shared: EncodeAll keeps no state between calls, is safe for
+// concurrent use, and pools its tables.
+var encoder = sync.OnceValue(func() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderCRC(true),
+		zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return e
+})
+
+// decoder is shared like encoder.
+var decoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil,
+		zstd.WithDecoderConcurrency(0),
+		zstd.WithDecoderMaxMemory(maxBodyBytes))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return d
+})
