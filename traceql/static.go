@@ -1,0 +1,208 @@
+package traceql
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Type is the type of a value or of an expression.
+type Type uint8
+
+// The types. TypeUnknown is that of an attribute, known only at run time.
+const (
+	TypeUnknown Type = iota
+	TypeNil
+	TypeInt
+	TypeFloat
+	TypeString
+	TypeBool
+	TypeDuration
+	TypeStatus
+	TypeKind
+)
+
+// String is the type's name in messages.
+func (t Type) String() string {
+	switch t {
+	case TypeNil:
+		return "nil"
+	case TypeInt:
+		return "int"
+	case TypeFloat:
+		return "float"
+	case TypeString:
+		return "string"
+	case TypeBool:
+		return "boolean"
+	case TypeDuration:
+		return "duration"
+	case TypeStatus:
+		return "status"
+	case TypeKind:
+		return "kind"
+	case TypeUnknown:
+	}
+	return "attribute"
+}
+
+// IsNumeric reports whether t is int, float or duration: types that compare
+// and calculate with each other.
+func (t Type) IsNumeric() bool { return t == TypeInt || t == TypeFloat || t == TypeDuration }
+
+// Static is one value: of a literal, or of an attribute at run time. The zero
+// Static has TypeUnknown and equals nothing.
+type Static struct {
+	Type  Type
+	Int   int64   // TypeInt; TypeDuration in nanoseconds; TypeBool 0 or 1; TypeStatus and TypeKind as OTLP codes
+	Float float64 // TypeFloat
+	Str   string  // TypeString
+}
+
+// NewInt makes a TypeInt value.
+func NewInt(v int64) Static { return Static{Type: TypeInt, Int: v} }
+
+// NewFloat makes a TypeFloat value.
+func NewFloat(v float64) Static { return Static{Type: TypeFloat, Float: v} }
+
+// NewString makes a TypeString value.
+func NewString(v string) Static { return Static{Type: TypeString, Str: v} }
+
+// NewDuration makes a TypeDuration value of v nanoseconds.
+func NewDuration(v time.Duration) Static { return Static{Type: TypeDuration, Int: int64(v)} }
+
+// NewStatus makes a TypeStatus value from an OTLP status code.
+func NewStatus(code int32) Static { return Static{Type: TypeStatus, Int: int64(code)} }
+
+// NewKind makes a TypeKind value from an OTLP span kind.
+func NewKind(code int32) Static { return Static{Type: TypeKind, Int: int64(code)} }
+
+// NewBool makes a TypeBool value.
+func NewBool(v bool) Static {
+	s := Static{Type: TypeBool}
+	if v {
+		s.Int = 1
+	}
+	return s
+}
+
+// IsTrue reports whether s is the boolean true.
+func (s Static) IsTrue() bool { return s.Type == TypeBool && s.Int != 0 }
+
+// Number is the value of a numeric type as a float, durations in nanoseconds.
+func (s Static) Number() float64 {
+	if s.Type == TypeFloat {
+		return s.Float
+	}
+	return float64(s.Int)
+}
+
+const (
+	statusUnset = iota
+	statusOk
+	statusError
+)
+
+// keywordValues are the literals that are words. Their codes are OTLP's.
+func keywordValue(word string) (Static, bool) {
+	switch word {
+	case "true", "false":
+		return NewBool(word == "true"), true
+	case "nil":
+		return Static{Type: TypeNil}, true
+	case "minInt":
+		return NewInt(math.MinInt64), true
+	case "maxInt":
+		return NewInt(math.MaxInt64), true
+	}
+	for _, t := range []Type{TypeStatus, TypeKind} {
+		for code := range int64(kindCount) {
+			v := Static{Type: t, Int: code}
+			if name, ok := v.codeName(); ok && name == word {
+				return v, true
+			}
+		}
+	}
+	return Static{}, false
+}
+
+// kindCount is the number of OTLP's span kinds, which are more than its status codes.
+const kindCount = 6
+
+// codeName is the name of a status or kind, false for codes that OTLP does not define.
+func (s Static) codeName() (string, bool) {
+	names := []string{"unspecified", "internal", "server", "client", "producer", "consumer"}
+	if s.Type == TypeStatus {
+		names = []string{statusUnset: "unset", statusOk: "ok", statusError: "error"}
+	}
+	if s.Int < 0 || s.Int >= int64(len(names)) {
+		return strconv.FormatInt(s.Int, 10), false
+	}
+	return names[s.Int], true
+}
+
+// String is the literal as a query spells it.
+func (s Static) String() string {
+	switch s.Type {
+	case TypeInt:
+		if s.Int == math.MinInt64 {
+			return "minInt" // its digits without the sign are no int
+		}
+		return strconv.FormatInt(s.Int, 10)
+	case TypeFloat:
+		text := strconv.FormatFloat(s.Float, 'g', -1, 64)
+		if !strings.ContainsAny(text, ".eIN") {
+			text += ".0"
+		}
+		return text
+	case TypeString:
+		return strconv.Quote(s.Str)
+	case TypeBool:
+		return strconv.FormatBool(s.Int != 0)
+	case TypeDuration:
+		return time.Duration(s.Int).String()
+	case TypeStatus, TypeKind:
+		name, _ := s.codeName()
+		return name
+	case TypeNil, TypeUnknown:
+	}
+	return "nil"
+}
+
+// spellable reports whether String gives text that reads back as s.
+func (s Static) spellable() bool {
+	switch s.Type {
+	case TypeFloat:
+		return !math.IsNaN(s.Float) && !math.IsInf(s.Float, 0)
+	case TypeDuration:
+		return s.Int != math.MinInt64
+	case TypeUnknown, TypeNil, TypeInt, TypeString, TypeBool, TypeStatus, TypeKind:
+	}
+	return true
+}
+
+// isNegative reports whether the literal is spelt with a minus sign.
+func (s Static) isNegative() bool {
+	switch s.Type {
+	case TypeInt:
+		return s.Int < 0 && s.Int != math.MinInt64
+	case TypeDuration:
+		return s.Int < 0
+	case TypeFloat:
+		return math.Signbit(s.Float)
+	case TypeUnknown, TypeNil, TypeString, TypeBool, TypeStatus, TypeKind:
+	}
+	return false
+}
+
+// CompileRegex compiles the right side of =~ and !~: RE2 that must match the
+// whole string, where . matches line ends too.
+func CompileRegex(pattern string) (*regexp.Regexp, error) {
+	// On its own first: "a)(b" is an error that the wrapping would hide.
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err
+	}
+	return regexp.Compile("^(?s:" + pattern + ")$")
+}
