@@ -1,0 +1,74 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// benchmarkQueries are the common shapes of predicates.
+var benchmarkQueries = []struct{ name, query string }{
+	{"all", `{ }`},
+	{"name", `{ name = "GET redis" }`},
+	{"name-prefix", `{ name =~ "GET .*" }`},
+	{"name-contains", `{ name =~ ".*api.*" }`},
+	{"name-set", `{ name =~ "GET redis|task|fan-out|retrieve" }`},
+	{"name-regex", `{ name =~ "(GET|POST) /api/[a-z]+" }`},
+	{"name-chain", `{ name = "GET redis" || name = "task" || name = "fan-out" || name = "retrieve" }`},
+	{"status", `{ status = error }`},
+	{"duration", `{ duration > 100ms }`},
+	{"trace-id", `{ trace:id = "a0d80d23aa9a9efb271eb9d7ff935c33" }`},
+	{"resource", `{ resource.service.name = "gateway" }`},
+	{"resource-regex", `{ resource.service.name =~ "check.*" }`},
+	{"span-string", `{ span.http.request.method = "POST" }`},
+	{"span-int", `{ span.http.response.status_code >= 500 }`},
+	{"span-prefix", `{ span.http.route =~ "/api/.*" }`},
+	{"span-regex", `{ span.http.route =~ "/api/[cp].*" }`},
+	{"span-set", `{ span.http.route =~ "/api/cart|/api/search|/health" }`},
+	{"span-absent", `{ span.absent = nil }`},
+	{"unscoped", `{ .k8s.pod.name = "cart-0" }`},
+	{"event", `{ event.exception.type = "TimeoutError" }`},
+	{"arithmetic", `{ span.gen_ai.usage.input_tokens + span.gen_ai.usage.output_tokens > 1000 }`},
+	{"mixed", `{ resource.service.name = "cart" && (status = error || duration > 1s) && span.cart.items > 4 }`},
+}
+
+func BenchmarkMatch(b *testing.B) {
+	spans := dataset(b)
+	for _, bm := range benchmarkQueries {
+		b.Run(bm.name, func(b *testing.B) {
+			plan := compile(b, bm.query)
+			b.ReportAllocs()
+			matched, i := 0, 0
+			for b.Loop() {
+				if plan.Match(&spans[i]) {
+					matched++
+				}
+				if i++; i == len(spans) {
+					i = 0
+				}
+			}
+			b.ReportMetric(float64(matched)/float64(b.N), "matched/op")
+		})
+	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	spans := dataset(b)
+	partitions := cuttings()[1].cut(spans)
+	for _, bm := range benchmarkQueries {
+		b.Run(bm.name, func(b *testing.B) {
+			plan := compile(b, bm.query)
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := engine.Search(b.Context(), plan, partitions, engine.SearchOptions{})
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(b.N)*float64(len(spans))/b.Elapsed().Seconds(), "spans/s")
+		})
+	}
+}
+
+var _ engine.Source = memory([]schema.Span(nil))

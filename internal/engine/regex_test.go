@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/traceql"
+)
+
+func TestMatcher(t *testing.T) {
+	tests := []struct {
+		pattern string
+		matches []string
+		others  []string
+	}{
+		{"abc", []string{"abc"}, []string{"", "ab", "abcd", "xabc", "ABC", "abc\n"}},
+		{"", []string{""}, []string{"a"}},
+		{"a|b|", []string{"a", "b", ""}, []string{"c", "a|b"}},
+		{"a.c", []string{"abc", "a\nc", "aéc"}, []string{"ac", "abbc"}},
+		{".*", []string{"", "a\nb", "\xff"}, nil},
+		{"a.*", []string{"a", "abc", "a\nb"}, []string{"", "ba"}},
+		{".*a", []string{"a", "ba"}, []string{"", "ab"}},
+		{".*ab.*", []string{"ab", "xaby", "x\nab"}, []string{"", "a b"}},
+		{"ab.*ba", []string{"abba", "abxba"}, []string{"aba", "ab"}},
+		{".*ab.*ba.*", []string{"xabyba", "abba"}, []string{"aba", "baab"}},
+		{"^(alpha|beta)$", []string{"alpha", "beta"}, []string{"alphabeta", "gamma"}},
+		{"(?i)abc.*", []string{"ABCd"}, []string{"xabc"}},
+		{`a\.b.*`, []string{"a.b", "a.bc"}, []string{"axb"}},
+		{"a|b.*", []string{"a", "b", "bx"}, []string{"ax"}},
+		{"(?-s).*x", []string{"x", "ax"}, []string{"a\nx"}},
+		{"\uFFFD", []string{"\uFFFD", "\xff"}, []string{"a"}},
+	}
+	for _, tt := range tests {
+		match, err := matcher(tt.pattern)
+		require.NoError(t, err, tt.pattern)
+		for _, s := range tt.matches {
+			require.True(t, match(s), "%q %q", tt.pattern, s)
+		}
+		for _, s := range tt.others {
+			require.False(t, match(s), "%q %q", tt.pattern, s)
+		}
+	}
+	_, err := matcher("(")
+	require.Error(t, err)
+}
+
+// FuzzMatcher compares the short cuts with the automaton.
+func FuzzMatcher(f *testing.F) {
+	for _, seed := range [][2]string{
+		{".*ab.*", "xaby"}, {"a|b", "b"}, {"a.*b.*c", "abcbc"}, {"(?i)x.*", "X"},
+		{"a+.*", "aa"}, {".*.*a", "a\xff"}, {"(ab)(.*)", "ab"}, {"\uFFFD.*", "\xff"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, text string) {
+		match, err := matcher(pattern)
+		re, reErr := traceql.CompileRegex(pattern)
+		require.Equal(t, reErr == nil, err == nil)
+		if err == nil {
+			require.Equal(t, re.MatchString(text), match(text), "%q %q", pattern, text)
+		}
+	})
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// TraceResult is one trace of an answer.
+type TraceResult struct {
+	TraceID         schema.TraceID
+	RootServiceName string // a text that says so while it is not known
+	RootTraceName   string // name of the root span, "" while it is missing
+	StartNanos      uint64 // of the first span, Unix nanoseconds
+	DurationMs      uint32 // last end minus first start, truncated, never negative
+	SpanSets        []SpanSet
+	// ServiceStats counts all spans of the trace by service name.
+	ServiceStats map[string]ServiceStats
+}
+
+// SpanSet is a group of matching spans of one trace.
+type SpanSet struct {
+	Spans   []SpanResult // the first ones by start
+	Matched uint32       // how many match
+}
+
+// SpanResult is one matching span.
+type SpanResult struct {
+	SpanID        schema.SpanID
+	Name          string // "" unless the query mentions it
+	StartNanos    uint64 // Unix nanoseconds
+	DurationNanos uint64 // 0 for a span that ends before it starts
+	// Attributes are the fields that the query mentions and the span has, in
+	// the order of the query: keys without scope, canonical names of
+	// intrinsics, statuses, kinds and durations as text.
+	Attributes []schema.Attribute
+}
+
+// ServiceStats counts spans of one service.
+type ServiceStats struct {
+	SpanCount, ErrorCount uint32
+}
+
+// result writes the answer for a trace of which the spans at matched match.
+func (p *Plan) result(t *traceFacts, matched []int, spansPerSet int) TraceResult {
+	f := p.frame()
+	defer p.release(f)
+	f.trace = t
+	set := SpanSet{Matched: uint32(len(matched))} //nolint:gosec // a trace fits memory
+	for _, i := range matched[:min(len(matched), spansPerSet)] {
+		f.setSpan(&t.spans[i])
+		set.Spans = append(set.Spans, p.spanResult(f))
+	}
+	r := TraceResult{
+		TraceID:         t.id,
+		RootServiceName: t.rootService,
+		RootTraceName:   t.rootName,
+		StartNanos:      t.startNanos,
+		DurationMs:      uint32(min(t.durationNanos()/int64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
+		SpanSets:        []SpanSet{set},
+		ServiceStats:    make(map[string]ServiceStats),
+	}
+	if r.RootServiceName == "" {
+		r.RootServiceName = rootMissing
+	}
+	for i := range t.spans {
+		s := &t.spans[i]
+		stats := r.ServiceStats[s.Resource.ServiceName]
+		stats.SpanCount++
+		if s.StatusCode == statusError {
+			stats.ErrorCount++
+		}
+		r.ServiceStats[s.Resource.ServiceName] = stats
+	}
+	return r
+}
+
+// statusError is OTLP's STATUS_CODE_ERROR.
+const statusError = 2
+
+func (p *Plan) spanResult(f *frame) SpanResult {
+	s := f.span
+	r := SpanResult{SpanID: s.SpanID, StartNanos: s.StartNanos}
+	if d := s.DurationNanos(); d > 0 {
+		r.DurationNanos = uint64(d)
+	}
+	for _, field := range p.results {
+		if field.isName {
+			r.Name = s.Name
+			continue
+		}
+		if v, ok := field.read(f); ok {
+			r.Attributes = append(r.Attributes, schema.Attribute{Key: field.key, Value: v})
+		}
+	}
+	return r
+}
+
+// resultField is a field that the query mentions.
+type resultField struct {
+	key    string
+	isName bool // goes into SpanResult.Name
+	read   func(*frame) (schema.Value, bool)
+}
+
+// resultFields lists what a query mentions, each field once.
+func resultFields(e traceql.FieldExpr) ([]resultField, error) {
+	var fields []resultField
+	seen := make(map[string]bool)
+	var walk func(e traceql.FieldExpr) error
+	walk = func(e traceql.FieldExpr) error {
+		switch e := e.(type) {
+		case *traceql.Binary:
+			if err := walk(e.Left); err != nil {
+				return err
+			}
+			return walk(e.Right)
+		case *traceql.Unary:
+			return walk(e.X)
+		case *traceql.Literal:
+			return nil
+		}
+		if seen[e.String()] || isElsewhere(e) {
+			return nil
+		}
+		seen[e.String()] = true
+		field, err := resultFieldOf(e)
+		fields = append(fields, field)
+		return err
+	}
+	return fields, walk(e)
+}
+
+// isElsewhere reports whether an intrinsic is in the answer anyway.
+func isElsewhere(e traceql.FieldExpr) bool {
+	i, ok := e.(*traceql.Intrinsic)
+	if !ok {
+		return false
+	}
+	switch i.ID {
+	case traceql.IntrinsicDuration, traceql.IntrinsicTraceID, traceql.IntrinsicSpanID,
+		traceql.IntrinsicTraceDuration, traceql.IntrinsicTraceRootName, traceql.IntrinsicTraceRootService:
+		return true
+	default:
+		return false
+	}
+}
+
+func resultFieldOf(e traceql.FieldExpr) (resultField, error) {
+	field := resultField{}
+	switch e := e.(type) {
+	case *traceql.Attribute:
+		read, err := attributeValue(e)
+		if err != nil {
+			return field, err
+		}
+		field.key = e.Name
+		field.read = func(f *frame) (schema.Value, bool) {
+			v, ok := read(f)
+			return v, ok && v.Kind != schema.KindEmpty
+		}
+	case *traceql.Intrinsic:
+		if e.ID == traceql.IntrinsicName {
+			return resultField{isName: true}, nil
+		}
+		read, err := intrinsicValue(e.ID)
+		if err != nil {
+			return field, err
+		}
+		field.key = e.String()
+		field.read = func(f *frame) (schema.Value, bool) { return valueOf(read(f)), true }
+	}
+	field.read = ofLast(loops(e), field.read)
+	return field, nil
+}
+
+// ofLast reads a field of the last event or link that has it, as the
+// reference does.
+func ofLast(over parts, read func(*frame) (schema.Value, bool)) func(*frame) (schema.Value, bool) {
+	if over == 0 {
+		return read
+	}
+	return func(f *frame) (last schema.Value, found bool) {
+		anyOf(over, func(f *frame) bool {
+			if v, ok := read(f); ok {
+				last, found = v, true
+			}
+			return false
+		})(f)
+		return last, found
+	}
+}
+
+// valueOf is the attribute that shows v. Intrinsics are never lists.
+func valueOf(v traceql.Static) schema.Value {
+	switch v.Type {
+	case traceql.TypeInt:
+		return schema.Value{Kind: schema.KindInt, Int: v.Int}
+	case traceql.TypeString:
+		return schema.Value{Kind: schema.KindString, Str: v.Str}
+	default:
+		return schema.Value{Kind: schema.KindString, Str: v.String()}
+	}
+}

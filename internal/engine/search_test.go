@@ -1,0 +1,340 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// span makes a row of service "svc". The trace is one byte of the id.
+func span(trace, id byte, name string, start, end uint64, change ...func(*schema.Span)) schema.Span {
+	s := schema.Span{
+		TraceID: schema.TraceID{15: trace}, SpanID: schema.SpanID{7: id},
+		Name: name, StartNanos: start, EndNanos: end,
+		Resource: &schema.Resource{ServiceName: "svc"}, Scope: &schema.Scope{}, Position: 1,
+	}
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+func childOf(parent byte) func(*schema.Span) {
+	return func(s *schema.Span) { s.ParentSpanID = schema.SpanID{7: parent} }
+}
+
+func one(spans ...schema.Span) [][]engine.Source { return [][]engine.Source{{newMemory(spans)}} }
+
+func search(
+	t testing.TB, query string, partitions [][]engine.Source, opts engine.SearchOptions,
+) *engine.SearchResult {
+	t.Helper()
+	result, err := engine.Search(t.Context(), compile(t, query), partitions, opts)
+	require.NoError(t, err)
+	return result
+}
+
+// traceIDs are the last bytes of the ids in the order of the answer.
+func traceIDs(r *engine.SearchResult) []byte {
+	var ids []byte
+	for _, tr := range r.Traces {
+		ids = append(ids, tr.TraceID[15])
+	}
+	return ids
+}
+
+func TestSearchOrderAndLimit(t *testing.T) {
+	var spans []schema.Span
+	for i := range byte(100) {
+		// Two traces each start together; the matching span is never the first.
+		start := uint64(i/2) * 1000
+		spans = append(spans, span(i, 1, "root", start, start+10), span(i, 2, "leaf", start+5, start+9, childOf(1)))
+	}
+	for _, concurrency := range []int{1, 2, 7} {
+		r := search(t, `{ name = "leaf" }`, one(spans...), engine.SearchOptions{Limit: 5, Concurrency: concurrency})
+		require.Equal(t, []byte{98, 99, 96, 97, 94}, traceIDs(r))
+		require.Less(t, r.InspectedTraces, uint64(15), "stops when the limit is proven filled")
+		require.EqualValues(t, len(spans), r.InspectedSpans)
+	}
+	r := search(t, `{ name = "leaf" }`, one(spans...), engine.SearchOptions{})
+	require.Len(t, r.Traces, 20)
+	r = search(t, `{ }`, one(spans...), engine.SearchOptions{Limit: 1000})
+	require.Len(t, r.Traces, 100)
+}
+
+// A candidate's place is known only when its trace is whole: trace 1 looks
+// newest by the span that matches, and is oldest.
+func TestSearchUsesTrueStart(t *testing.T) {
+	partitions := [][]engine.Source{{
+		newMemory([]schema.Span{span(1, 2, "leaf", 9000, 9001, childOf(1)), span(2, 2, "leaf", 5000, 5001)}),
+		newMemory([]schema.Span{span(1, 1, "root", 10, 9500), span(3, 2, "leaf", 7000, 7001)}),
+	}}
+	r := search(t, `{ name = "leaf" }`, partitions, engine.SearchOptions{Limit: 2})
+	require.Equal(t, []byte{3, 2}, traceIDs(r))
+	r = search(t, `{ name = "leaf" }`, partitions, engine.SearchOptions{Limit: 3})
+	require.Equal(t, []byte{3, 2, 1}, traceIDs(r))
+	require.EqualValues(t, 10, r.Traces[2].StartNanos)
+}
+
+func TestSearchTimeRange(t *testing.T) {
+	spans := []schema.Span{
+		span(1, 1, "match", 100, 200), span(1, 2, "other", 900, 1000, childOf(1)),
+		span(2, 1, "match", 2000, 3000),
+		span(3, 1, "match", 500, 500),
+	}
+	tests := []struct {
+		name       string
+		start, end uint64
+		want       []byte
+	}{
+		{"no range", 0, 0, []byte{2, 3, 1}},
+		{"everything", 0, 5000, []byte{2, 3, 1}},
+		{"spans outside of the range count", 950, 960, []byte{1}},
+		{"extent of the whole trace", 300, 400, []byte{1}},
+		{"end is exclusive", 1500, 2000, nil},
+		{"end of a trace belongs to it", 1000, 2000, []byte{1}},
+		{"start of a trace belongs to it", 1001, 2001, []byte{2}},
+		{"no duration", 500, 501, []byte{3, 1}},
+		{"open end", 1500, 0, []byte{2}},
+		{"after", 4000, 5000, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := search(t, `{ name = "match" }`, one(spans...), engine.SearchOptions{StartNanos: tt.start, EndNanos: tt.end})
+			require.Equal(t, tt.want, traceIDs(r))
+		})
+	}
+}
+
+// Rows of one span are folded before the trace is judged.
+func TestSearchFolds(t *testing.T) {
+	open := span(1, 1, "started", 100, 0)
+	done := span(1, 1, "finished", 100, 300)
+	leaf := span(1, 2, "leaf", 150, 200, childOf(1))
+	partitions := [][]engine.Source{{newMemory([]schema.Span{open, leaf}), newMemory([]schema.Span{done}), newMemory([]schema.Span{leaf})}}
+
+	require.Empty(t, search(t, `{ name = "started" }`, partitions, engine.SearchOptions{}).Traces)
+	r := search(t, `{ name = "finished" }`, partitions, engine.SearchOptions{})
+	require.EqualValues(t, 1, r.Traces[0].SpanSets[0].Matched)
+	r = search(t, `{ }`, partitions, engine.SearchOptions{})
+	require.EqualValues(t, 2, r.Traces[0].SpanSets[0].Matched)
+	require.Equal(t, map[string]engine.ServiceStats{"svc": {SpanCount: 2}}, r.Traces[0].ServiceStats)
+}
+
+func TestSearchPartitions(t *testing.T) {
+	a := newMemory([]schema.Span{span(1, 1, "x", 100, 200)})
+	b := newMemory([]schema.Span{span(2, 1, "x", 300, 400)})
+	r := search(t, `{ name = "x" }`, [][]engine.Source{{a}, {}, {b}}, engine.SearchOptions{})
+	require.Equal(t, []byte{2, 1}, traceIDs(r))
+	require.Empty(t, search(t, `{ }`, nil, engine.SearchOptions{}).Traces)
+}
+
+func TestLookupOnly(t *testing.T) {
+	partitions := [][]engine.Source{{
+		newMemory([]schema.Span{span(1, 2, "leaf", 100, 200, childOf(1))}),
+		engine.LookupOnly(newMemory([]schema.Span{span(1, 1, "root", 50, 250), span(2, 1, "leaf", 1, 2)})),
+	}}
+	r := search(t, `{ name = "leaf" }`, partitions, engine.SearchOptions{})
+	require.Equal(t, []byte{1}, traceIDs(r))
+	require.Equal(t, "root", r.Traces[0].RootTraceName)
+	require.EqualValues(t, 1, r.InspectedSpans)
+}
+
+func TestResultContent(t *testing.T) {
+	spans := []schema.Span{
+		span(1, 3, "late", 5_000_000, 4_000_000, childOf(1), func(s *schema.Span) { s.StatusCode = 2 }),
+		span(1, 1, "root", 1_000_000, 3_999_999),
+		span(1, 4, "other root", 2_000_000, 2_000_001),
+		span(1, 2, "mid", 2_000_000, 3_000_000, childOf(1), func(s *schema.Span) {
+			s.Resource = &schema.Resource{}
+		}),
+	}
+	r := search(t, `{ }`, one(spans...), engine.SearchOptions{SpansPerSpanSet: 3})
+	require.Len(t, r.Traces, 1)
+	require.Equal(t, engine.TraceResult{
+		TraceID: schema.TraceID{15: 1}, RootServiceName: "svc", RootTraceName: "root",
+		StartNanos: 1_000_000, DurationMs: 3,
+		SpanSets: []engine.SpanSet{{Matched: 4, Spans: []engine.SpanResult{
+			{SpanID: schema.SpanID{7: 1}, StartNanos: 1_000_000, DurationNanos: 2_999_999},
+			{SpanID: schema.SpanID{7: 2}, StartNanos: 2_000_000, DurationNanos: 1_000_000},
+			{SpanID: schema.SpanID{7: 4}, StartNanos: 2_000_000, DurationNanos: 1},
+		}}},
+		ServiceStats: map[string]engine.ServiceStats{"svc": {SpanCount: 3, ErrorCount: 1}, "": {SpanCount: 1}},
+	}, r.Traces[0])
+
+	orphan := search(t, `{ }`, one(spans[0]), engine.SearchOptions{}).Traces[0]
+	require.Equal(t, "<root span not yet received>", orphan.RootServiceName)
+	require.Empty(t, orphan.RootTraceName)
+	require.Zero(t, orphan.DurationMs)
+	require.Zero(t, orphan.SpanSets[0].Spans[0].DurationNanos)
+}
+
+func TestResultAttributes(t *testing.T) {
+	str := func(s string) schema.Value { return schema.Value{Kind: schema.KindString, Str: s} }
+	num := func(i int64) schema.Value { return schema.Value{Kind: schema.KindInt, Int: i} }
+	tests := []struct {
+		query, spanID, name string
+		want                []schema.Attribute
+	}{
+		{`{ duration = 3s && trace:id != "1" && rootName = "root" && traceDuration > 1s }`, "00f067aa0ba902b7", "", nil},
+		{`{ name = "root" }`, "00f067aa0ba902b7", "root", nil},
+		{
+			`{ span.i = 5 && .both != nil && resource.both != nil && span.i > 1 || span.absent = 1 }`, "00f067aa0ba902b7", "",
+			[]schema.Attribute{{Key: "i", Value: num(5)}, {Key: "both", Value: str("span")}, {Key: "both", Value: str("resource")}},
+		},
+		{
+			`{ span.ints = 2 && span:kind = server && status = unset && span:parentID = "" }`, "00f067aa0ba902b7", "",
+			[]schema.Attribute{
+				{Key: "ints", Value: schema.Value{Kind: schema.KindArray, Array: []schema.Value{num(1), num(2), num(3)}}},
+				{Key: "kind", Value: str("server")}, {Key: "status", Value: str("unset")}, {Key: "span:parentID", Value: str("")},
+			},
+		},
+		{
+			`{ event:name = "retry" && event.n = 1 && event:timeSinceStart >= 2us && link:spanID != "" && link.why != nil && event.no = nil }`,
+			"0000000000000002", "",
+			[]schema.Attribute{
+				{Key: "event:name", Value: str("exception")}, {Key: "n", Value: num(2)},
+				{Key: "event:timeSinceStart", Value: str("2µs")},
+				{Key: "link:spanID", Value: str("000000000000ef01")}, {Key: "why", Value: str("batch")},
+			},
+		},
+		{
+			`{ resource.service.name = "" && instrumentation:name = "" && span.i = "5" && span.empty = nil }`, "0000000000000003", "",
+			[]schema.Attribute{
+				{Key: "service.name", Value: str("")}, {Key: "instrumentation:name", Value: str("")}, {Key: "i", Value: str("5")},
+			},
+		},
+	}
+	for _, tt := range tests {
+		r := search(t, tt.query, one(sampleTrace(t)...), engine.SearchOptions{})
+		require.Len(t, r.Traces, 1, tt.query)
+		require.Len(t, r.Traces[0].SpanSets[0].Spans, 1, tt.query)
+		got := r.Traces[0].SpanSets[0].Spans[0]
+		require.Equal(t, tt.spanID, got.SpanID.String(), tt.query)
+		require.Equal(t, tt.name, got.Name, tt.query)
+		require.Equal(t, tt.want, got.Attributes, tt.query)
+	}
+}
+
+// broken fails where it is told to.
+type broken struct {
+	memory
+	scan, trace error
+}
+
+func (b broken) Scan(ctx context.Context, req engine.Request) iter.Seq2[[]schema.Span, error] {
+	return func(yield func([]schema.Span, error) bool) {
+		for chunk, err := range b.memory.Scan(ctx, req) {
+			if !yield(chunk, err) {
+				return
+			}
+		}
+		if b.scan != nil {
+			yield(nil, b.scan)
+		}
+	}
+}
+
+func (b broken) Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
+	if b.trace != nil {
+		return nil, b.trace
+	}
+	return b.memory.Trace(ctx, id)
+}
+
+func TestSearchErrors(t *testing.T) {
+	plan := compile(t, `{ }`)
+	rows := newMemory([]schema.Span{span(1, 1, "x", 1, 2)})
+	errRead := errors.New("read")
+	for _, s := range []engine.Source{broken{rows, errRead, nil}, broken{rows, nil, errRead}} {
+		_, err := engine.Search(t.Context(), plan, [][]engine.Source{{rows, s}}, engine.SearchOptions{Concurrency: 3})
+		require.ErrorIs(t, err, errRead)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := engine.Search(ctx, plan, [][]engine.Source{{rows}}, engine.SearchOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+
+	// A trace that is gone between the phases is not an error.
+	_, err = engine.Search(t.Context(), plan, [][]engine.Source{{vanishing{rows}}}, engine.SearchOptions{})
+	require.NoError(t, err)
+}
+
+type vanishing struct{ memory }
+
+func (vanishing) Trace(context.Context, schema.TraceID) ([]schema.Span, error) { return nil, nil }
+
+func TestCompileRefuses(t *testing.T) {
+	filter := &traceql.SpansetFilter{Expr: &traceql.Intrinsic{ID: traceql.IntrinsicChildCount}}
+	for _, q := range []*traceql.Query{
+		{},
+		{Pipeline: traceql.Pipeline{filter}},
+		{Pipeline: traceql.Pipeline{filter, filter}},
+		{Pipeline: traceql.Pipeline{&traceql.SpansetFilter{Expr: &traceql.Attribute{Scope: traceql.ScopeParent}}}},
+	} {
+		_, err := engine.Compile(q)
+		require.ErrorIs(t, err, traceql.ErrUnsupported)
+	}
+}
+
+// However the rows are spread over sources, in whatever order, delivered how
+// often: the answers are the same to the last field.
+func TestCuttingDoesNotMatter(t *testing.T) {
+	spans := dataset(t)
+	queries, err := corpus.Queries()
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(1, 2))
+	whole := [][]engine.Source{{newMemory(spans)}}
+	for range 4 {
+		cut := randomCut(spans, rng)
+		for _, q := range queries {
+			query, err := traceql.Parse(q.Params["q"])
+			if err != nil || rng.IntN(3) > 0 {
+				continue
+			}
+			plan, err := engine.Compile(query)
+			require.NoError(t, err)
+			opts := engine.SearchOptions{
+				StartNanos:  (corpus.DatasetStart + uint64(rng.IntN(3600))) * 1e9,
+				EndNanos:    (corpus.DatasetEnd - uint64(rng.IntN(3000))) * 1e9,
+				Limit:       1 + rng.IntN(40),
+				Concurrency: 1 + rng.IntN(4),
+			}
+			want, err := engine.Search(t.Context(), plan, whole, opts)
+			require.NoError(t, err)
+			got, err := engine.Search(t.Context(), plan, cut, opts)
+			require.NoError(t, err)
+			require.Equal(t, want.Traces, got.Traces, q.Params["q"])
+		}
+	}
+}
+
+func TestMatchConcurrently(t *testing.T) {
+	spans := dataset(t)[:500]
+	plan := compile(t, `{ .service.name =~ "c.*" && (event:name = "exception" || link:spanID != nil) }`)
+	var want []bool
+	for i := range spans {
+		want = append(want, plan.Match(&spans[i]))
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range spans {
+				if plan.Match(&spans[i]) != want[i] {
+					t.Errorf("span %d: not %v", i, want[i])
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
