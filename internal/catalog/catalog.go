@@ -1,0 +1,141 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Log is what the catalog asks of the log.
+type Log interface {
+	Partitions() int
+	Stream(partition int) wal.Stream
+}
+
+// View is a project's block list and the floors it was made with: of every
+// partition, all messages up to the floor are in these blocks, if the project
+// has any in them. It is never changed after it was made.
+type View struct {
+	floors []floor
+	blocks []schema.BlockName // visible ones
+}
+
+type floor struct{ epoch, position uint64 }
+
+// Blocks returns the visible blocks, sorted by partition and range. The caller
+// must not change them.
+func (v *View) Blocks() []schema.BlockName { return v.blocks }
+
+// Catalog keeps the newest view of every project that was asked for. Safe for
+// concurrent use.
+type Catalog struct {
+	bucket  objstore.Bucket
+	log     Log
+	logger  *slog.Logger
+	metrics *metrics
+
+	mu       sync.Mutex
+	projects map[schema.ProjectID]*entry
+}
+
+type entry struct {
+	listing chan struct{} // capacity 1: held by the one who lists
+
+	mu   sync.Mutex
+	view *View
+}
+
+// New returns a catalog of the bucket's blocks.
+func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Registerer) *Catalog {
+	return &Catalog{
+		bucket: bucket, log: log, logger: logger, metrics: newMetrics(reg),
+		projects: make(map[schema.ProjectID]*entry),
+	}
+}
+
+// View returns the cached view of a project, or makes one.
+func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, error) {
+	return c.Newer(ctx, project, nil)
+}
+
+// Newer returns a view that was made after old: the cached one if it is
+// another, else a fresh one. Callers that need one at the same time share it.
+func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View) (*View, error) {
+	e := c.entry(project)
+	if v := e.current(); v != old {
+		return v, nil
+	}
+	select {
+	case e.listing <- struct{}{}:
+		defer func() { <-e.listing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if v := e.current(); v != old {
+		return v, nil
+	}
+	v, err := c.list(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.view = v
+	e.mu.Unlock()
+	return v, nil
+}
+
+func (c *Catalog) entry(project schema.ProjectID) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.projects[project]
+	if e == nil {
+		e = &entry{listing: make(chan struct{}, 1)}
+		c.projects[project] = e
+	}
+	return e
+}
+
+func (e *entry) current() *View {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.view
+}
+
+// list makes a view. The floors are read first: a batch that is stored and
+// purged after the listing passed its place is then above the floor, and the
+// live side or the next listing has it. The other way round it is in neither.
+func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, error) {
+	c.metrics.listings.Inc()
+	v := &View{floors: make([]floor, c.log.Partitions())}
+	for p := range v.floors {
+		stream := c.log.Stream(p)
+		state, err := stream.State(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
+		}
+		v.floors[p] = floor{stream.Epoch(), state.Floor()}
+	}
+	var all []schema.BlockName
+	for name, err := range blocks(ctx, c.bucket, schema.ProjectPrefix(project), c.skipped) {
+		if err != nil {
+			return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
+		}
+		all = append(all, name)
+	}
+	v.blocks = schema.Visible(all)
+	return v, nil
+}
+
+// skipped notes an object among the blocks that is none: written by a newer
+// version, or by somebody else.
+func (c *Catalog) skipped(key string, err error) {
+	c.metrics.skipped.Inc()
+	c.logger.Warn("an object among the blocks has no block's name", "key", key, "err", err)
+}
