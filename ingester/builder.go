@@ -1,0 +1,195 @@
+package ingester
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Builder reads every partition of the log, answers queries for what is not
+// yet in blocks, and stores a block per project and batch. It is a service:
+// when it stops it cuts, stores and purges once more, so that a clean end
+// leaves nothing in the log. Killing it loses nothing either.
+type Builder struct {
+	services.Service
+
+	cfg        Config
+	log        Log
+	bucket     objstore.Bucket
+	stores     bool
+	logger     *slog.Logger
+	metrics    *builderMetrics
+	partitions []*partition
+	began      time.Time
+}
+
+// NewBuilder returns a builder that stores what it reads.
+func NewBuilder(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Builder {
+	return newBuilder(cfg, log, bucket, true, logger, reg)
+}
+
+// NewFollower returns a builder that only answers queries: for queriers that
+// run apart from the ingesters. It never writes to the bucket or the log.
+func NewFollower(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Builder {
+	return newBuilder(cfg, log, bucket, false, logger, reg)
+}
+
+func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger *slog.Logger, reg prometheus.Registerer) *Builder {
+	b := &Builder{
+		cfg: cfg, log: log, bucket: bucket, stores: stores, logger: logger,
+		metrics: newBuilderMetrics(reg), began: time.Now(),
+	}
+	for p := range log.Partitions() {
+		b.partitions = append(b.partitions, newPartition(b, p))
+	}
+	b.Service = services.NewBasicService(nil, b.run, nil)
+	return b
+}
+
+// finalFlushTimeout bounds the flush of a stopping process. What it does not
+// reach stays in the log for the next one.
+const finalFlushTimeout = 20 * time.Second
+
+func (b *Builder) run(ctx context.Context) error {
+	// The work goes on while the last batches are flushed after ctx has ended.
+	workCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var work errgroup.Group
+	for _, p := range b.partitions {
+		work.Go(func() error { return p.read(workCtx) })
+		if b.stores {
+			work.Go(func() error { return p.store(workCtx) })
+		}
+	}
+	work.Go(func() error { return b.tick(workCtx) })
+	<-ctx.Done()
+	if b.stores {
+		flushCtx, cancel := context.WithTimeout(workCtx, finalFlushTimeout)
+		if err := b.Flush(flushCtx); err != nil {
+			b.logger.Warn("the last batches stay in the log", "err", err)
+		}
+		cancel()
+	}
+	stop()
+	return work.Wait()
+}
+
+// tick publishes the cuts that are due by age and lets old memory go.
+func (b *Builder) tick(ctx context.Context) error {
+	interval := min(b.cfg.CutAge/4, time.Second)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		for _, p := range b.partitions {
+			if err := b.tickPartition(ctx, p); err != nil && ctx.Err() == nil {
+				p.logger.Warn("cutting by age failed, trying again", "err", err)
+			}
+		}
+		b.trim()
+	}
+}
+
+func (b *Builder) tickPartition(ctx context.Context, p *partition) error {
+	if b.stores {
+		return p.cutIfOlder(ctx, b.cfg.CutAge)
+	}
+	state, err := b.log.Stream(p.id).State(ctx)
+	if err != nil {
+		return err
+	}
+	p.markStored(state.Floor())
+	return nil
+}
+
+// trim forgets stored batches that are older than LiveAge, or the oldest of
+// them until they fit into LiveBytes.
+func (b *Builder) trim() {
+	now := time.Now()
+	total, spans := 0, 0
+	for _, p := range b.partitions {
+		for dropped := true; dropped; {
+			_, dropped = p.dropOldest(now.Add(-b.cfg.LiveAge))
+		}
+		bytes, n := p.storedSize()
+		total += bytes
+		spans += n
+	}
+	for progress := true; progress && total > int(b.cfg.LiveBytes); {
+		progress = false
+		for _, p := range b.partitions {
+			if bytes, dropped := p.dropOldest(now.Add(time.Hour)); dropped {
+				total -= bytes
+				progress = true
+			}
+		}
+	}
+	b.metrics.liveBytes.Set(float64(total))
+	b.metrics.liveSpans.Set(float64(spans))
+}
+
+// covered reports whether a block of any project holds the position, which
+// tells a half-done purge from a loss.
+func (b *Builder) covered(ctx context.Context, partition int, epoch, position uint64) (bool, error) {
+	return catalog.Covered(ctx, b.bucket, partition, b.log.Partitions(), epoch, position)
+}
+
+// Flush cuts every partition now and returns once all that was acknowledged
+// before the call is in blocks.
+func (b *Builder) Flush(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range b.partitions {
+		group.Go(func() error {
+			if err := p.flush(ctx); err != nil {
+				return fmt.Errorf("flush partition %d: %w", p.id, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// catchUpTimeout bounds how long a query waits for live data.
+const catchUpTimeout = 10 * time.Second
+
+// Tail returns what memory holds of the partition after position `after`,
+// caught up with the log's last position at the time of the call. It
+// implements catalog.Live. Fails with
+// catalog.ErrBehind when it cannot catch up.
+func (b *Builder) Tail(ctx context.Context, project schema.ProjectID, partition int, after uint64) (catalog.Tail, error) {
+	p := b.partitions[partition]
+	stream := b.log.Stream(partition)
+	state, err := stream.State(ctx)
+	if err != nil {
+		return catalog.Tail{}, err
+	}
+	waitCtx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	var tail catalog.Tail
+	err = p.wait(waitCtx, func() bool {
+		if !p.caughtUp(stream.Epoch(), state) {
+			return false
+		}
+		tail = p.tail(project, after)
+		return true
+	})
+	if err != nil && ctx.Err() == nil {
+		return tail, fmt.Errorf("%w: partition %d has not reached position %d", catalog.ErrBehind, partition, state.Last)
+	}
+	return tail, err
+}
+
+var _ catalog.Live = (*Builder)(nil)

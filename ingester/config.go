@@ -1,0 +1,56 @@
+package ingester
+
+import (
+	"errors"
+	"flag"
+	"time"
+
+	"github.com/grafana/dskit/flagext"
+)
+
+// Config holds the limits of receiving and building.
+type Config struct {
+	MaxRequestBytes  flagext.Bytes `yaml:"max_request_bytes"`
+	MaxInflightBytes flagext.Bytes `yaml:"max_inflight_bytes"`
+	MaxMessageBytes  flagext.Bytes `yaml:"max_message_bytes"`
+	PublishTimeout   time.Duration `yaml:"publish_timeout"`
+	CutBytes         flagext.Bytes `yaml:"cut_bytes"`
+	CutAge           time.Duration `yaml:"cut_age"`
+	LiveBytes        flagext.Bytes `yaml:"live_bytes"`
+	LiveAge          time.Duration `yaml:"live_age"`
+}
+
+// RegisterFlagsWithPrefix registers every key as a flag and sets its default.
+func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
+	bytes := func(dst *flagext.Bytes, name string, def int, usage string) {
+		*dst = flagext.Bytes(def)
+		f.Var(dst, prefix+name, usage)
+	}
+	bytes(&c.MaxRequestBytes, "max-request-bytes", 64<<20, "Largest export request, after decompression.")
+	bytes(&c.MaxInflightBytes, "max-inflight-bytes", 128<<20, "Decompressed bytes of all requests being received at once; above it, new ones are answered 429.")
+	bytes(&c.MaxMessageBytes, "max-message-bytes", 900<<10, "Bytes of spans gathered into one message of the log. A single larger span still travels alone if it compresses below the log's limit.")
+	f.DurationVar(&c.PublishTimeout, prefix+"publish-timeout", 10*time.Second, "How long to wait for the log's acknowledgement before answering 503.")
+	bytes(&c.CutBytes, "cut-bytes", 16<<20, "Bytes of spans per partition after which a batch ends and becomes a block.")
+	f.DurationVar(&c.CutAge, prefix+"cut-age", time.Minute, "Age of a batch's first message after which the batch ends although it is small.")
+	bytes(&c.LiveBytes, "live-bytes", 32<<20, "Bytes of stored batches per process that stay in memory for queries, which saves listing the bucket.")
+	f.DurationVar(&c.LiveAge, prefix+"live-age", time.Minute, "How long a stored batch stays in memory at most.")
+}
+
+// Validate names the first key whose value cannot work.
+func (c *Config) Validate() error {
+	switch {
+	case c.MaxRequestBytes <= 0:
+		return errors.New("ingester.max-request-bytes must be positive")
+	case c.MaxInflightBytes < c.MaxRequestBytes:
+		return errors.New("ingester.max-inflight-bytes must not be below ingester.max-request-bytes")
+	case c.MaxMessageBytes <= 0:
+		return errors.New("ingester.max-message-bytes must be positive")
+	case c.CutBytes <= 0:
+		return errors.New("ingester.cut-bytes must be positive")
+	case c.CutAge <= 0:
+		return errors.New("ingester.cut-age must be positive")
+	case c.PublishTimeout <= 0:
+		return errors.New("ingester.publish-timeout must be positive")
+	}
+	return nil
+}

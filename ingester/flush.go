@@ -1,0 +1,107 @@
+package ingester
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// cutIfOlder ends the open batch with a marker when its first message is older
+// than age and nothing of the log is still unread.
+func (p *partition) cutIfOlder(ctx context.Context, age time.Duration) error {
+	stream := p.builder.log.Stream(p.id)
+	p.mu.Lock()
+	first, opened, open := p.openBatch()
+	p.mu.Unlock()
+	if !open || time.Since(opened) < age {
+		return nil
+	}
+	state, err := stream.State(ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	current := p.caughtUp(stream.Epoch(), state)
+	p.mu.Unlock()
+	if current {
+		_, err = p.publishCut(ctx, stream, first)
+	}
+	return err
+}
+
+// publishCut appends a cut marker. Its id names the batch, so that of several
+// deciders one makes it; a second one would only end an empty batch.
+func (p *partition) publishCut(ctx context.Context, stream wal.Stream, first uint64) (uint64, error) {
+	position, err := stream.Publish(ctx, wal.CutMarker(), wal.CutID(first))
+	if err != nil {
+		return 0, fmt.Errorf("publish a cut marker: %w", err)
+	}
+	return position, nil
+}
+
+// openBatch describes the open batch, if one holds a message. REQUIRES: p.mu.
+func (p *partition) openBatch() (first uint64, opened time.Time, ok bool) {
+	if len(p.segments) == 0 {
+		return 0, time.Time{}, false
+	}
+	seg := p.segments[len(p.segments)-1]
+	seg.mu.RLock()
+	defer seg.mu.RUnlock()
+	return seg.first, seg.opened, !seg.closed
+}
+
+// flush ends the open batch now and waits until everything up to there is in
+// blocks.
+func (p *partition) flush(ctx context.Context) error {
+	stream := p.builder.log.Stream(p.id)
+	state, err := stream.State(ctx)
+	if err != nil {
+		return err
+	}
+	var first uint64
+	var open bool
+	if err := p.wait(ctx, func() bool {
+		first, _, open = p.openBatch()
+		return p.caughtUp(stream.Epoch(), state)
+	}); err != nil {
+		return err
+	}
+	until := state.Last
+	if open {
+		if until, err = p.publishCut(ctx, stream, first); err != nil {
+			return err
+		}
+	}
+	return p.wait(ctx, func() bool { return p.epoch != stream.Epoch() || p.stored >= until })
+}
+
+// tail is a project's part of the segments that reach beyond after.
+// REQUIRES: p.mu.
+func (p *partition) tail(project schema.ProjectID, after uint64) catalog.Tail {
+	tail := catalog.Tail{Epoch: p.epoch, From: max(p.from, 1)}
+	for _, seg := range p.segments {
+		if v := seg.view(project); v.last > after {
+			tail.Segments = append(tail.Segments, v)
+		}
+	}
+	return tail
+}
+
+// storedSize is what the stored batches hold in memory.
+func (p *partition) storedSize() (bytes, spans int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, seg := range p.segments {
+		if seg.storedAt.IsZero() {
+			break
+		}
+		b, n := seg.size()
+		bytes += b
+		spans += n
+	}
+	return bytes, spans
+}

@@ -1,0 +1,86 @@
+package ingester
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/spanlake/spanlake/schema"
+)
+
+// metrics counts a span on its whole way: received = published + rejected, and
+// every published span is stored once (docs/operations.md lists them).
+type metrics struct {
+	receivedSpans    *prometheus.CounterVec
+	receivedBytes    *prometheus.CounterVec
+	rejectedSpans    *prometheus.CounterVec
+	rejectedRequests *prometheus.CounterVec
+	publishedSpans   prometheus.Counter
+	publishedBytes   prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: "spanlake_receiver_" + name, Help: help}, labels)
+	}
+	return &metrics{
+		receivedSpans:    counter("received_spans_total", "Spans in well-formed requests, before any is rejected.", "project"),
+		receivedBytes:    counter("received_bytes_total", "Decompressed bytes of well-formed requests.", "project"),
+		rejectedSpans:    counter("rejected_spans_total", "Received spans that were not acknowledged, by reason.", "project", "reason"),
+		rejectedRequests: counter("rejected_requests_total", "Requests whose spans could not be counted, by reason.", "reason"),
+		publishedSpans:   counter("published_spans_total", "Spans whose message the log has acknowledged.").WithLabelValues(),
+		publishedBytes:   counter("published_bytes_total", "Bytes of acknowledged messages, compressed.").WithLabelValues(),
+	}
+}
+
+func (m *metrics) received(project schema.ProjectID, spans, bytes int) {
+	m.receivedSpans.WithLabelValues(string(project)).Add(float64(spans))
+	m.receivedBytes.WithLabelValues(string(project)).Add(float64(bytes))
+}
+
+func (m *metrics) reject(project schema.ProjectID, reason string, spans int) {
+	if spans > 0 {
+		m.rejectedSpans.WithLabelValues(string(project), reason).Add(float64(spans))
+	}
+}
+
+func (m *metrics) published(spans, bytes int) {
+	m.publishedSpans.Add(float64(spans))
+	m.publishedBytes.Add(float64(bytes))
+}
+
+// builderMetrics follows the log's messages into blocks.
+type builderMetrics struct {
+	appliedSpans  prometheus.Counter
+	storedSpans   *prometheus.CounterVec
+	storedBlocks  *prometheus.CounterVec
+	storedBytes   *prometheus.CounterVec
+	undecodable   prometheus.Counter
+	storeFailures prometheus.Counter
+	resets        prometheus.Counter
+	gaps          prometheus.Counter
+	visibleLag    prometheus.Histogram
+	liveBytes     prometheus.Gauge
+	liveSpans     prometheus.Gauge
+}
+
+func newBuilderMetrics(reg prometheus.Registerer) *builderMetrics {
+	f := promauto.With(reg)
+	name := func(s string) string { return "spanlake_builder_" + s }
+	return &builderMetrics{
+		appliedSpans:  f.NewCounter(prometheus.CounterOpts{Name: name("applied_spans_total"), Help: "Spans read from the log, again after each restart of reading."}),
+		storedSpans:   f.NewCounterVec(prometheus.CounterOpts{Name: name("stored_spans_total"), Help: "Spans in blocks stored by this process."}, []string{"project"}),
+		storedBlocks:  f.NewCounterVec(prometheus.CounterOpts{Name: name("stored_blocks_total"), Help: "Blocks stored by this process."}, []string{"project"}),
+		storedBytes:   f.NewCounterVec(prometheus.CounterOpts{Name: name("stored_bytes_total"), Help: "Bytes of blocks stored by this process."}, []string{"project"}),
+		undecodable:   f.NewCounter(prometheus.CounterOpts{Name: name("undecodable_messages_total"), Help: "Messages or parts of them that could not be decoded and were kept raw below undecodable/. Not zero is an alarm."}),
+		storeFailures: f.NewCounter(prometheus.CounterOpts{Name: name("store_failures_total"), Help: "Attempts to store a batch that failed and are tried again."}),
+		resets:        f.NewCounter(prometheus.CounterOpts{Name: name("resets_total"), Help: "Times that reading the log began anew."}),
+		gaps:          f.NewCounter(prometheus.CounterOpts{Name: name("log_gaps_total"), Help: "Times that the log began inside a batch that no block covers: messages were removed by someone else. Not zero is an alarm."}),
+		visibleLag: f.NewHistogram(prometheus.HistogramOpts{
+			Name: name("visible_lag_seconds"), Help: "From the log's timestamp of a message until queries see its spans.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		}),
+		liveBytes: f.NewGauge(prometheus.GaugeOpts{Name: name("live_bytes"), Help: "Bytes of spans held in memory for queries."}),
+		liveSpans: f.NewGauge(prometheus.GaugeOpts{Name: name("live_spans"), Help: "Spans held in memory for queries."}),
+	}
+}

@@ -1,0 +1,180 @@
+package ingester
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Log is what the ingester needs of the log: its partitions.
+type Log interface {
+	Partitions() int
+	Stream(partition int) wal.Stream
+	MaxPayload() int
+}
+
+// Result tells a client what became of its spans: all but Rejected are durable.
+type Result struct {
+	Rejected int
+	Reason   string // of the first rejected span
+}
+
+// RefusedError means that nothing of the request can be relied on to be
+// stored, and the client should send it again after RetryAfter.
+type RefusedError struct {
+	Err        error
+	RetryAfter time.Duration
+	Overloaded bool // 429 and RESOURCE_EXHAUSTED; else 503 and UNAVAILABLE
+}
+
+// Error says why the request was refused.
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Receiver takes export requests and returns once they are durable. It is a
+// service: requests are refused until it runs and after it stops. Safe for
+// concurrent use.
+type Receiver struct {
+	services.Service
+
+	cfg        Config
+	log        Log
+	logger     *slog.Logger
+	metrics    *metrics
+	rate       rate
+	committers []*committer
+	inflight   *budget
+	splitters  sync.Pool // *otlp.Splitter
+	bodies     bodies
+}
+
+// NewReceiver returns a receiver that publishes to log.
+func NewReceiver(cfg Config, log Log, logger *slog.Logger, reg prometheus.Registerer) *Receiver {
+	r := &Receiver{
+		cfg: cfg, log: log, logger: logger, metrics: newMetrics(reg),
+		inflight:  newBudget(int64(cfg.MaxInflightBytes)),
+		splitters: sync.Pool{New: func() any { return new(otlp.Splitter) }},
+	}
+	for p := range log.Partitions() {
+		r.committers = append(r.committers, newCommitter(&r.cfg, log.Stream(p), r.metrics, &r.rate))
+	}
+	r.Service = services.NewBasicService(nil, r.running, nil)
+	return r
+}
+
+func (r *Receiver) running(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, c := range r.committers {
+		wg.Go(func() { c.run(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// Receive stores the spans of an OTLP ExportTraceServiceRequest (protobuf
+// bytes, not kept after the return) for a project. When it returns without an
+// error, every span but the rejected ones is durable in the log. It fails with
+// otlp.ErrMalformed when the bytes are not such a message, with a
+// *RefusedError when the client should try again.
+func (r *Receiver) Receive(ctx context.Context, project schema.ProjectID, body []byte) (Result, error) {
+	splitter := r.splitters.Get().(*otlp.Splitter)
+	split, err := splitter.Split(body, len(r.committers), int(r.cfg.MaxMessageBytes))
+	r.splitters.Put(splitter)
+	if err != nil {
+		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
+		return Result{}, err
+	}
+	r.metrics.received(project, split.Spans+split.Rejected, len(body))
+	r.metrics.reject(project, "invalid", split.Rejected)
+	result := Result{Rejected: split.Rejected, Reason: split.Reason}
+	if err := r.commit(ctx, project, split.Chunks, &result); err != nil {
+		return Result{}, r.refuse(project, split.Spans, err)
+	}
+	return result, nil
+}
+
+// commit hands the chunks to their partitions and waits for all of them. A
+// chunk that the log can never take is rejected, any other error fails all.
+func (r *Receiver) commit(ctx context.Context, project schema.ProjectID, chunks []otlp.Chunk, result *Result) error {
+	type outcome struct {
+		chunk otlp.Chunk
+		err   error
+	}
+	outcomes := make(chan outcome, len(chunks)) // so that a committer never waits for a caller that went away
+	for _, chunk := range chunks {
+		r.committers[chunk.Partition].add(commit{
+			project: project, chunk: chunk,
+			done: func(err error) { outcomes <- outcome{chunk, err} },
+		})
+	}
+	var failed error
+	for range chunks {
+		select {
+		case o := <-outcomes:
+			switch {
+			case errors.Is(o.err, wal.ErrTooLarge):
+				r.metrics.reject(project, "too_large", o.chunk.Spans)
+				if result.Reason == "" {
+					result.Reason = fmt.Sprintf("a span of %d bytes does not fit into a message of the log (%d bytes compressed)", len(o.chunk.Wire), r.log.MaxPayload())
+				}
+				result.Rejected += o.chunk.Spans
+			case o.err != nil && failed == nil:
+				failed = o.err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return failed
+}
+
+// refuse turns the failure of a publish into what the client should do.
+func (r *Receiver) refuse(project schema.ProjectID, spans int, err error) error {
+	refused := &RefusedError{Err: err, RetryAfter: time.Second}
+	reason := "unavailable"
+	switch {
+	case errors.Is(err, wal.ErrFull):
+		reason, refused.Overloaded = "log_full", true
+		refused.RetryAfter = r.retryAfter()
+	case errors.Is(err, wal.ErrUnknownOutcome):
+		reason = "unknown_outcome"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		reason = "client_gone"
+	}
+	r.metrics.reject(project, reason, spans)
+	return refused
+}
+
+// admit charges bytes to the in-flight budget, to be given back by the caller.
+// It fails with a *RefusedError when the budget is used up.
+func (r *Receiver) admit(bytes int64) error {
+	if r.inflight.take(bytes) {
+		return nil
+	}
+	r.metrics.rejectedRequests.WithLabelValues("inflight").Inc()
+	return &RefusedError{
+		Err:        errors.New("too many bytes are being received at once"),
+		RetryAfter: r.retryAfter(), Overloaded: true,
+	}
+}
+
+// retryAfter is when a refused client should come back: from the backlog and the speed at which the log has been taking them.
+func (r *Receiver) retryAfter() time.Duration {
+	backlog := uint64(max(r.inflight.taken(), 0))
+	for _, c := range r.committers {
+		backlog += c.backlogBytes()
+	}
+	return drainTime(backlog, r.rate.estimate())
+}

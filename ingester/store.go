@@ -1,0 +1,185 @@
+package ingester
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/grafana/dskit/backoff"
+
+	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// UndecodablePrefix is where messages that no builder could decode are kept.
+const UndecodablePrefix = "undecodable/"
+
+// store writes closed batches in the order of the log and purges each from the
+// log only when all of it is in the bucket. A crash between the two stores the
+// same objects again.
+func (p *partition) store(ctx context.Context) error {
+	for {
+		select {
+		case seg := <-p.toStore:
+			p.storeSegment(ctx, seg)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// storeSegment tries until it succeeds or the run that read seg is void.
+func (p *partition) storeSegment(ctx context.Context, seg *segment) {
+	retry := backoff.New(ctx, backoff.Config{MinBackoff: 100 * time.Millisecond, MaxBackoff: 10 * time.Second})
+	for retry.Ongoing() && p.holds(seg) {
+		err := p.commit(ctx, seg)
+		if err == nil {
+			p.committed(seg)
+			return
+		}
+		if ctx.Err() == nil {
+			p.builder.metrics.storeFailures.Inc()
+			p.logger.Error("storing a batch failed, trying again", "first", seg.first, "last", seg.last, "err", err)
+		}
+		retry.Wait()
+	}
+}
+
+func (p *partition) holds(seg *segment) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.segments, seg)
+}
+
+// commit stores every block of the batch, then purges up to its cut, which
+// stays in the log to tell where the next batch begins.
+func (p *partition) commit(ctx context.Context, seg *segment) error {
+	for _, project := range seg.projectIDs() {
+		if err := p.storeBlock(ctx, seg, project); err != nil {
+			return err
+		}
+	}
+	for _, d := range seg.damaged {
+		if err := p.storeDamaged(ctx, seg, d); err != nil {
+			return err
+		}
+	}
+	if err := seg.stream.Purge(ctx, seg.last); err != nil {
+		return fmt.Errorf("purge the log up to %d: %w", seg.last, err)
+	}
+	return nil
+}
+
+func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema.ProjectID) error {
+	spans := seg.sorted(project)
+	if len(spans) == 0 {
+		return nil
+	}
+	object, err := block.Encode(project, spans)
+	if err != nil {
+		return fmt.Errorf("encode the block of project %s: %w", project, err)
+	}
+	name := schema.BlockName{
+		Project: project, Partition: p.id, Partitions: p.builder.log.Partitions(), Epoch: seg.stream.Epoch(),
+		First: seg.first, Last: seg.last, LogNanos: seg.logNanos,
+		MinStart: object.MinStart, MaxEnd: object.MaxEnd, Spans: uint64(object.Spans), TailBytes: uint64(object.TailBytes),
+	}
+	if err := p.put(ctx, name.Key(), object.Data); err != nil {
+		return err
+	}
+	m := p.builder.metrics
+	m.storedSpans.WithLabelValues(string(project)).Add(float64(len(spans)))
+	m.storedBlocks.WithLabelValues(string(project)).Inc()
+	m.storedBytes.WithLabelValues(string(project)).Add(float64(len(object.Data)))
+	p.logger.Debug("block stored", "project", string(project), "block", name.Key(), "spans", len(spans), "bytes", len(object.Data))
+	return nil
+}
+
+// storeDamaged keeps what could not be decoded, for a person to look at.
+func (p *partition) storeDamaged(ctx context.Context, seg *segment, d damaged) error {
+	key := fmt.Sprintf("%sp%dof%d/%d-%d", UndecodablePrefix, p.id, p.builder.log.Partitions(), seg.stream.Epoch(), d.position)
+	if d.part >= 0 {
+		key += fmt.Sprintf("-%d", d.part)
+	}
+	if err := p.put(ctx, key, d.raw); err != nil {
+		return err
+	}
+	p.builder.metrics.undecodable.Inc()
+	p.logger.Error("a message could not be decoded and was kept raw", "position", d.position, "key", key, "err", d.err)
+	return nil
+}
+
+// put stores an object whose content follows from its key. That another
+// builder was faster is as good.
+func (p *partition) put(ctx context.Context, key string, data []byte) error {
+	err := p.builder.bucket.Put(ctx, key, bytes.NewReader(data), objstore.PutOptions{IfNotExist: true})
+	if err != nil && !errors.Is(err, objstore.ErrExist) {
+		return fmt.Errorf("store %s: %w", key, err)
+	}
+	return nil
+}
+
+// committed records that seg is in blocks and lets memory go.
+func (p *partition) committed(seg *segment) {
+	p.mu.Lock()
+	seg.storedAt = time.Now()
+	p.stored = seg.last
+	p.notify()
+	p.mu.Unlock()
+	p.builder.trim()
+}
+
+// markStored does the same for batches that another builder has stored: all
+// that lie below the log's floor.
+func (p *partition) markStored(floor uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, seg := range p.segments {
+		if seg.closed && seg.last <= floor && seg.storedAt.IsZero() {
+			seg.storedAt = time.Now()
+			p.stored = max(p.stored, seg.last)
+		}
+	}
+	p.notify()
+}
+
+// dropOldest forgets the oldest batch in memory if it is stored.
+func (p *partition) dropOldest(before time.Time) (bytes int, dropped bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.segments) == 0 || p.segments[0].storedAt.IsZero() || !p.segments[0].storedAt.Before(before) {
+		return 0, false
+	}
+	seg := p.segments[0]
+	p.segments = slices.Clone(p.segments[1:]) // queries may hold the old slice
+	p.from = seg.last + 1
+	return seg.bytes, true
+}
+
+// projectIDs lists the projects that have rows in the batch, sorted.
+func (s *segment) projectIDs() []schema.ProjectID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ids := make([]schema.ProjectID, 0, len(s.projects))
+	for id := range s.projects {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// sorted returns a project's rows in the order of a block. Rows that are equal
+// there keep the order of the log, so that every builder writes the same bytes.
+func (s *segment) sorted(project schema.ProjectID) []schema.Span {
+	spans := slices.Clone(s.view(project).spans)
+	sortSpans(spans)
+	return spans
+}
+
+func sortSpans(spans []schema.Span) {
+	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+}

@@ -1,0 +1,223 @@
+package ingester_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/objstore"
+	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	logmem "github.com/spanlake/spanlake/internal/wal/mem"
+	"github.com/spanlake/spanlake/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a log, a bucket, and whatever processes a test starts on them.
+type world struct {
+	t      *testing.T
+	log    *logmem.Log
+	bucket objstore.Bucket
+	cfg    ingester.Config
+}
+
+func newWorld(t *testing.T, opts logmem.Options) *world {
+	t.Helper()
+	log := logmem.New(opts)
+	t.Cleanup(log.Close)
+	return &world{t: t, log: log, bucket: bucketmem.New(), cfg: config()}
+}
+
+func config() ingester.Config {
+	return ingester.Config{
+		MaxRequestBytes: 64 << 20, MaxInflightBytes: 128 << 20, MaxMessageBytes: 900 << 10, PublishTimeout: 5 * time.Second,
+		CutBytes: 16 << 20, CutAge: time.Hour, LiveBytes: 32 << 20, LiveAge: time.Hour,
+	}
+}
+
+func (w *world) start(s services.Service) {
+	w.t.Helper()
+	require.NoError(w.t, services.StartAndAwaitRunning(context.Background(), s))
+	w.t.Cleanup(func() { w.stop(s) })
+}
+
+func (w *world) stop(s services.Service) {
+	require.NoError(w.t, services.StopAndAwaitTerminated(context.Background(), s))
+}
+
+func (w *world) receiver() *ingester.Receiver {
+	w.t.Helper()
+	r := ingester.NewReceiver(w.cfg, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	w.start(r)
+	return r
+}
+
+// builder is a builder and its metrics.
+type builder struct {
+	*ingester.Builder
+
+	metrics *prometheus.Registry
+}
+
+func (w *world) builder() builder {
+	w.t.Helper()
+	reg := prometheus.NewRegistry()
+	b := builder{ingester.NewBuilder(w.cfg, w.log, w.bucket, slog.New(slog.DiscardHandler), reg), reg}
+	w.start(b)
+	return b
+}
+
+func (w *world) follower() builder {
+	w.t.Helper()
+	reg := prometheus.NewRegistry()
+	b := builder{ingester.NewFollower(w.cfg, w.log, w.bucket, slog.New(slog.DiscardHandler), reg), reg}
+	w.start(b)
+	return b
+}
+
+// count reads a counter.
+func (b builder) count(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := b.metrics.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			sum := 0.0
+			for _, m := range f.GetMetric() {
+				sum += m.GetCounter().GetValue()
+			}
+			return sum
+		}
+	}
+	return 0
+}
+
+// send receives one span per given number in one request.
+func (w *world) send(r *ingester.Receiver, project schema.ProjectID, numbers ...int) {
+	w.t.Helper()
+	result, err := r.Receive(w.t.Context(), project, request(numbers...))
+	require.NoError(w.t, err)
+	require.Zero(w.t, result.Rejected, result.Reason)
+}
+
+// seen returns the numbers of all spans that a query sees, sorted, through the
+// join of blocks and live data that queriers use.
+func (w *world) seen(live catalog.Live, project schema.ProjectID) []int {
+	w.t.Helper()
+	cat := catalog.New(w.bucket, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return w.seenThrough(cat, live, project)
+}
+
+func (w *world) seenThrough(cat *catalog.Catalog, live catalog.Live, project schema.ProjectID) []int {
+	w.t.Helper()
+	partitions := make([]int, w.log.Partitions())
+	for p := range partitions {
+		partitions[p] = p
+	}
+	joined, err := cat.Join(w.t.Context(), live, project, partitions, nil)
+	require.NoError(w.t, err)
+	var numbers []int
+	for _, name := range joined.Blocks {
+		numbers = append(numbers, w.blockSpans(name)...)
+	}
+	for _, segment := range joined.Segments {
+		numbers = append(numbers, scan(w.t, segment)...)
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+func (w *world) blockSpans(name schema.BlockName) []int {
+	w.t.Helper()
+	reader, err := block.Open(w.t.Context(), w.bucket, name.Key())
+	require.NoError(w.t, err)
+	var numbers []int
+	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
+		require.NoError(w.t, err)
+		for i := range chunk {
+			numbers = append(numbers, number(w.t, &chunk[i]))
+		}
+	}
+	return numbers
+}
+
+// objects returns the bucket's content below prefix.
+func (w *world) objects(prefix string) map[string]string {
+	w.t.Helper()
+	all := map[string]string{}
+	for object, err := range w.bucket.List(w.t.Context(), objstore.ListOptions{Prefix: prefix}) {
+		require.NoError(w.t, err)
+		data, _, err := w.bucket.Get(w.t.Context(), object.Key, objstore.GetOptions{})
+		require.NoError(w.t, err)
+		all[object.Key] = string(data)
+	}
+	return all
+}
+
+func (w *world) flush(b builder) {
+	w.t.Helper()
+	require.NoError(w.t, b.Flush(w.t.Context()))
+}
+
+// request is an OTLP request with one span per number, each in a trace of its own.
+func request(numbers ...int) []byte {
+	var spans []byte
+	for _, n := range numbers {
+		spans = appendField(spans, 2, span(n, fmt.Sprintf("span %d", n)))
+	}
+	return appendField(nil, 1, appendField(nil, 2, spans))
+}
+
+// span is an OTLP span whose ids follow from n.
+func span(n int, name string) []byte {
+	id := make([]byte, 16)
+	id[0], id[8], id[14], id[15] = 0xa0, 0xb0, byte(n>>8), byte(n)
+	b := appendField(nil, 1, id)
+	b = appendField(b, 2, id[8:])
+	b = appendField(b, 5, []byte(name))
+	b = protowire.AppendFixed64(protowire.AppendTag(b, 7, protowire.Fixed64Type), uint64(1e18+n))
+	return protowire.AppendFixed64(protowire.AppendTag(b, 8, protowire.Fixed64Type), uint64(1e18+n+5))
+}
+
+func appendField(dst []byte, num protowire.Number, b []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), b)
+}
+
+func number(t *testing.T, s *schema.Span) int {
+	t.Helper()
+	n := int(s.TraceID[14])<<8 | int(s.TraceID[15])
+	require.Equal(t, fmt.Sprintf("span %d", n), s.Name)
+	return n
+}
+
+func scan(t *testing.T, segment catalog.Segment) []int {
+	t.Helper()
+	var numbers []int
+	for chunk, err := range segment.Scan(t.Context(), scanAll()) {
+		require.NoError(t, err)
+		for i := range chunk {
+			numbers = append(numbers, number(t, &chunk[i]))
+		}
+	}
+	return numbers
+}
+
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
