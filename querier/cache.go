@@ -1,0 +1,82 @@
+package querier
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// blockCache keeps the most recently used blocks open: their footers and
+// filters, not their rows. Safe for concurrent use.
+type blockCache struct {
+	bucket  objstore.Bucket
+	limit   int
+	metrics *metrics
+
+	mu     sync.Mutex
+	byName map[schema.BlockName]*list.Element // of *cachedBlock
+	recent list.List                          // most recently used first
+}
+
+type cachedBlock struct {
+	name   schema.BlockName
+	reader *block.Reader
+}
+
+func newBlockCache(bucket objstore.Bucket, limit int, m *metrics) *blockCache {
+	return &blockCache{bucket: bucket, limit: limit, metrics: m, byName: make(map[schema.BlockName]*list.Element)}
+}
+
+// open returns the block's reader. Two callers that miss at the same time both
+// fetch the tail, and one of the readers is kept.
+func (c *blockCache) open(ctx context.Context, name schema.BlockName) (*block.Reader, error) {
+	if r := c.lookup(name); r != nil {
+		c.metrics.blockHits.Inc()
+		return r, nil
+	}
+	c.metrics.blocks.Inc()
+	r, err := block.Open(ctx, c.bucket, name.Key())
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.byName[name]; ok {
+		return e.Value.(*cachedBlock).reader, nil
+	}
+	c.byName[name] = c.recent.PushFront(&cachedBlock{name, r})
+	for c.recent.Len() > c.limit {
+		c.remove(c.recent.Back())
+	}
+	return r, nil
+}
+
+func (c *blockCache) lookup(name schema.BlockName) *block.Reader {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.byName[name]
+	if !ok {
+		return nil
+	}
+	c.recent.MoveToFront(e)
+	return e.Value.(*cachedBlock).reader
+}
+
+// forget drops a block that is gone or was replaced.
+func (c *blockCache) forget(name schema.BlockName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.byName[name]; ok {
+		c.remove(e)
+	}
+}
+
+// remove drops an element. REQUIRES: c.mu.
+func (c *blockCache) remove(e *list.Element) {
+	c.recent.Remove(e)
+	delete(c.byName, e.Value.(*cachedBlock).name)
+}

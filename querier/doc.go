@@ -1,0 +1,6 @@
+// Package querier answers queries over Grafana Tempo's HTTP API: trace by id
+// and TraceQL search. Blocks and live data are joined by log position, so that
+// a query sees every span that was acknowledged before it began, once.
+//
+// It promises no compatibility: it is importable only because of its place.
+package querier

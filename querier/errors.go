@@ -1,0 +1,42 @@
+package querier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// requestError is the client's fault: answered with 400 and its text.
+type requestError struct{ text string }
+
+func (e *requestError) Error() string { return e.text }
+
+func badRequest(format string, args ...any) error {
+	return &requestError{fmt.Sprintf(format, args...)}
+}
+
+// statusClientClosed is what Tempo answers when the client has gone away.
+const statusClientClosed = 499
+
+// status maps an error to its HTTP status, by the matrix of Tempo's API.
+func status(err error) int {
+	var request *requestError
+	var query *traceql.Error
+	switch {
+	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
+		return http.StatusBadRequest
+	case errors.Is(err, context.Canceled):
+		return statusClientClosed
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled), errors.Is(err, catalog.ErrBehind):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

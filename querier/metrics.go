@@ -1,0 +1,26 @@
+package querier
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	queries   *prometheus.HistogramVec
+	retries   prometheus.Counter
+	blocks    prometheus.Counter
+	blockHits prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		queries: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "spanlake_querier_query_duration_seconds", Help: "Duration of queries by kind and HTTP status.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
+		}, []string{"query", "status"}),
+		retries:   f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_retries_total", Help: "Queries begun anew because a block was gone when read."}),
+		blocks:    f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_opened_total", Help: "Blocks whose tail was fetched."}),
+		blockHits: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_cached_total", Help: "Uses of a block whose tail was in memory."}),
+	}
+}

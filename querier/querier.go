@@ -1,0 +1,58 @@
+package querier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Querier answers queries from blocks and live data. Safe for concurrent use.
+type Querier struct {
+	cfg        Config
+	catalog    *catalog.Catalog
+	live       catalog.Live
+	blocks     *blockCache
+	partitions int
+	build      BuildInfo
+	logger     *slog.Logger
+	metrics    *metrics
+}
+
+// New returns a querier over the catalog's blocks in bucket and the live data
+// of a log with the given number of partitions.
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+	m := newMetrics(reg)
+	return &Querier{
+		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(bucket, cfg.OpenBlocks, m),
+		partitions: partitions, build: build, logger: logger, metrics: m,
+	}
+}
+
+// maxRetries bounds how often a query begins anew because a block was gone.
+const maxRetries = 5
+
+// read joins blocks and live data and lets f read them. When a block that the
+// listing named is gone or replaced, merged away meanwhile, everything that
+// was read is void and f is called again with a newer listing.
+func (q *Querier) read(ctx context.Context, project schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
+	var old *catalog.View
+	for range maxRetries {
+		joined, err := q.catalog.Join(ctx, q.live, project, partitions, old)
+		if err != nil {
+			return err
+		}
+		err = f(joined)
+		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) {
+			return err
+		}
+		q.metrics.retries.Inc()
+		old = joined.View
+	}
+	return catalog.ErrUnsettled
+}
