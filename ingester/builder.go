@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/grafana/dskit/services"
@@ -63,40 +64,41 @@ func (b *Builder) run(ctx context.Context) error {
 	// The work goes on while the last batches are flushed after ctx has ended.
 	workCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var work errgroup.Group
+	var work sync.WaitGroup
 	for _, p := range b.partitions {
-		work.Go(func() error { return p.read(workCtx) })
+		work.Go(func() { p.read(workCtx) })
 		if b.stores {
-			work.Go(func() error { return p.store(workCtx) })
+			work.Go(func() { p.store(workCtx) })
 		}
 	}
-	work.Go(func() error { return b.tick(workCtx) })
+	work.Go(func() { b.tick(workCtx) })
 	<-ctx.Done()
 	if b.stores {
 		flushCtx, cancel := context.WithTimeout(workCtx, finalFlushTimeout)
 		if err := b.Flush(flushCtx); err != nil {
-			b.logger.Warn("the last batches stay in the log", "err", err)
+			b.logger.Warn("the last batches stay in the log", slog.Any("err", err))
 		}
 		cancel()
 	}
 	stop()
-	return work.Wait()
+	work.Wait()
+	return nil
 }
 
 // tick publishes the cuts that are due by age and lets old memory go.
-func (b *Builder) tick(ctx context.Context) error {
+func (b *Builder) tick(ctx context.Context) {
 	interval := min(b.cfg.CutAge/4, time.Second)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		}
 		for _, p := range b.partitions {
 			if err := b.tickPartition(ctx, p); err != nil && ctx.Err() == nil {
-				p.logger.Warn("cutting by age failed, trying again", "err", err)
+				p.logger.Warn("cutting by age failed, trying again", slog.Any("err", err))
 			}
 		}
 		b.trim()

@@ -10,13 +10,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
+	// The generic protobuf codec, for services that share the server.
+	_ "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
-
-	// The generic protobuf codec, for services that share the server.
-	_ "google.golang.org/grpc/encoding/proto"
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -35,7 +34,9 @@ func (r *Receiver) RegisterGRPC(server grpc.ServiceRegistrar) {
 	}
 	register("trace.v1.TraceService", r.exportTraces)
 	register("logs.v1.LogsService", func(_ context.Context, _ schema.ProjectID, p payload) (partialSuccess, error) { return rejectLogs(p) })
-	register("metrics.v1.MetricsService", func(_ context.Context, _ schema.ProjectID, p payload) (partialSuccess, error) { return rejectMetrics(p) })
+	register("metrics.v1.MetricsService", func(_ context.Context, _ schema.ProjectID, p payload) (partialSuccess, error) {
+		return rejectMetrics(p)
+	})
 }
 
 // ServerOptions lets a gRPC server hand over messages as bytes, gzip and zstd

@@ -6,7 +6,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/grpc/encoding"
-
 	// gzip for gRPC, what exporters use when told to compress.
 	_ "google.golang.org/grpc/encoding/gzip"
 )

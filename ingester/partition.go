@@ -48,13 +48,13 @@ const maxPending = 1
 
 func newPartition(b *Builder, id int) *partition {
 	return &partition{
-		builder: b, id: id, logger: b.logger.With("partition", id),
+		builder: b, id: id, logger: b.logger.With(slog.Int("partition", id)),
 		toStore: make(chan *segment, maxPending),
 	}
 }
 
 // read follows the log for ever. After a reset nothing is resumed.
-func (p *partition) read(ctx context.Context) error {
+func (p *partition) read(ctx context.Context) {
 	retry := backoff.New(ctx, backoff.Config{MinBackoff: 10 * time.Millisecond, MaxBackoff: time.Second})
 	for retry.Ongoing() {
 		stream := p.builder.log.Stream(p.id)
@@ -67,14 +67,13 @@ func (p *partition) read(ctx context.Context) error {
 			break
 		}
 		p.builder.metrics.resets.Inc()
-		if !errors.Is(err, wal.ErrReset) {
-			p.logger.Warn("reading the log failed, beginning anew", "err", err)
-		} else {
-			p.logger.Info("reading the log begins anew", "err", err)
+		level := slog.LevelWarn
+		if errors.Is(err, wal.ErrReset) {
+			level = slog.LevelInfo
 		}
+		p.logger.Log(ctx, level, "reading the log begins anew", slog.Any("err", err))
 		retry.Wait()
 	}
-	return nil
 }
 
 // begin voids everything that was read before.
@@ -134,7 +133,7 @@ func (p *partition) start(ctx context.Context, stream wal.Stream, msg wal.Messag
 		if !covered {
 			p.builder.metrics.gaps.Inc()
 			p.logger.Error("the log begins inside a batch that no block covers: messages were removed by someone else, building from here",
-				"position", msg.Position, "epoch", stream.Epoch())
+				slog.Uint64("position", msg.Position), slog.Uint64("epoch", stream.Epoch()))
 		}
 	}
 	p.mu.Lock()

@@ -398,4 +398,3 @@ func TestProjectsAreApart(t *testing.T) {
 	w.flush(b)
 	check()
 }
-

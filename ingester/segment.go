@@ -3,6 +3,7 @@ package ingester
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,12 +107,6 @@ func (s *segment) add(e wal.Entry, position uint64) (int, error) {
 	return len(spans) - before, nil
 }
 
-func (s *segment) empty() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.last < s.first
-}
-
 func (s *segment) size() (bytes, spans int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -137,7 +132,7 @@ func (s *segment) view(project schema.ProjectID) *view {
 	defer s.mu.RUnlock()
 	v := &view{segment: s, first: s.first, last: s.last, closed: s.closed, rows: s.projects[project]}
 	if v.rows != nil {
-		v.spans = v.rows.spans[:len(v.rows.spans):len(v.rows.spans)]
+		v.spans = slices.Clip(v.rows.spans)
 	}
 	return v
 }

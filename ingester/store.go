@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -21,13 +22,13 @@ const UndecodablePrefix = "undecodable/"
 // store writes closed batches in the order of the log and purges each from the
 // log only when all of it is in the bucket. A crash between the two stores the
 // same objects again.
-func (p *partition) store(ctx context.Context) error {
+func (p *partition) store(ctx context.Context) {
 	for {
 		select {
 		case seg := <-p.toStore:
 			p.storeSegment(ctx, seg)
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
@@ -43,7 +44,8 @@ func (p *partition) storeSegment(ctx context.Context, seg *segment) {
 		}
 		if ctx.Err() == nil {
 			p.builder.metrics.storeFailures.Inc()
-			p.logger.Error("storing a batch failed, trying again", "first", seg.first, "last", seg.last, "err", err)
+			p.logger.Error("storing a batch failed, trying again",
+				slog.Uint64("first", seg.first), slog.Uint64("last", seg.last), slog.Any("err", err))
 		}
 		retry.Wait()
 	}
@@ -95,7 +97,8 @@ func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema
 	m.storedSpans.WithLabelValues(string(project)).Add(float64(len(spans)))
 	m.storedBlocks.WithLabelValues(string(project)).Inc()
 	m.storedBytes.WithLabelValues(string(project)).Add(float64(len(object.Data)))
-	p.logger.Debug("block stored", "project", string(project), "block", name.Key(), "spans", len(spans), "bytes", len(object.Data))
+	p.logger.Debug("block stored", slog.String("project", string(project)), slog.String("block", name.Key()),
+		slog.Int("spans", len(spans)), slog.Int("bytes", len(object.Data)))
 	return nil
 }
 
@@ -109,7 +112,8 @@ func (p *partition) storeDamaged(ctx context.Context, seg *segment, d damaged) e
 		return err
 	}
 	p.builder.metrics.undecodable.Inc()
-	p.logger.Error("a message could not be decoded and was kept raw", "position", d.position, "key", key, "err", d.err)
+	p.logger.Error("a message could not be decoded and was kept raw",
+		slog.Uint64("position", d.position), slog.String("key", key), slog.Any("err", d.err))
 	return nil
 }
 

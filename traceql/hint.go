@@ -46,7 +46,7 @@ func hintForIntrinsic(text string) string {
 	case len(known) > 0:
 		return "there are " + strings.Join(known, ", ")
 	case scope == "resource":
-		return fmt.Sprintf("attributes have a dot: resource.%s", clip(name))
+		return "attributes have a dot: resource." + clip(name)
 	}
 	return ""
 }

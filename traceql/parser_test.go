@@ -1,7 +1,6 @@
 package traceql_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -221,7 +220,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var place *traceql.Error
-		require.True(t, errors.As(err, &place))
+		require.ErrorAs(t, err, &place)
 		require.Positive(t, place.Line)
 		require.Positive(t, place.Column)
 		require.NotEmpty(t, place.Message)

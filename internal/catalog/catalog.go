@@ -137,5 +137,5 @@ func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, er
 // version, or by somebody else.
 func (c *Catalog) skipped(key string, err error) {
 	c.metrics.skipped.Inc()
-	c.logger.Warn("an object among the blocks has no block's name", "key", key, "err", err)
+	c.logger.Warn("an object among the blocks has no block's name", slog.String("key", key), slog.Any("err", err))
 }

@@ -89,7 +89,7 @@ func join(ctx context.Context, live Live, project schema.ProjectID, partitions [
 			return nil, false, nil
 		}
 		for _, s := range tail.Segments {
-			if first, last, closed := s.Range(); last > f.position && !(closed && view.holds(p, f.epoch, first, last)) {
+			if first, last, closed := s.Range(); last > f.position && (!closed || !view.holds(p, f.epoch, first, last)) {
 				joined.Segments = append(joined.Segments, s)
 			}
 		}

@@ -172,7 +172,7 @@ func scanAll(ctx context.Context, plan *Plan, partitions [][]Source, concurrency
 		rows += counts[i]
 		for id, start := range found {
 			c, ok := merged[id]
-			if !ok || start < c.startNanos {
+			if !ok || start > c.startNanos {
 				merged[id] = candidate{place{start, id}, tasks[i].partition}
 			}
 		}
@@ -186,7 +186,10 @@ func scanAll(ctx context.Context, plan *Plan, partitions [][]Source, concurrency
 	return candidates, rows, nil
 }
 
-// scan returns the earliest start among the rows of each trace that may match.
+// scan returns, for each trace, the latest start among its rows that may match.
+// A trace starts no later than that: of a trace in the answer at least one of
+// these rows stays when it is folded. The earliest start would not do, since
+// its row may be a discarded one that says otherwise than the row that stays.
 func scan(ctx context.Context, plan *Plan, source Source) (map[schema.TraceID]uint64, uint64, error) {
 	f := plan.frame()
 	defer plan.release(f)
@@ -206,9 +209,7 @@ func scan(ctx context.Context, plan *Plan, source Source) (map[schema.TraceID]ui
 			if !plan.may(f) {
 				continue
 			}
-			if start, ok := found[s.TraceID]; !ok || s.StartNanos < start {
-				found[s.TraceID] = s.StartNanos
-			}
+			found[s.TraceID] = max(found[s.TraceID], s.StartNanos)
 		}
 	}
 	return found, rows, nil

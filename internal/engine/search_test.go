@@ -29,9 +29,8 @@ func span(trace, id byte, name string, start, end uint64, change ...func(*schema
 	return s
 }
 
-func childOf(parent byte) func(*schema.Span) {
-	return func(s *schema.Span) { s.ParentSpanID = schema.SpanID{7: parent} }
-}
+// childOfRoot makes span 1 the parent.
+func childOfRoot(s *schema.Span) { s.ParentSpanID = schema.SpanID{7: 1} }
 
 func one(spans ...schema.Span) [][]engine.Source { return [][]engine.Source{{newMemory(spans)}} }
 
@@ -58,7 +57,7 @@ func TestSearchOrderAndLimit(t *testing.T) {
 	for i := range byte(100) {
 		// Two traces each start together; the matching span is never the first.
 		start := uint64(i/2) * 1000
-		spans = append(spans, span(i, 1, "root", start, start+10), span(i, 2, "leaf", start+5, start+9, childOf(1)))
+		spans = append(spans, span(i, 1, "root", start, start+10), span(i, 2, "leaf", start+5, start+9, childOfRoot))
 	}
 	for _, concurrency := range []int{1, 2, 7} {
 		r := search(t, `{ name = "leaf" }`, one(spans...), engine.SearchOptions{Limit: 5, Concurrency: concurrency})
@@ -76,7 +75,7 @@ func TestSearchOrderAndLimit(t *testing.T) {
 // newest by the span that matches, and is oldest.
 func TestSearchUsesTrueStart(t *testing.T) {
 	partitions := [][]engine.Source{{
-		newMemory([]schema.Span{span(1, 2, "leaf", 9000, 9001, childOf(1)), span(2, 2, "leaf", 5000, 5001)}),
+		newMemory([]schema.Span{span(1, 2, "leaf", 9000, 9001, childOfRoot), span(2, 2, "leaf", 5000, 5001)}),
 		newMemory([]schema.Span{span(1, 1, "root", 10, 9500), span(3, 2, "leaf", 7000, 7001)}),
 	}}
 	r := search(t, `{ name = "leaf" }`, partitions, engine.SearchOptions{Limit: 2})
@@ -86,9 +85,18 @@ func TestSearchUsesTrueStart(t *testing.T) {
 	require.EqualValues(t, 10, r.Traces[2].StartNanos)
 }
 
+// The row that is folded away starts earlier than the one that stays, which
+// must not make trace 1 look older than it is.
+func TestSearchBoundSurvivesFolding(t *testing.T) {
+	rows := one(span(1, 1, "x", 10, 0), span(1, 1, "x", 50, 60), span(2, 1, "x", 30, 40))
+	r := search(t, `{ name = "x" }`, rows, engine.SearchOptions{Limit: 1})
+	require.Equal(t, []byte{1}, traceIDs(r))
+	require.EqualValues(t, 50, r.Traces[0].StartNanos)
+}
+
 func TestSearchTimeRange(t *testing.T) {
 	spans := []schema.Span{
-		span(1, 1, "match", 100, 200), span(1, 2, "other", 900, 1000, childOf(1)),
+		span(1, 1, "match", 100, 200), span(1, 2, "other", 900, 1000, childOfRoot),
 		span(2, 1, "match", 2000, 3000),
 		span(3, 1, "match", 500, 500),
 	}
@@ -120,7 +128,7 @@ func TestSearchTimeRange(t *testing.T) {
 func TestSearchFolds(t *testing.T) {
 	open := span(1, 1, "started", 100, 0)
 	done := span(1, 1, "finished", 100, 300)
-	leaf := span(1, 2, "leaf", 150, 200, childOf(1))
+	leaf := span(1, 2, "leaf", 150, 200, childOfRoot)
 	partitions := [][]engine.Source{{newMemory([]schema.Span{open, leaf}), newMemory([]schema.Span{done}), newMemory([]schema.Span{leaf})}}
 
 	require.Empty(t, search(t, `{ name = "started" }`, partitions, engine.SearchOptions{}).Traces)
@@ -141,7 +149,7 @@ func TestSearchPartitions(t *testing.T) {
 
 func TestLookupOnly(t *testing.T) {
 	partitions := [][]engine.Source{{
-		newMemory([]schema.Span{span(1, 2, "leaf", 100, 200, childOf(1))}),
+		newMemory([]schema.Span{span(1, 2, "leaf", 100, 200, childOfRoot)}),
 		engine.LookupOnly(newMemory([]schema.Span{span(1, 1, "root", 50, 250), span(2, 1, "leaf", 1, 2)})),
 	}}
 	r := search(t, `{ name = "leaf" }`, partitions, engine.SearchOptions{})
@@ -152,10 +160,10 @@ func TestLookupOnly(t *testing.T) {
 
 func TestResultContent(t *testing.T) {
 	spans := []schema.Span{
-		span(1, 3, "late", 5_000_000, 4_000_000, childOf(1), func(s *schema.Span) { s.StatusCode = 2 }),
+		span(1, 3, "late", 5_000_000, 4_000_000, childOfRoot, func(s *schema.Span) { s.StatusCode = 2 }),
 		span(1, 1, "root", 1_000_000, 3_999_999),
 		span(1, 4, "other root", 2_000_000, 2_000_001),
-		span(1, 2, "mid", 2_000_000, 3_000_000, childOf(1), func(s *schema.Span) {
+		span(1, 2, "mid", 2_000_000, 3_000_000, childOfRoot, func(s *schema.Span) {
 			s.Resource = &schema.Resource{}
 		}),
 	}
@@ -196,16 +204,20 @@ func TestResultAttributes(t *testing.T) {
 			`{ span.ints = 2 && span:kind = server && status = unset && span:parentID = "" }`, "00f067aa0ba902b7", "",
 			[]schema.Attribute{
 				{Key: "ints", Value: schema.Value{Kind: schema.KindArray, Array: []schema.Value{num(1), num(2), num(3)}}},
-				{Key: "kind", Value: str("server")}, {Key: "status", Value: str("unset")}, {Key: "span:parentID", Value: str("")},
+				{Key: "kind", Value: str("server")},
+				{Key: "status", Value: str("unset")},
+				{Key: "span:parentID", Value: str("")},
 			},
 		},
 		{
 			`{ event:name = "retry" && event.n = 1 && event:timeSinceStart >= 2us && link:spanID != "" && link.why != nil && event.no = nil }`,
 			"0000000000000002", "",
 			[]schema.Attribute{
-				{Key: "event:name", Value: str("exception")}, {Key: "n", Value: num(2)},
+				{Key: "event:name", Value: str("exception")},
+				{Key: "n", Value: num(2)},
 				{Key: "event:timeSinceStart", Value: str("2µs")},
-				{Key: "link:spanID", Value: str("000000000000ef01")}, {Key: "why", Value: str("batch")},
+				{Key: "link:spanID", Value: str("000000000000ef01")},
+				{Key: "why", Value: str("batch")},
 			},
 		},
 		{

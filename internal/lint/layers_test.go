@@ -33,7 +33,9 @@ func run(t *testing.T, dir, name string, args ...string) []byte {
 
 func TestImports(t *testing.T) {
 	// With -e also while a package does not build: the compiler tells better.
-	out := run(t, moduleRoot(t), "go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports,Deps", "./...")
+	root := moduleRoot(t)
+	walk(t, root)
+	out := run(t, root, "go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports,Deps", "./...")
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	packages := 0
 	for {

@@ -184,7 +184,7 @@ func parseValue(b []byte, depth int) (v schema.Value) {
 			break
 		}
 		i = f.end
-		if msgAnyValue.known(f.num).kind == kindUnknown || !msgAnyValue.known(f.num).accepts(f.typ) {
+		if !msgAnyValue.known(f.num).accepts(f.typ) {
 			continue
 		}
 		body := b[f.value:f.end]
@@ -231,19 +231,19 @@ func AppendValue(dst []byte, v schema.Value) []byte {
 		dst = protowire.AppendTag(dst, valueDouble, protowire.Fixed64Type)
 		return protowire.AppendFixed64(dst, math.Float64bits(v.Double))
 	case schema.KindArray:
-		dst, body := openField(dst, valueArray)
+		dst, list := openField(dst, valueArray, 0)
 		for _, e := range v.Array {
-			var item int
-			dst, item = openField(dst, listValues)
+			var item openMessage
+			dst, item = openField(dst, listValues, len(e.Str))
 			dst = closeField(AppendValue(dst, e), item)
 		}
-		return closeField(dst, body)
+		return closeField(dst, list)
 	case schema.KindMap:
-		dst, body := openField(dst, valueMap)
+		dst, list := openField(dst, valueMap, 0)
 		for _, a := range v.Map {
 			dst = AppendKeyValue(dst, listValues, a.Key, a.Value)
 		}
-		return closeField(dst, body)
+		return closeField(dst, list)
 	case schema.KindEmpty:
 	}
 	return dst
@@ -253,9 +253,9 @@ func AppendValue(dst []byte, v schema.Value) []byte {
 // an attribute of a span, 1 one of a resource, 3 one of a scope or an event, 4
 // one of a link.
 func AppendKeyValue(dst []byte, num protowire.Number, key string, v schema.Value) []byte {
-	dst, body := openField(dst, num)
+	dst, whole := openField(dst, num, len(key)+len(v.Str)+8)
 	dst = protowire.AppendTag(dst, keyValueKey, protowire.BytesType)
 	dst = protowire.AppendString(dst, key)
-	dst, value := openField(dst, keyValueValue)
-	return closeField(closeField(AppendValue(dst, v), value), body)
+	dst, value := openField(dst, keyValueValue, len(v.Str)+3)
+	return closeField(closeField(AppendValue(dst, v), value), whole)
 }

@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -59,7 +60,7 @@ func (p *spanParser) span() error {
 		}
 		i = f.end
 	}
-	if why := p.ids.problem(); why != "" {
+	if why := p.ids.problem(p.b); why != "" {
 		return errors.New(why)
 	}
 	p.finish()
@@ -70,12 +71,10 @@ func (p *spanParser) span() error {
 func (p *spanParser) field(f wireField) fault {
 	row, body := p.row, p.b[f.value:f.end]
 	switch f.num {
-	case spanTraceID:
-		p.ids.trace = body
-	case spanSpanID:
-		p.ids.span = body
+	case spanTraceID, spanSpanID:
+		p.ids.set(uint64(f.num), byteRange{f.value, f.end}) //nolint:gosec // not negative
 	case spanParentSpanID:
-		p.ids.parent = body
+		p.ids.parent = byteRange{f.value, f.end}
 		p.keepIf(f, len(body) == 8 && [8]byte(body) == [8]byte{})
 	case spanTraceState:
 		row.TraceState = p.text(f)
@@ -150,9 +149,9 @@ func (p *spanParser) statusFields(b []byte) fault {
 // finish sets ids and fragments. The ids are valid.
 func (p *spanParser) finish() {
 	row := p.row
-	row.TraceID, row.SpanID = schema.TraceID(p.ids.trace), schema.SpanID(p.ids.span)
-	if len(p.ids.parent) > 0 {
-		row.ParentSpanID = schema.SpanID(p.ids.parent)
+	row.TraceID, row.SpanID = schema.TraceID(p.ids.trace.of(p.b)), schema.SpanID(p.ids.span.of(p.b))
+	if parent := p.ids.parent.of(p.b); len(parent) > 0 {
+		row.ParentSpanID = schema.SpanID(parent)
 	}
 	for _, r := range p.exact {
 		if r.end > 0 {
@@ -161,7 +160,7 @@ func (p *spanParser) finish() {
 	}
 	row.Attributes, row.Events, row.Links, row.Rest = p.attributes.bytes, p.events.bytes, p.links.bytes, p.rest.bytes
 	if p.status = append(p.status, p.badMsg...); len(p.status) > 0 {
-		rest := protowire.AppendTag(row.Rest[:len(row.Rest):len(row.Rest)], spanStatus, protowire.BytesType)
+		rest := protowire.AppendTag(slices.Clip(row.Rest), spanStatus, protowire.BytesType)
 		row.Rest = protowire.AppendBytes(rest, p.status)
 	}
 }

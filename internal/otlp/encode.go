@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/schema"
@@ -23,7 +25,7 @@ func AppendSpan(dst []byte, s *schema.Span) []byte {
 	dst = append(dst, s.Attributes...)
 	dst = append(dst, s.Events...)
 	dst = append(dst, s.Links...)
-	dst, status := openField(dst, spanStatus)
+	dst, status := openField(dst, spanStatus, len(s.StatusMessage))
 	dst = appendText(dst, statusMessage, s.StatusMessage)
 	dst = closeField(appendEnum(dst, statusCode, s.StatusCode), status)
 	if s.Flags != 0 {
@@ -64,24 +66,33 @@ func appendEnum(dst []byte, num protowire.Number, v int32) []byte {
 // their first span. Every resource, scope and status is there, empty if need
 // be: some readers do not expect them to be absent.
 func AppendTraces(dst []byte, spans []schema.Span) []byte {
-	for _, r := range groupSpans(spans) {
-		var resourceBody int
-		dst, resourceBody = openField(dst, tracesResourceSpans)
+	groups, guess := groupSpans(spans)
+	dst = slices.Grow(dst, guess)
+	for _, r := range groups {
+		var resource openMessage
+		dst, resource = openField(dst, tracesResourceSpans, r.guess)
 		dst = appendHead(dst, resourceSpansResource, r.resource.Wire)
 		for _, s := range r.scopes {
-			var scopeBody int
-			dst, scopeBody = openField(dst, resourceSpansScopeSpans)
+			var scope openMessage
+			dst, scope = openField(dst, resourceSpansScopeSpans, s.guess)
 			dst = appendHead(dst, scopeSpansScope, s.scope.Wire)
 			for _, i := range s.spans {
-				var spanBody int
-				dst, spanBody = openField(dst, scopeSpansSpans)
-				dst = closeField(AppendSpan(dst, &spans[i]), spanBody)
+				var span openMessage
+				dst, span = openField(dst, scopeSpansSpans, guessSize(&spans[i]))
+				dst = closeField(AppendSpan(dst, &spans[i]), span)
 			}
-			dst = closeField(dst, scopeBody)
+			dst = closeField(dst, scope)
 		}
-		dst = closeField(dst, resourceBody)
+		dst = closeField(dst, resource)
 	}
 	return dst
+}
+
+// guessSize is about the size of s as a message: ids, times and tags take some
+// seventy bytes.
+func guessSize(s *schema.Span) int {
+	return 70 + len(s.Name) + len(s.TraceState) + len(s.StatusMessage) +
+		len(s.Attributes) + len(s.Events) + len(s.Links) + len(s.Rest)
 }
 
 // appendHead appends the header of a message and sees to it that the field num
@@ -101,40 +112,50 @@ func appendHead(dst []byte, num protowire.Number, wire []byte) []byte {
 type resourceGroup struct {
 	resource *schema.Resource
 	scopes   []scopeGroup
-	index    map[string]int // by the scope's wire form
+	index    map[string]int // of scopes, by their wire form
+	guess    int            // about the size of the message
 }
 
 type scopeGroup struct {
 	scope *schema.Scope
 	spans []int
+	guess int // about the size of the message
 }
 
-// groupSpans groups the indexes of spans by resource and scope.
-func groupSpans(spans []schema.Span) []resourceGroup {
-	var groups []resourceGroup
+// groupSpans groups the indexes of spans by resource and scope, and guesses the
+// size of the whole.
+func groupSpans(spans []schema.Span) (groups []resourceGroup, guess int) {
 	index := make(map[string]int)
 	resource, scope := -1, -1
 	for i := range spans {
 		s := &spans[i]
-		if i == 0 || s.Resource != spans[i-1].Resource {
-			scope = -1
+		newResource := i == 0 || s.Resource != spans[i-1].Resource
+		if newResource {
 			var known bool
 			if resource, known = index[string(s.Resource.Wire)]; !known {
 				resource = len(groups)
 				index[string(s.Resource.Wire)] = resource
-				groups = append(groups, resourceGroup{resource: s.Resource, index: make(map[string]int)})
+				groups = append(groups, resourceGroup{resource: s.Resource, index: make(map[string]int), guess: len(s.Resource.Wire)})
+				guess += len(s.Resource.Wire)
 			}
 		}
-		g := &groups[resource]
-		if scope < 0 || s.Scope != spans[i-1].Scope {
+		r := &groups[resource]
+		if newResource || s.Scope != spans[i-1].Scope {
 			var known bool
-			if scope, known = g.index[string(s.Scope.Wire)]; !known {
-				scope = len(g.scopes)
-				g.index[string(s.Scope.Wire)] = scope
-				g.scopes = append(g.scopes, scopeGroup{scope: s.Scope})
+			if scope, known = r.index[string(s.Scope.Wire)]; !known {
+				scope = len(r.scopes)
+				r.index[string(s.Scope.Wire)] = scope
+				r.scopes = append(r.scopes, scopeGroup{scope: s.Scope, guess: len(s.Scope.Wire)})
+				r.guess += len(s.Scope.Wire)
+				guess += len(s.Scope.Wire)
 			}
 		}
-		g.scopes[scope].spans = append(g.scopes[scope].spans, i)
+		n := guessSize(s)
+		g := &r.scopes[scope]
+		g.spans = append(g.spans, i)
+		g.guess += n
+		r.guess += n
+		guess += n
 	}
-	return groups
+	return groups, guess
 }

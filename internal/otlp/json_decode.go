@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"math"
@@ -21,7 +22,8 @@ import (
 // where it is not UTF-8. Returns an error that wraps ErrMalformed and names the
 // offset if body is not JSON or a value is not of its member's type.
 func FromJSON(body []byte) ([]byte, error) {
-	d := jsonReader{jsonScanner: jsonScanner{in: body}}
+	// The wire form is hardly ever longer than the text.
+	d := jsonReader{jsonScanner: jsonScanner{in: body}, out: make([]byte, 0, len(body))}
 	d.space()
 	if err := d.message(msgTraces); err != nil {
 		return nil, err
@@ -214,6 +216,7 @@ func (d *jsonReader) bytes(num protowire.Number, k kind) error {
 	case kindBytes:
 		d.scratch, err = appendBase64(d.scratch[:0], s)
 		s = d.scratch
+	default: // the text is the value
 	}
 	if err != nil {
 		d.pos = start
@@ -223,21 +226,11 @@ func (d *jsonReader) bytes(num protowire.Number, k kind) error {
 	return nil
 }
 
-// appendBase64 decodes either alphabet, padded or not. It changes s.
+// appendBase64 decodes either alphabet, padded or not.
 func appendBase64(dst, s []byte) ([]byte, error) {
-	s = slices.Clone(s)
-	for i, c := range s {
-		switch c {
-		case '-':
-			s[i] = '+'
-		case '_':
-			s[i] = '/'
-		}
-	}
-	for range 2 {
-		if n := len(s); n > 0 && s[n-1] == '=' {
-			s = s[:n-1]
-		}
+	s = bytes.TrimRight(s, "=")
+	if bytes.ContainsAny(s, "-_") {
+		return base64.RawURLEncoding.AppendDecode(dst, s)
 	}
 	return base64.RawStdEncoding.AppendDecode(dst, s)
 }
@@ -259,16 +252,16 @@ func (d *jsonReader) number(k kind) (bits uint64, ok bool, err error) {
 			return uint64(v), v >= 0, nil //nolint:gosec // used only if not negative
 		}
 		v, err := strconv.ParseInt(wholeNumber(s), 10, 32)
-		return uint64(v), err == nil, nil //nolint:gosec,nilerr // two's complement; ok says it
+		return uint64(v), err == nil, nil //nolint:gosec // two's complement
 	case kindInt64:
 		v, err := strconv.ParseInt(wholeNumber(s), 10, 64)
-		return uint64(v), err == nil, nil //nolint:gosec,nilerr // two's complement; ok says it
+		return uint64(v), err == nil, nil //nolint:gosec // two's complement
 	case kindUint32, kindFixed32:
 		v, err := strconv.ParseUint(wholeNumber(s), 10, 32)
-		return v, err == nil, nil //nolint:nilerr // ok says it
+		return v, err == nil, nil
 	case kindFixed64:
 		v, err := strconv.ParseUint(wholeNumber(s), 10, 64)
-		return v, err == nil, nil //nolint:nilerr // ok says it
+		return v, err == nil, nil
 	default:
 		v, ok := parseDouble(s, quoted)
 		return math.Float64bits(v), ok, nil

@@ -108,21 +108,20 @@ func (s *jsonScanner) text() ([]byte, error) {
 	if s.peek() != '"' {
 		return nil, s.fail("want a string")
 	}
-	s.pos++
-	start, escaped := s.pos, false
-	for ; s.pos < len(s.in); s.pos++ {
-		switch c := s.in[s.pos]; {
+	start, escaped := s.pos+1, false
+	for i := start; i < len(s.in); i++ {
+		switch c := s.in[i]; {
 		case c == '"':
-			raw := s.in[start:s.pos]
-			s.pos++
+			s.pos = i + 1
 			if escaped {
-				return s.unescape(raw, start)
+				return s.unescape(s.in[start:i], start)
 			}
-			return raw, nil
+			return s.in[start:i], nil
 		case c == '\\':
 			escaped = true
-			s.pos++
+			i++
 		case c < ' ':
+			s.pos = i
 			return nil, s.fail("a control character in a string")
 		}
 	}

@@ -63,7 +63,9 @@ const maxScratch = 1 << 16
 //
 // A chunk is at most maxChunkBytes long unless it holds a single span, or
 // resource and scope take up more than half of it: then cuts are as rare as
-// needed for the copies of these to stay below half of the output.
+// needed for the copies of these to stay below half of the output. A resource
+// whose spans go to several partitions is copied to each, so bound the size of
+// resources where there are many partitions.
 //
 // Everything in an accepted span was validated, so Decode takes every chunk.
 // A span that is not valid is dropped and counted. Returns an error that wraps
@@ -210,15 +212,14 @@ func (c *scanner) span(f wireField, scope int) {
 		c.reject(b, flt.String())
 		return
 	}
-	if why := ids.problem(); why != "" {
+	if why := ids.problem(b); why != "" {
 		c.reject(b, why)
 		return
 	}
-	c.spans = append(c.spans, spanRef{
-		start: f.start, end: f.end,
-		scope:     int32(scope),                                             //nolint:gosec // fewer than the bytes of a request
-		partition: int32(schema.TraceID(ids.trace).Partition(c.partitions)), //nolint:gosec // at most MaxPartitions
-	})
+	partition := schema.TraceID(ids.trace.of(b)).Partition(c.partitions)
+	// Neither number comes near the end of 32 bits: a scope takes bytes of the
+	// request, and there are at most MaxPartitions.
+	c.spans = append(c.spans, spanRef{f.start, f.end, int32(scope), int32(partition)}) //nolint:gosec // see above
 }
 
 func (c *scanner) reject(span []byte, why string) {

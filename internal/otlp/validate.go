@@ -6,9 +6,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// spanIDs are the ids of a span as they stand in its message; of repeated ones
-// the last counts.
-type spanIDs struct{ trace, span, parent []byte }
+// spanIDs says where in its message the ids of a span are; of repeated ones the
+// last counts. Offsets, because slices would make the garbage collector watch.
+type spanIDs struct{ trace, span, parent byteRange }
+
+func (r byteRange) of(b []byte) []byte { return b[r.start:r.end] }
 
 // check validates b, a message or any run of its fields, down to the last
 // AnyValue: framing, wire types of known fields, depth. depth counts the
@@ -45,6 +47,10 @@ func check(b []byte, id messageID, depth int, ids *spanIDs) fault {
 				i = at + 8
 				continue
 			}
+			if typ == protowire.VarintType && at < len(b) && b[at] < 0x80 {
+				i = at + 1
+				continue
+			}
 			f, flt := readField(b, i)
 			if flt != faultNone {
 				return flt
@@ -70,13 +76,13 @@ func check(b []byte, id messageID, depth int, ids *spanIDs) fault {
 				return flt
 			}
 		} else if known.kind == kindID && ids != nil {
-			ids.set(tag>>3, b[at:i])
+			ids.set(tag>>3, byteRange{at, i})
 		}
 	}
 	return faultNone
 }
 
-func (ids *spanIDs) set(num uint64, id []byte) {
+func (ids *spanIDs) set(num uint64, id byteRange) {
 	switch num {
 	case spanTraceID:
 		ids.trace = id
@@ -87,19 +93,20 @@ func (ids *spanIDs) set(num uint64, id []byte) {
 	}
 }
 
-// problem says in words what is wrong with the ids, "" if nothing is.
-func (ids *spanIDs) problem() string {
+// problem says in words what is wrong with the ids in span, "" if nothing is.
+func (ids *spanIDs) problem(span []byte) string {
+	trace, id, parent := ids.trace.of(span), ids.span.of(span), ids.parent.of(span)
 	switch {
-	case len(ids.trace) != 16:
-		return fmt.Sprintf("trace id has %d bytes, want 16", len(ids.trace))
-	case [16]byte(ids.trace) == [16]byte{}:
+	case len(trace) != 16:
+		return fmt.Sprintf("trace id has %d bytes, want 16", len(trace))
+	case [16]byte(trace) == [16]byte{}:
 		return "trace id is zero"
-	case len(ids.span) != 8:
-		return fmt.Sprintf("span id has %d bytes, want 8", len(ids.span))
-	case [8]byte(ids.span) == [8]byte{}:
+	case len(id) != 8:
+		return fmt.Sprintf("span id has %d bytes, want 8", len(id))
+	case [8]byte(id) == [8]byte{}:
 		return "span id is zero"
-	case len(ids.parent) != 0 && len(ids.parent) != 8:
-		return fmt.Sprintf("parent span id has %d bytes, want 8 or none", len(ids.parent))
+	case len(parent) != 0 && len(parent) != 8:
+		return fmt.Sprintf("parent span id has %d bytes, want 8 or none", len(parent))
 	}
 	return ""
 }

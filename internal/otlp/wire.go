@@ -153,21 +153,33 @@ func skipGroup(b []byte, i int, num protowire.Number, depth int) (int, fault) {
 // that they were decoded from, which nobody writes to once it was received.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// openField appends the tag of a message field and room for a short length. It
-// returns where the message's body begins; closeField sets the length once
-// the body is appended.
-func openField(dst []byte, num protowire.Number) (_ []byte, body int) {
-	dst = append(protowire.AppendTag(dst, num, protowire.BytesType), 0)
-	return dst, len(dst)
+// openMessage is a message field whose contents are being appended.
+type openMessage struct {
+	body int // where the contents begin
+	room int // bytes kept for the length in front of them
 }
 
-func closeField(dst []byte, body int) []byte {
-	n := len(dst) - body
-	if more := protowire.SizeVarint(uint64(n)) - 1; more > 0 { //nolint:gosec // lengths are not negative
+// openField appends the tag of a message field and room for its length; after
+// the contents, closeField puts it in. guess is about how long they will be:
+// if the length takes as many bytes as that of guess, nothing has to be moved.
+func openField(dst []byte, num protowire.Number, guess int) ([]byte, openMessage) {
+	dst = protowire.AppendTag(dst, num, protowire.BytesType)
+	start := len(dst)
+	dst = protowire.AppendVarint(dst, uint64(guess)) //nolint:gosec // lengths are not negative
+	return dst, openMessage{body: len(dst), room: len(dst) - start}
+}
+
+func closeField(dst []byte, m openMessage) []byte {
+	n := len(dst) - m.body
+	need := protowire.SizeVarint(uint64(n)) //nolint:gosec // lengths are not negative
+	start := m.body - m.room
+	if need > m.room {
 		var room [binary.MaxVarintLen64]byte
-		dst = append(dst, room[:more]...)
-		copy(dst[body+more:], dst[body:body+n])
+		dst = append(dst, room[:need-m.room]...)
 	}
-	binary.PutUvarint(dst[body-1:], uint64(n)) //nolint:gosec // lengths are not negative
-	return dst
+	if need != m.room {
+		copy(dst[start+need:], dst[m.body:m.body+n])
+	}
+	binary.PutUvarint(dst[start:], uint64(n)) //nolint:gosec // lengths are not negative
+	return dst[:start+need+n]
 }

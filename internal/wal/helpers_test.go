@@ -3,6 +3,7 @@ package wal_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -92,6 +93,33 @@ func (w *world) options() wal.Options {
 	}
 }
 
+// openOnce is Open that gives up when it would try again.
+func openOnce(t testing.TB, o wal.Options) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o.Logger = slog.New(&onLog{Handler: slog.DiscardHandler, do: cancel})
+	l, err := wal.Open(ctx, o)
+	if err == nil {
+		l.Close()
+	}
+	return err
+}
+
+// onLog does something at each log message.
+type onLog struct {
+	slog.Handler
+
+	do func()
+}
+
+func (h *onLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *onLog) Handle(context.Context, slog.Record) error {
+	h.do()
+	return nil
+}
+
 func open(t testing.TB, o wal.Options) *wal.Log {
 	t.Helper()
 	l, err := wal.Open(t.Context(), o)
@@ -130,7 +158,7 @@ func streamNames(t testing.TB, js jetstream.JetStream) []string {
 }
 
 // counter returns the value of a counter with one label value, 0 if absent.
-func counter(t testing.TB, o wal.Options, name, label string) float64 {
+func counter(t testing.TB, o wal.Options, name, label string) int {
 	t.Helper()
 	families, err := o.Registerer.(*prometheus.Registry).Gather()
 	require.NoError(t, err)
@@ -140,14 +168,14 @@ func counter(t testing.TB, o wal.Options, name, label string) float64 {
 		}
 		for _, m := range f.GetMetric() {
 			if len(m.GetLabel()) == 0 || m.GetLabel()[0].GetValue() == label {
-				return m.GetCounter().GetValue()
+				return int(m.GetCounter().GetValue())
 			}
 		}
 	}
 	return 0
 }
 
-func alarms(t testing.TB, o wal.Options, kind string) float64 {
+func alarms(t testing.TB, o wal.Options, kind string) int {
 	t.Helper()
 	return counter(t, o, "spanlake_wal_alarms_total", kind)
 }

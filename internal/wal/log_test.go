@@ -71,17 +71,14 @@ func TestReadOnly(t *testing.T) {
 	reader := w.options()
 	reader.Covered, reader.ServerSyncAlways = nil, false
 
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	_, err := wal.Open(ctx, reader)
-	require.ErrorIs(t, err, wal.ErrUnavailable, "a reader creates nothing")
+	require.ErrorIs(t, openOnce(t, reader), wal.ErrUnavailable, "a reader creates nothing")
+	reader.Registerer = nil
 	require.Empty(t, streamNames(t, w.jetStream()))
 
 	publish(t, open(t, w.options()).Stream(0), entry("a", false))
-	reader.Registerer = nil
 	s := open(t, reader).Stream(0)
 	require.Len(t, waltest.Read(t, s, 1), 1)
-	_, err = s.Publish(t.Context(), nil, "")
+	_, err := s.Publish(t.Context(), nil, "")
 	require.ErrorIs(t, err, wal.ErrReadOnly)
 	require.ErrorIs(t, s.Purge(t.Context(), 1), wal.ErrReadOnly)
 	require.ErrorIs(t, s.FastForward(t.Context(), 5), wal.ErrReadOnly)
@@ -161,7 +158,7 @@ func TestRestartResetsReaders(t *testing.T) {
 	})
 	require.ErrorIs(t, err, wal.ErrReset)
 	require.Equal(t, []uint64{1, 2, 3, 4, 5}, got)
-	require.EqualValues(t, 1, counter(t, o, "spanlake_wal_resets_total", "session"))
+	require.Equal(t, 1, counter(t, o, "spanlake_wal_resets_total", "session"))
 
 	eventually(t, func() bool { return l.Ready() != nil })
 	w.start()
@@ -223,7 +220,7 @@ func TestRestoredBackupIsMovedForward(t *testing.T) {
 	require.EqualValues(t, 9, st.Floor())
 	require.EqualValues(t, 9, st.Last)
 	require.EqualValues(t, 10, publish(t, s, entry("later", false)))
-	require.EqualValues(t, 1, alarms(t, o, "end_of_log"))
+	require.Equal(t, 1, alarms(t, o, "end_of_log"))
 }
 
 func TestHalfDoneFastForwardIsMended(t *testing.T) {
@@ -260,7 +257,7 @@ func TestDeletedStreamGetsANewEpoch(t *testing.T) {
 
 	fresh := l.Stream(0)
 	require.Greater(t, fresh.Epoch(), old.Epoch())
-	require.EqualValues(t, 1, alarms(t, o, "lost_stream"))
+	require.Equal(t, 1, alarms(t, o, "lost_stream"))
 	for range 5 {
 		publish(t, fresh, entry("kept", true))
 	}
@@ -379,8 +376,8 @@ func TestHoleIsReportedAndPassed(t *testing.T) {
 		positions = append(positions, m.Position)
 	}
 	require.Equal(t, []uint64{1, 2, 5, 6}, positions)
-	require.EqualValues(t, 1, alarms(t, weak, "hole"))
-	require.EqualValues(t, 1, alarms(t, weak, "weak"))
+	require.Equal(t, 1, alarms(t, weak, "hole"))
+	require.Equal(t, 1, alarms(t, weak, "weak"))
 }
 
 func TestClose(t *testing.T) {

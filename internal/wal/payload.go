@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -55,7 +56,7 @@ func CutMarker() []byte { return []byte{payloadVersion, flagCut} }
 
 // CutID is the message id with which the cut marker of the batch that begins
 // at position first is published, so that two deciders make one.
-func CutID(first uint64) string { return fmt.Sprintf("cut%d", first) }
+func CutID(first uint64) string { return "cut" + strconv.FormatUint(first, 10) }
 
 // AppendPayload appends the encoded payload to dst and returns it, compressed
 // if that makes it smaller. Several entries may name one project. The result's

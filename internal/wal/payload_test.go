@@ -81,8 +81,7 @@ func TestAppendPayloadReusesTheBuffer(t *testing.T) {
 
 func TestDamagedPayloads(t *testing.T) {
 	whole := wal.AppendPayload(nil, []wal.Entry{{Project: "default", Wire: bytes.Repeat([]byte("spanlake"), 500)}}, true)
-	bomb, err := zstd.NewWriter(nil)
-	require.NoError(t, err)
+	bomb := []byte{1, 3, 0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0x13} // a frame of 318 MB
 	for _, c := range []struct {
 		name    string
 		payload []byte
@@ -102,7 +101,7 @@ func TestDamagedPayloads(t *testing.T) {
 		{"endless varint", append([]byte{1, 0}, bytes.Repeat([]byte{0xff}, 20)...), false},
 		{"not zstd", []byte{1, 2, 1, 2, 3, 4}, false},
 		{"truncated zstd", whole[:len(whole)-3], true},
-		{"zstd bomb", bomb.EncodeAll(make([]byte, 300<<20), []byte{1, 3}), true},
+		{"zstd bomb", bomb, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.cut, wal.IsCut(c.payload))

@@ -2,8 +2,8 @@ package wal
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -24,7 +24,7 @@ type partitionRecord struct {
 
 const recordKey = "log"
 
-func partitionKey(p int) string { return fmt.Sprintf("partition.%d", p) }
+func partitionKey(p int) string { return "partition." + strconv.Itoa(p) }
 
 func (r record) validate() error {
 	if err := validPartitions(r.Partitions); err != nil {

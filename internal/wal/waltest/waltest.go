@@ -100,6 +100,7 @@ func Read(t *testing.T, s wal.Stream, n int) []wal.Message {
 }
 
 func testNew(t *testing.T, s wal.Stream) {
+	t.Helper()
 	require.NotZero(t, s.Epoch())
 	st := state(t, s)
 	require.Equal(t, wal.State{First: 1, MaxBytes: MaxBytes}, st)
@@ -111,6 +112,7 @@ func testNew(t *testing.T, s wal.Stream) {
 }
 
 func testPositions(t *testing.T, s wal.Stream) {
+	t.Helper()
 	for i := range 5 {
 		require.EqualValues(t, i+1, publish(t, s, data(i)))
 	}
@@ -123,6 +125,7 @@ func testPositions(t *testing.T, s wal.Stream) {
 }
 
 func testRead(t *testing.T, s wal.Stream) {
+	t.Helper()
 	const before, after = 20, 20
 	for i := range before {
 		publish(t, s, data(i))
@@ -147,6 +150,7 @@ func testRead(t *testing.T, s wal.Stream) {
 }
 
 func testReaders(t *testing.T, s wal.Stream) {
+	t.Helper()
 	for i := range 10 {
 		publish(t, s, data(i))
 	}
@@ -156,6 +160,7 @@ func testReaders(t *testing.T, s wal.Stream) {
 }
 
 func testReadErrors(t *testing.T, s wal.Stream) {
+	t.Helper()
 	publish(t, s, data(0))
 	own := errors.New("own")
 	require.Equal(t, own, s.Read(t.Context(), func(wal.Message) error { return own }))
@@ -170,6 +175,7 @@ func testReadErrors(t *testing.T, s wal.Stream) {
 }
 
 func testPurge(t *testing.T, s wal.Stream) {
+	t.Helper()
 	for i := range 4 {
 		publish(t, s, data(i))
 	}
@@ -190,6 +196,7 @@ func testPurge(t *testing.T, s wal.Stream) {
 }
 
 func testPurgeBeyond(t *testing.T, s wal.Stream) {
+	t.Helper()
 	publish(t, s, data(0))
 	publish(t, s, data(1))
 	before := state(t, s)
@@ -200,6 +207,7 @@ func testPurgeBeyond(t *testing.T, s wal.Stream) {
 }
 
 func testFloor(t *testing.T, s wal.Stream) {
+	t.Helper()
 	publish(t, s, cut(0))
 	require.True(t, state(t, s).FirstIsCut)
 	require.Zero(t, state(t, s).Floor(), "number one is never a kept cut")
@@ -218,6 +226,7 @@ func testFloor(t *testing.T, s wal.Stream) {
 }
 
 func testID(t *testing.T, s wal.Stream) {
+	t.Helper()
 	publish(t, s, data(0))
 	id := wal.CutID(1)
 	at, err := s.Publish(t.Context(), wal.CutMarker(), id)
@@ -234,6 +243,7 @@ func testID(t *testing.T, s wal.Stream) {
 }
 
 func testFull(t *testing.T, s wal.Stream) {
+	t.Helper()
 	payload := make([]byte, 100_000)
 	var stored uint64
 	for stored < MaxBytes/100_000+1 {
@@ -258,12 +268,14 @@ func testFull(t *testing.T, s wal.Stream) {
 }
 
 func testTooLarge(t *testing.T, s wal.Stream) {
+	t.Helper()
 	_, err := s.Publish(t.Context(), make([]byte, 17<<20), "")
 	require.ErrorIs(t, err, wal.ErrTooLarge)
 	require.True(t, state(t, s).Empty())
 }
 
 func testContext(t *testing.T, s wal.Stream) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.Publish(ctx, data(0), "")
@@ -273,6 +285,7 @@ func testContext(t *testing.T, s wal.Stream) {
 }
 
 func testFastForward(t *testing.T, s wal.Stream) {
+	t.Helper()
 	for i := range 3 {
 		publish(t, s, data(i))
 	}
@@ -298,6 +311,7 @@ func testFastForward(t *testing.T, s wal.Stream) {
 }
 
 func testFastForwardReader(t *testing.T, s wal.Stream) {
+	t.Helper()
 	publish(t, s, data(0))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -310,6 +324,7 @@ func testFastForwardReader(t *testing.T, s wal.Stream) {
 }
 
 func testConcurrent(t *testing.T, s wal.Stream) {
+	t.Helper()
 	const publishers, each = 4, 25
 	var g errgroup.Group
 	for p := range publishers {

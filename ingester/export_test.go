@@ -1,0 +1,19 @@
+package ingester
+
+import "time"
+
+// QueuedCommits is how many commits wait for the publish before theirs.
+func QueuedCommits(r *Receiver) int {
+	n := 0
+	for _, c := range r.committers {
+		c.mu.Lock()
+		n += len(c.queue)
+		c.mu.Unlock()
+	}
+	return n
+}
+
+// DrainTime makes drainTime testable.
+func DrainTime(backlogBytes uint64, bytesPerSecond float64) time.Duration {
+	return drainTime(backlogBytes, bytesPerSecond)
+}

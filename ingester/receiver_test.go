@@ -1,0 +1,240 @@
+package ingester_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/wal"
+	logmem "github.com/spanlake/spanlake/internal/wal/mem"
+)
+
+// P1: success is said only after the log's acknowledgement, and what failed is
+// said to have failed.
+func TestNoAcknowledgementWithoutTheLog(t *testing.T) {
+	failures := []struct {
+		name       string
+		fault      error
+		overloaded bool
+	}{
+		{"full", wal.ErrFull, true},
+		{"away", wal.ErrUnavailable, false},
+		{"unknown outcome", wal.ErrUnknownOutcome, false},
+	}
+	for _, tc := range failures {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, logmem.Options{})
+			r := w.receiver()
+			w.log.Mem(0).SetFaults(logmem.Faults{Before: func(method string) error {
+				if method == "Publish" {
+					return tc.fault
+				}
+				return nil
+			}})
+			_, err := r.Receive(t.Context(), "p", request(1))
+			var refused *ingester.RefusedError
+			require.ErrorAs(t, err, &refused)
+			require.ErrorIs(t, err, tc.fault)
+			require.Equal(t, tc.overloaded, refused.Overloaded)
+			require.GreaterOrEqual(t, refused.RetryAfter, time.Second)
+			w.log.Mem(0).SetFaults(logmem.Faults{})
+			w.send(r, "p", 2)
+			require.Equal(t, []int{2}, w.seen(w.builder(), "p"))
+		})
+	}
+}
+
+// A full log answers, frees itself by blocks, and then takes spans again.
+func TestFullLogRecovers(t *testing.T) {
+	w := newWorld(t, logmem.Options{MaxBytes: 4096})
+	w.cfg.CutBytes = 1024
+	r := w.receiver()
+	var refused *ingester.RefusedError
+	acknowledged := 0
+	for {
+		_, err := r.Receive(t.Context(), "p", request(acknowledged))
+		if err != nil {
+			require.ErrorAs(t, err, &refused)
+			break
+		}
+		acknowledged++
+	}
+	require.ErrorIs(t, refused, wal.ErrFull)
+	require.Greater(t, acknowledged, 5)
+	b := w.builder()
+	// No marker fits into a full log: only the cuts on data can free it.
+	require.Eventually(t, func() bool {
+		_, err := r.Receive(t.Context(), "p", request(acknowledged))
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	require.Equal(t, upTo(acknowledged+1), w.seen(b, "p"))
+}
+
+// While a publish is in flight, requests gather, and one message answers all.
+func TestGroupCommit(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r := w.receiver()
+	publishing := make(chan struct{})
+	released := make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	defer release()
+	var first sync.Once
+	w.log.Mem(0).SetFaults(logmem.Faults{Before: func(method string) error {
+		if method == "Publish" {
+			first.Do(func() { close(publishing); <-released })
+		}
+		return nil
+	}})
+	var requests sync.WaitGroup
+	errs := make(chan error, 50)
+	receive := func(n int) {
+		requests.Go(func() {
+			_, err := r.Receive(context.Background(), "p", request(n))
+			errs <- err
+		})
+	}
+	receive(0)
+	<-publishing
+	for n := 1; n < 50; n++ {
+		receive(n)
+	}
+	require.Eventually(t, func() bool { return ingester.QueuedCommits(r) == 49 }, 10*time.Second, time.Millisecond)
+	release()
+	requests.Wait()
+	for range 50 {
+		require.NoError(t, <-errs)
+	}
+	require.EqualValues(t, 2, w.state(0).Last, "one message for the first request, one for all others")
+	require.Equal(t, upTo(50), w.seen(w.builder(), "p"))
+}
+
+// A message stays within the limit: what is gathered is cut between requests,
+// and a large request between its spans.
+func TestMessagesStayWithinTheLimit(t *testing.T) {
+	w := newWorld(t, logmem.Options{MaxPayload: 4096})
+	w.cfg.MaxMessageBytes = 2048
+	r, b := w.receiver(), w.builder()
+	w.send(r, "p", upTo(500)...)
+	require.Equal(t, upTo(500), w.seen(b, "p"))
+	require.Greater(t, w.state(0).Last, uint64(5))
+}
+
+// A span that the log cannot take is rejected with a reason, the rest is stored.
+func TestSpanLargerThanAMessage(t *testing.T) {
+	w := newWorld(t, logmem.Options{MaxPayload: 4096})
+	w.cfg.MaxMessageBytes = 2048
+	r, b := w.receiver(), w.builder()
+	noise := make([]byte, 8192)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	spans := appendField(nil, 2, span(1, "span 1"))
+	spans = appendField(spans, 2, span(2, string(noise)))
+	spans = appendField(spans, 2, span(3, "span 3"))
+	result, err := r.Receive(t.Context(), "p", appendField(nil, 1, appendField(nil, 2, spans)))
+	require.NoError(t, err)
+	require.Equal(t, 1, result.Rejected)
+	require.Contains(t, result.Reason, "4096")
+	require.Equal(t, []int{1, 3}, w.seen(b, "p"))
+
+	// One that compresses below the limit travels alone.
+	status := appendField(nil, 2, bytes.Repeat([]byte("a"), 100_000))
+	big := appendField(span(4, "span 4"), 15, status)
+	result, err = r.Receive(t.Context(), "p", appendField(nil, 1, appendField(nil, 2, appendField(nil, 2, big))))
+	require.NoError(t, err)
+	require.Zero(t, result.Rejected)
+	require.Equal(t, []int{1, 3, 4}, w.seen(b, "p"))
+}
+
+func TestMalformedRequest(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	_, err := w.receiver().Receive(t.Context(), "p", []byte{0x0a, 0xff})
+	require.ErrorIs(t, err, otlp.ErrMalformed)
+	require.True(t, w.state(0).Empty())
+}
+
+// An invalid span does not take the rest of its request with it.
+func TestInvalidSpansAreReported(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r, b := w.receiver(), w.builder()
+	spans := appendField(nil, 2, span(1, "span 1"))
+	spans = appendField(spans, 2, appendField(appendField(nil, 1, []byte("short")), 5, []byte("GET /broken")))
+	result, err := r.Receive(t.Context(), "p", appendField(nil, 1, appendField(nil, 2, spans)))
+	require.NoError(t, err)
+	require.Equal(t, 1, result.Rejected)
+	require.Contains(t, result.Reason, "GET /broken")
+	require.Contains(t, result.Reason, "trace id")
+	require.Equal(t, []int{1}, w.seen(b, "p"))
+}
+
+func TestStoppedReceiverRefuses(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r := w.receiver()
+	w.stop(r)
+	_, err := r.Receive(t.Context(), "p", request(1))
+	var refused *ingester.RefusedError
+	require.ErrorAs(t, err, &refused)
+	require.False(t, refused.Overloaded)
+}
+
+// A caller that goes away neither blocks the committer nor gets an answer that
+// is not true.
+func TestCallerGoesAway(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r := w.receiver()
+	released := make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	defer release()
+	w.log.Mem(0).SetFaults(logmem.Faults{Before: func(method string) error {
+		if method == "Publish" {
+			<-released
+		}
+		return nil
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := r.Receive(ctx, "p", request(1))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	release()
+	w.send(r, "p", 2)
+	require.Equal(t, []int{1, 2}, w.seen(w.builder(), "p"))
+}
+
+func TestQueriesFailRatherThanMiss(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	b := w.builder()
+	away := errors.New("leader is away")
+	w.log.Mem(0).SetFaults(logmem.Faults{Before: func(method string) error {
+		if method == "State" {
+			return away
+		}
+		return nil
+	}})
+	_, err := b.Tail(t.Context(), "p", 0, 0)
+	require.ErrorIs(t, err, away)
+	w.log.Mem(0).SetFaults(logmem.Faults{})
+}
+
+func BenchmarkReceive(b *testing.B) {
+	log := logmem.New(logmem.Options{Partitions: 4, MaxBytes: 1 << 40})
+	defer log.Close()
+	r, stop := startReceiver(b, log)
+	defer stop()
+	body := request(upTo(200)...)
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Receive(b.Context(), "p", body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

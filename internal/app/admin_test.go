@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log/level"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLocalOnly(t *testing.T) {
+	for _, tc := range []struct {
+		name, remote string
+		header       string
+		code         int
+	}{
+		{"loopback", "127.0.0.1:1", "", http.StatusNoContent},
+		{"IPv6 loopback", "[::1]:1", "", http.StatusNoContent},
+		{"another machine", "10.0.0.1:1", "", http.StatusForbidden},
+		{"the machine's own network address", "192.168.1.1:1", "", http.StatusForbidden},
+		{"no address", "", "", http.StatusForbidden},
+		{"through a proxy", "127.0.0.1:1", "X-Forwarded-For", http.StatusForbidden},
+		{"through a standard proxy", "127.0.0.1:1", "Forwarded", http.StatusForbidden},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/flush", http.NoBody)
+			req.RemoteAddr = tc.remote
+			if tc.header != "" {
+				req.Header.Set(tc.header, "for=10.0.0.1")
+			}
+			w := httptest.NewRecorder()
+			localOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })).ServeHTTP(w, req)
+			require.Equal(t, tc.code, w.Code)
+			if tc.code == http.StatusForbidden {
+				require.Contains(t, w.Body.String(), "127.0.0.1")
+			}
+		})
+	}
+}
+
+func serveGate(t *testing.T, g *gate) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+	return w
+}
+
+func TestGate(t *testing.T) {
+	var g gate
+	require.Equal(t, http.StatusServiceUnavailable, serveGate(t, &g).Code, "closed at first")
+
+	inside, leave := make(chan struct{}), make(chan struct{})
+	g.open(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(inside)
+		<-leave
+	}))
+	served := make(chan int)
+	go func() { served <- serveGate(t, &g).Code }()
+	<-inside
+	g.close(0) // does not wait for ever
+	require.Equal(t, http.StatusServiceUnavailable, serveGate(t, &g).Code)
+
+	closed := make(chan struct{})
+	go func() {
+		g.close(time.Hour)
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		require.Fail(t, "closed with a request inside")
+	default:
+	}
+	close(leave)
+	require.Equal(t, http.StatusOK, <-served)
+	<-closed
+}
+
+type brokenFlusher struct{}
+
+func (brokenFlusher) Flush(context.Context) error { return errors.New("log is unavailable") }
+
+func TestFlushFails(t *testing.T) {
+	w := httptest.NewRecorder()
+	flushHandler(brokenFlusher{}).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/flush", http.NoBody))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, w.Body.String(), "log is unavailable")
+}
+
+func TestKitLogger(t *testing.T) {
+	var out strings.Builder
+	l := kitLogger{NewLogger(LoggingConfig{Level: slog.LevelInfo, Format: formatText}, &out)}
+	require.NoError(t, level.Info(l).Log("msg", "starting", "module", "api"))
+	require.Empty(t, out.String(), "what dskit calls info is debug")
+	require.NoError(t, level.Warn(l).Log("msg", "module failed with error", "module", "api", "err", errors.New("boom")))
+	require.Contains(t, out.String(), `level=WARN msg="module failed with error" module=api err=boom`)
+	require.NoError(t, l.Log(level.Key(), level.ErrorValue(), "msg", "worse", "a key without a value"))
+	require.Contains(t, out.String(), "level=ERROR msg=worse\n")
+}
+
+func TestJSONLogger(t *testing.T) {
+	var out strings.Builder
+	NewLogger(LoggingConfig{Level: slog.LevelDebug, Format: formatJSON}, &out).Debug("stopping", "project", "default")
+	require.Contains(t, out.String(), `"level":"DEBUG","msg":"stopping","project":"default"`)
+}
+
+func TestSemverLabel(t *testing.T) {
+	for version, want := range map[string]string{
+		"v1.2.3":                             "1.2.3",
+		"":                                   "dev",
+		"v0.0.0-20260101000000-abcdef+dirty": "0.0.0-20260101000000-abcdef-dirty",
+		"a/b_c":                              "a-b-c",
+	} {
+		require.Equal(t, want, semverLabel(version), version)
+	}
+}

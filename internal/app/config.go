@@ -1,0 +1,246 @@
+package app
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/grafana/dskit/flagext"
+
+	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/schema"
+)
+
+//go:generate go test . -run TestConfigurationDocs -rewrite
+
+// Config is the configuration of a process. Load fills it from the defaults,
+// the file and the command line.
+type Config struct {
+	// ConfigFile is where the rest of the file's keys come from.
+	ConfigFile string `yaml:"-"`
+
+	Target  string `yaml:"target"`
+	DataDir string `yaml:"data_dir"`
+	Bucket  string `yaml:"bucket"`
+
+	API      APIConfig       `yaml:"api"`
+	OTLP     OTLPConfig      `yaml:"otlp"`
+	Auth     AuthConfig      `yaml:"auth"`
+	NATS     NATSConfig      `yaml:"nats"`
+	Log      LogConfig       `yaml:"log"`
+	Ingester ingester.Config `yaml:"ingester"`
+	Querier  querier.Config  `yaml:"querier"`
+	Logging  LoggingConfig   `yaml:"logging"`
+
+	// Version and Revision of the program, for /api/status/buildinfo.
+	Version  string `yaml:"-"`
+	Revision string `yaml:"-"`
+}
+
+// APIConfig is the port of queries and operators.
+type APIConfig struct {
+	Addr string `yaml:"addr"`
+}
+
+// OTLPConfig is the ports of receiving.
+type OTLPConfig struct {
+	GRPCAddr string `yaml:"grpc_addr"`
+	HTTPAddr string `yaml:"http_addr"`
+}
+
+// AuthConfig says who may do what. There is no authentication yet.
+type AuthConfig struct {
+	Insecure bool `yaml:"insecure"`
+}
+
+// NATSConfig is the server that holds the log.
+type NATSConfig struct {
+	URL             string                 `yaml:"url"`
+	CredentialsFile string                 `yaml:"credentials_file"`
+	MonitorURLs     flagext.StringSliceCSV `yaml:"monitor_urls"`
+	AllowWeakSync   bool                   `yaml:"allow_weak_sync"`
+}
+
+// LogConfig is what a log is created with.
+type LogConfig struct {
+	Partitions int           `yaml:"partitions"`
+	MaxBytes   flagext.Bytes `yaml:"max_bytes"`
+	Replicas   int           `yaml:"replicas"`
+}
+
+// LoggingConfig is how the process tells what it does.
+type LoggingConfig struct {
+	Level  slog.Level `yaml:"level"`
+	Format string     `yaml:"format"`
+}
+
+// Targets of a process.
+const (
+	TargetAll      = "all"
+	TargetIngester = "ingester"
+	TargetQuerier  = "querier"
+)
+
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
+// RegisterFlags registers every key as a flag and sets its default.
+func (c *Config) RegisterFlags(f *flag.FlagSet) {
+	f.StringVar(&c.ConfigFile, "config.file", "", "YAML `file` with any of these keys; flags win over it. ${NAME} in it stands for an environment variable.")
+	f.StringVar(&c.Target, "target", TargetAll, "What this process does: all, ingester (receive and store) or querier (answer queries).")
+	f.StringVar(&c.DataDir, "data-dir", "./spanlake-data", "Folder of the embedded log and, unless -bucket is set, of the bucket. One process at a time.")
+	f.StringVar(&c.Bucket, "bucket", "", "Where blocks are stored, as a `URL`: file:///absolute/path. Empty: the folder bucket below -data-dir.")
+
+	f.StringVar(&c.API.Addr, "api.addr", "127.0.0.1:3200", "`Address` of the query API, HTTP and gRPC. Port 0 takes a free one, here and below.")
+	f.StringVar(&c.OTLP.GRPCAddr, "otlp.grpc-addr", "127.0.0.1:4317", "`Address` that takes OTLP over gRPC.")
+	f.StringVar(&c.OTLP.HTTPAddr, "otlp.http-addr", "127.0.0.1:4318", "`Address` that takes OTLP over HTTP.")
+	f.BoolVar(&c.Auth.Insecure, "auth.insecure", false, "Allow addresses that other machines can reach although there is no authentication yet: whoever reaches a port can write and read everything.")
+
+	f.StringVar(&c.NATS.URL, "nats.url", "", "`URL` of the NATS server that holds the log; several of one cluster are separated by commas. Empty: a server inside this process, below -data-dir.")
+	f.StringVar(&c.NATS.CredentialsFile, "nats.credentials-file", "", "NATS credentials `file` for -nats.url.")
+	f.Var(&c.NATS.MonitorURLs, "nats.monitor-urls", "HTTP monitoring `URLs` of all servers of -nats.url, separated by commas. Their sync setting is read there.")
+	f.BoolVar(&c.NATS.AllowWeakSync, "nats.allow-weak-sync", false, "Accept a NATS server or stream with which acknowledged spans may be lost when a machine loses power.")
+
+	c.Log.MaxBytes = wal.DefaultMaxBytesPerPartition
+	f.IntVar(&c.Log.Partitions, "log.partitions", wal.DefaultPartitions, "Partitions of a log that is created, a power of two. An existing log keeps its own number.")
+	f.Var(&c.Log.MaxBytes, "log.max-bytes", "Size limit of each partition of the log. When it is reached, senders are told to wait.")
+	f.IntVar(&c.Log.Replicas, "log.replicas", 1, "Servers of -nats.url that hold each partition of the log.")
+
+	c.Ingester.RegisterFlagsWithPrefix("ingester.", f)
+	c.Querier.RegisterFlagsWithPrefix("querier.", f)
+
+	f.TextVar(&c.Logging.Level, "logging.level", slog.LevelInfo, "Least `level` of messages on standard error: debug, info, warn or error.")
+	f.StringVar(&c.Logging.Format, "logging.format", formatText, "Form of the messages: text or json.")
+}
+
+// Validate names every key whose value cannot work.
+func (c *Config) Validate() error {
+	_, bucketErr := c.bucketDir()
+	return errors.Join(
+		c.validateTarget(),
+		bucketErr,
+		c.validateAddr("api.addr", c.API.Addr),
+		c.validateAddr("otlp.grpc-addr", c.OTLP.GRPCAddr),
+		c.validateAddr("otlp.http-addr", c.OTLP.HTTPAddr),
+		c.validateLog(),
+		c.Ingester.Validate(),
+		c.Querier.Validate(),
+		c.Logging.validate(),
+	)
+}
+
+func (c *Config) validateTarget() error {
+	switch c.Target {
+	case TargetAll:
+		if c.DataDir == "" && c.usesDataDir() {
+			return errors.New("data-dir must not be empty")
+		}
+		return nil
+	case TargetIngester, TargetQuerier:
+		if c.NATS.URL == "" {
+			return fmt.Errorf("nats.url must be set with -target=%s: the embedded log serves one process only", c.Target)
+		}
+		if c.Bucket == "" {
+			return fmt.Errorf("bucket must be set with -target=%s: the processes have to share it", c.Target)
+		}
+		return nil
+	}
+	return fmt.Errorf("target %q: want %s, %s or %s", c.Target, TargetAll, TargetIngester, TargetQuerier)
+}
+
+// usesDataDir reports whether anything lies in the data folder.
+func (c *Config) usesDataDir() bool { return c.NATS.URL == "" || c.Bucket == "" }
+
+func (c *Config) validateAddr(key, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return fmt.Errorf("%s %q: want host:port", key, addr)
+	}
+	if c.Auth.Insecure || loopback(host) {
+		return nil
+	}
+	return fmt.Errorf("%s %q can be reached from other machines and there is no authentication yet: listen on 127.0.0.1, or set -auth.insecure to allow it", key, addr)
+}
+
+// loopback reports whether only this machine can reach a host. Other names than
+// localhost are not resolved: what they mean may change.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (c *Config) validateLog() error {
+	switch {
+	case !schema.ValidPartitionCount(c.Log.Partitions):
+		return fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions)
+	case c.Log.MaxBytes < 2*c.Ingester.CutBytes:
+		// The cut that ends a batch is itself a message: a log that fills up
+		// before it would never be emptied.
+		return fmt.Errorf("log.max-bytes %s: want at least twice ingester.cut-bytes, so that a full log holds a whole batch", &c.Log.MaxBytes)
+	case c.Log.Replicas < 1 || c.Log.Replicas > 5:
+		return fmt.Errorf("log.replicas %d: want 1 to 5", c.Log.Replicas)
+	case c.Log.Replicas > 1 && c.NATS.URL == "":
+		return errors.New("log.replicas must be 1 with the embedded log: replicas need a NATS cluster, set nats.url")
+	}
+	return nil
+}
+
+func (c *LoggingConfig) validate() error {
+	if c.Format != formatText && c.Format != formatJSON {
+		return fmt.Errorf("logging.format %q: want %s or %s", c.Format, formatText, formatJSON)
+	}
+	return nil
+}
+
+// bucketDir is the folder of the bucket.
+func (c *Config) bucketDir() (string, error) {
+	if c.Bucket == "" {
+		return filepath.Join(c.DataDir, "bucket"), nil
+	}
+	scheme, rest, _ := strings.Cut(c.Bucket, "://")
+	switch {
+	case scheme == "s3":
+		return "", fmt.Errorf("bucket %q: this build stores in folders only (file:///absolute/path)", c.Bucket)
+	case scheme != "file" || !filepath.IsAbs(rest):
+		return "", fmt.Errorf("bucket %q: want file:///absolute/path", c.Bucket)
+	}
+	return filepath.Clean(rest), nil
+}
+
+// Locations tell a person where blocks and the log lie: folders as absolute
+// paths, servers without credentials.
+func (c *Config) Locations() (blocks, log string) {
+	if dir, err := c.bucketDir(); err == nil {
+		blocks = absolute(dir)
+	}
+	if c.NATS.URL == "" {
+		return blocks, absolute(c.natsDir())
+	}
+	var servers []string
+	for server := range strings.SplitSeq(c.NATS.URL, ",") {
+		scheme, rest, found := strings.Cut(server, "://")
+		if !found {
+			scheme, rest = "nats", server
+		}
+		servers = append(servers, scheme+"://"+rest[strings.LastIndex(rest, "@")+1:])
+	}
+	return blocks, strings.Join(servers, ",")
+}
+
+// natsDir is the folder of the embedded log.
+func (c *Config) natsDir() string { return filepath.Join(c.DataDir, "nats") }
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/grafana/dskit/services"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/spanlake/spanlake/ingester"
+)
+
+const (
+	// readTimeout bounds the whole of an OTLP request: 64 MB at 1 MB/s.
+	readTimeout = 64 * time.Second
+	// writeTimeout leaves a publish its time after the last byte was read.
+	writeTimeout = 2 * time.Minute
+	// minPingInterval is how often exporters may ping; usual are 10 s and more.
+	minPingInterval = 5 * time.Second
+	// maxConnectionAge makes exporters connect anew, so that they spread over
+	// the processes behind a balancer.
+	maxConnectionAge = 30 * time.Minute
+)
+
+func (a *App) newReceiver() services.Service {
+	return late(func(context.Context) (services.Service, error) {
+		a.receiver = ingester.NewReceiver(a.cfg.Ingester, a.log, a.logger.With("component", "receiver"), a.reg)
+		return a.receiver, nil
+	})
+}
+
+func (a *App) newOTLPHTTP() services.Service {
+	return late(func(context.Context) (services.Service, error) {
+		s := newHTTPServer(a.receiver.Handler(), a.logger)
+		s.ReadTimeout, s.WriteTimeout = readTimeout, writeTimeout
+		return a.otlpHTTP.service(s.Serve, func(ctx context.Context) { shutdownHTTP(ctx, s) }), nil
+	})
+}
+
+func (a *App) newOTLPGRPC() services.Service {
+	return late(func(context.Context) (services.Service, error) {
+		s := grpc.NewServer(append(a.receiver.ServerOptions(),
+			grpc.ConnectionTimeout(readHeaderTimeout),
+			grpc.KeepaliveParams(keepalive.ServerParameters{
+				MaxConnectionAge: maxConnectionAge, MaxConnectionAgeGrace: writeTimeout,
+				Time: pingInterval, Timeout: pingTimeout,
+			}),
+			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
+		)...)
+		a.receiver.RegisterGRPC(s)
+		grpc_health_v1.RegisterHealthServer(s, health{ready: a.ready})
+		return a.otlpGRPC.service(func(l net.Listener) error { return s.Serve(l) },
+			func(ctx context.Context) { shutdownGRPC(ctx, s) }), nil
+	})
+}
+
+// shutdownGRPC lets calls finish until ctx ends and cuts off the rest.
+func shutdownGRPC(ctx context.Context, s *grpc.Server) {
+	release := context.AfterFunc(ctx, s.Stop)
+	defer release()
+	s.GracefulStop() // returns early when stopped
+}

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/grafana/dskit/services"
+
+	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/objstore/fs"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/internal/wal/embedded"
+	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// newBucket opens the bucket. Metrics are outermost: they tell what callers see.
+func (a *App) newBucket() services.Service {
+	return services.NewIdleService(func(context.Context) error {
+		dir, err := a.cfg.bucketDir()
+		if err != nil {
+			return err
+		}
+		folder, err := fs.Open(dir)
+		if err != nil {
+			return err
+		}
+		a.bucket = objstore.Instrument(objstore.Retry(folder, objstore.RetryOptions{}), a.reg)
+		return nil
+	}, nil)
+}
+
+// newLog opens the log, with the server that holds it unless that is elsewhere.
+func (a *App) newLog() services.Service {
+	var server *embedded.Server
+	closeServer := func() error {
+		if server == nil {
+			return nil
+		}
+		return server.Shutdown()
+	}
+	start := func(ctx context.Context) (err error) {
+		opts := a.logOptions()
+		if a.cfg.NATS.URL == "" {
+			if server, err = embedded.Start(a.serverOptions()); err != nil {
+				return err
+			}
+			opts.Dial, opts.ServerSyncAlways = server.Dial, true
+		}
+		if a.log, err = wal.Open(ctx, opts); err != nil {
+			// With the reason: a wait for the log that the process's end cut
+			// short is no failure.
+			return errors.Join(ctx.Err(), err, closeServer())
+		}
+		return nil
+	}
+	stop := func(error) error {
+		if a.log != nil {
+			a.log.Close()
+		}
+		return closeServer()
+	}
+	return services.NewIdleService(start, stop)
+}
+
+func (a *App) logOptions() wal.Options {
+	opts := wal.Options{
+		URL:                  a.cfg.NATS.URL,
+		CredentialsFile:      a.cfg.NATS.CredentialsFile,
+		MonitorURLs:          a.cfg.NATS.MonitorURLs,
+		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
+		Partitions:           a.cfg.Log.Partitions,
+		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
+		Replicas:             a.cfg.Log.Replicas,
+		Logger:               a.logger.With("component", "log"),
+		Registerer:           a.reg,
+	}
+	if a.cfg.Target != TargetQuerier { // which only reads
+		opts.Covered = func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
+			return catalog.Highest(ctx, a.bucket, partition, partitions, epoch)
+		}
+	}
+	return opts
+}
+
+// serverOptions bound the server by what its streams may hold, not by what is
+// free on the disk at the moment: a start must not fail for a full disk when
+// the spans that are in the log could be stored and removed. An existing log
+// may have any number of partitions.
+func (a *App) serverOptions() embedded.Options {
+	perPartition := min(uint64(a.cfg.Log.MaxBytes), math.MaxInt64/(2*schema.MaxPartitions))
+	return embedded.Options{
+		Dir:           a.cfg.natsDir(),
+		MaxStoreBytes: int64(perPartition) * 2 * schema.MaxPartitions, //nolint:gosec // bounded above
+		Logger:        a.logger.With("component", "log"),
+	}
+}
+
+// newLive makes what reads the log's tail; the builder or follower module runs it.
+func (a *App) newLive() services.Service {
+	return services.NewIdleService(func(context.Context) error {
+		a.catalog = catalog.New(a.bucket, a.log, a.logger.With("component", "catalog"), a.reg)
+		make := ingester.NewBuilder
+		if a.cfg.Target == TargetQuerier {
+			make = ingester.NewFollower
+		}
+		a.live = make(a.cfg.Ingester, a.log, a.bucket, a.logger.With("component", "builder"), a.reg)
+		return nil
+	}, nil)
+}
+
+func (a *App) newBuilder() services.Service {
+	return late(func(context.Context) (services.Service, error) { return a.live, nil })
+}
+
+// newFlush lets POST /flush reach the builder while that runs.
+func (a *App) newFlush() services.Service {
+	return services.NewIdleService(func(context.Context) error {
+		a.flushes.open(flushHandler(a.live))
+		return nil
+	}, func(error) error {
+		a.flushes.close(drainTimeout)
+		return nil
+	})
+}
+
+// newQuerier opens the query API, and at the end waits for the last answers.
+func (a *App) newQuerier() services.Service {
+	return services.NewIdleService(func(context.Context) error {
+		q := querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
+			a.buildInfo(), a.logger.With("component", "querier"), a.reg)
+		a.queries.open(q.Handler())
+		return nil
+	}, func(error) error {
+		a.queries.close(drainTimeout)
+		return nil
+	})
+}

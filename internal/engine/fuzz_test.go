@@ -1,0 +1,72 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// FuzzSearch runs any query: nothing panics, the row filter lets through every
+// row that matches, and ! gives exactly the other spans.
+func FuzzSearch(f *testing.F) {
+	for _, seed := range []string{
+		`{ }`, `{ span.t || !.absent }`, `{ span.ints > 2 && -span.i * 2 = -10 }`,
+		`{ rootName = "x" || !(traceDuration > 1s && name != rootName) }`,
+		`{ (event.n = 1) = event.ok || event.n + link.a > 1 }`, `{ span:id =~ "0.*3" && span:parentID = "2" }`,
+		`{ resource.service.name != "shop" || .both = nil }`, `{ span.text =~ ".*\\sline.*" }`,
+		`{ instrumentation.lang = "go" && trace:id = "af7651916cd43dd" }`, `{ span.i % 3 = 2 ^ span.f / 0 }`,
+	} {
+		f.Add(seed)
+	}
+	rows := newMemory(sampleTrace(f))
+	f.Fuzz(func(t *testing.T, text string) {
+		plan, ok := tryCompile(text)
+		if !ok {
+			return
+		}
+		matched := matchedIDs(t, plan, rows)
+		for i := range rows {
+			if matched[rows[i].SpanID] {
+				require.True(t, plan.Match(&rows[i]), text)
+			}
+		}
+		query, err := traceql.Parse(text)
+		require.NoError(t, err)
+		filter, isFilter := query.Pipeline[0].(*traceql.SpansetFilter)
+		require.True(t, isFilter)
+		negated, ok := tryCompile("{ !(" + filter.Expr.String() + ") }")
+		if !ok { // nested as deeply as it may be
+			return
+		}
+		others := matchedIDs(t, negated, rows)
+		for i := range rows {
+			require.NotEqual(t, matched[rows[i].SpanID], others[rows[i].SpanID], text)
+		}
+	})
+}
+
+func tryCompile(text string) (*engine.Plan, bool) {
+	query, err := traceql.Parse(text)
+	if err != nil {
+		return nil, false
+	}
+	plan, err := engine.Compile(query)
+	return plan, err == nil
+}
+
+func matchedIDs(t *testing.T, plan *engine.Plan, rows memory) map[schema.SpanID]bool {
+	t.Helper()
+	r, err := engine.Search(t.Context(), plan, [][]engine.Source{{rows}}, engine.SearchOptions{SpansPerSpanSet: 10})
+	require.NoError(t, err)
+	ids := make(map[schema.SpanID]bool)
+	for _, tr := range r.Traces {
+		for _, s := range tr.SpanSets[0].Spans {
+			ids[s.SpanID] = true
+		}
+	}
+	return ids
+}
