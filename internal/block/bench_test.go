@@ -16,7 +16,7 @@ const benchmarkSpans = 50_000
 
 // workload is a seeded mix: traces of about 15 spans over 40 services with
 // eight attributes each, a few values of which are frequent.
-func workload(rows int) []schema.Span {
+func workload() []schema.Span {
 	rng := rand.New(rand.NewPCG(42, 1))
 	var resources []*schema.Resource
 	for i := range 120 {
@@ -25,12 +25,12 @@ func workload(rows int) []schema.Span {
 		resources = append(resources, &schema.Resource{Wire: append(wire, service...), ServiceName: service})
 	}
 	scope := &schema.Scope{Wire: []byte("\x0a\x1dgo.opentelemetry.io/contrib"), Name: "go.opentelemetry.io/contrib", Version: "0.60.0"}
-	spans := make([]schema.Span, rows)
+	spans := make([]schema.Span, benchmarkSpans)
 	for i := range spans {
 		g := generator{rng: rng}
 		g.resources, g.scopes = resources, []*schema.Scope{scope}
 		s := g.span(i)
-		s.TraceID = traceID(rng.IntN(rows/15 + 1))
+		s.TraceID = traceID(rng.IntN(benchmarkSpans/15 + 1))
 		s.Name = fmt.Sprintf("GET /api/v1/thing/%d", rng.IntN(60))
 		s.StatusMessage, s.TraceState, s.Flags = "", "", 257
 		s.Attributes = attributes(rng, 8)
@@ -68,7 +68,7 @@ func rowBytes(spans []schema.Span) (n int64) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	spans := workload(benchmarkSpans)
+	spans := workload()
 	b.SetBytes(rowBytes(spans))
 	b.ReportAllocs()
 	var size int
@@ -82,7 +82,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	o := encode(b, workload(benchmarkSpans))
+	o := encode(b, workload())
 	key := keyOf(o)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -93,7 +93,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	spans := workload(benchmarkSpans)
+	spans := workload()
 	o := encode(b, spans)
 	r, err := block.Open(b.Context(), memory(o.Data), keyOf(o))
 	require.NoError(b, err)
@@ -121,7 +121,7 @@ func BenchmarkScan(b *testing.B) {
 }
 
 func BenchmarkTrace(b *testing.B) {
-	spans := workload(benchmarkSpans)
+	spans := workload()
 	o := encode(b, spans)
 	counted := &requests{Ranger: memory(o.Data)}
 	r, err := block.Open(b.Context(), counted, keyOf(o))

@@ -127,14 +127,13 @@ func scalars(s *schema.Span) scalarFields {
 
 // shape says what random rows look like.
 type shape struct {
-	rows       int
-	traces     int     // distinct ids drawn from
-	distinct   int     // values that a text column draws from, 0: every row its own
-	nulls      float64 // share of empty payloads
-	payload    int     // bytes of a payload at most
-	wild       bool    // any times, kinds, flags and bytes
-	resources  int
-	positional bool // positions ascend instead of being random
+	rows      int
+	traces    int     // distinct ids drawn from
+	distinct  int     // values that a text column draws from, 0: every row its own
+	nulls     float64 // share of empty payloads
+	payload   int     // bytes of a payload at most
+	wild      bool    // any times, kinds, flags and bytes
+	resources int
 }
 
 // randomSpans returns sorted rows.

@@ -234,7 +234,7 @@ func TestDirectoryAndFooterAgree(t *testing.T) {
 	r, _ := open(t, o)
 	f, err := file.NewParquetReader(bytes.NewReader(o.Data))
 	require.NoError(t, err)
-	require.Equal(t, f.NumRowGroups(), len(r.RowGroups()))
+	require.Len(t, r.RowGroups(), f.NumRowGroups())
 	for g := range f.NumRowGroups() {
 		for c := range f.MetaData().Schema.NumColumns() {
 			chunk, err := f.MetaData().RowGroup(g).ColumnChunk(c)

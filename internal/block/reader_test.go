@@ -185,7 +185,8 @@ func TestScanMayBeLeftAndRowsKept(t *testing.T) {
 	requireBlock(t, r, spans)
 	requireSame(t, spans[:len(kept)], kept)
 	require.PanicsWithValue(t, "mine", func() {
-		for range r.Scan(t.Context(), block.ScanRequest{}) {
+		for _, err := range r.Scan(t.Context(), block.ScanRequest{}) {
+			require.NoError(t, err)
 			panic("mine")
 		}
 	}, "a panic of the loop is not ours to recover")

@@ -141,24 +141,24 @@ func (l *Log) broadcast() {
 
 // current returns the session, or ErrUnavailable with the reason for having none.
 func (l *Log) current() (*session, error) {
-	s, down, _ := l.look()
+	s, _, down := l.look()
 	if s == nil {
 		return nil, unavailable(down)
 	}
 	return s, nil
 }
 
-func (l *Log) look() (*session, error, <-chan struct{}) {
+func (l *Log) look() (s *session, changed <-chan struct{}, down error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.session, l.down, l.changed
+	return l.session, l.changed, l.down
 }
 
 // await returns the session as soon as there is one. Returns ErrClosed or the
 // context's error.
 func (l *Log) await(ctx context.Context) (*session, error) {
 	for {
-		s, down, changed := l.look()
+		s, changed, down := l.look()
 		switch {
 		case s != nil:
 			return s, nil

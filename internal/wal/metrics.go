@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 
@@ -66,8 +65,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 // alarm counts and logs something that needs a person.
 func (l *Log) alarm(kind, message string, attrs ...slog.Attr) {
 	l.metrics.alarms.WithLabelValues(kind).Inc()
-	attrs = append(attrs, slog.String("alarm", kind))
-	l.opts.Logger.LogAttrs(context.Background(), slog.LevelError, message, attrs...) //nolint:sloglint // the callers' messages are constants
+	args := []any{slog.String("alarm", kind)}
+	for _, a := range attrs {
+		args = append(args, a)
+	}
+	l.opts.Logger.Error(message, args...) //nolint:sloglint // the callers' messages are constants
 }
 
 // publishResult is the label of a publish's outcome.

@@ -190,7 +190,7 @@ func (l *Log) askMonitor(ctx context.Context, url string) (info monitorInfo, err
 	if err != nil {
 		return info, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // the body was only read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return info, fmt.Errorf("status %s", resp.Status)
 	}

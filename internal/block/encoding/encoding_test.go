@@ -3,6 +3,7 @@ package encoding_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,7 +62,7 @@ func TestHybridRejects(t *testing.T) {
 		{"code at limit", data, len(codes), 2, 3},
 		{"more values than data", data, len(codes) + 8, 2, 4},
 		{"fewer values than data", data, 3, 2, 4},
-		{"trailing byte", append(data[:len(data):len(data)], 0), len(codes), 2, 4},
+		{"trailing byte", append(slices.Clip(data), 0), len(codes), 2, 4},
 		{"cut off", data[:len(data)-1], len(codes), 2, 4},
 		{"width", data, len(codes), 33, 4},
 		{"empty run", []byte{0, 0}, 1, 2, 4},
@@ -156,7 +157,7 @@ func FuzzSplitBytes(f *testing.F) {
 		for _, v := range values {
 			again = encoding.AppendBytes(again, v)
 		}
-		require.Equal(t, len(data), len(again))
+		require.Len(t, again, len(data))
 		require.Equal(t, string(data), string(again))
 	})
 }
