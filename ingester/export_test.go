@@ -13,6 +13,9 @@ func QueuedCommits(r *Receiver) int {
 	return n
 }
 
+// InflightBytes is what requests being received take of the budget.
+func InflightBytes(r *Receiver) int64 { return r.inflight.taken() }
+
 // DrainTime makes drainTime testable.
 func DrainTime(backlogBytes uint64, bytesPerSecond float64) time.Duration {
 	return drainTime(backlogBytes, bytesPerSecond)

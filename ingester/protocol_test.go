@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/grafana/dskit/flagext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/ingester"
@@ -192,6 +192,25 @@ func TestReadingNeverResumes(t *testing.T) {
 	require.Equal(t, upTo(60), w.seen(b, "p"))
 }
 
+// Rule 2: the kept cut is the end of a stored batch, whose data it may carry.
+func TestKeptCutIsNotBuiltAgain(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	w.cfg.CutBytes = flagext.Bytes(len(request(0))) + 1 // every second message is a cut
+	r := w.receiver()
+	b := w.builder()
+	w.send(r, "p", 0)
+	w.send(r, "p", 1)
+	w.flush(b)
+	w.stop(b)
+	before := w.objects("")
+	again := w.builder()
+	require.Equal(t, upTo(2), w.seen(again, "p"))
+	w.flush(again)
+	require.Equal(t, before, w.objects(""))
+	w.send(r, "p", 2)
+	require.Equal(t, upTo(3), w.seen(again, "p"))
+}
+
 // Rule 4 for live data: a closed batch that a listed block covers counts once.
 func TestCoveredSegmentIsDropped(t *testing.T) {
 	w := newWorld(t, logmem.Options{})
@@ -248,6 +267,73 @@ func TestNewEpochKeepsOldBlocks(t *testing.T) {
 	require.NotEqual(t, epochs[0], epochs[1])
 }
 
+// Rule 6: a cached view of the old epoch says nothing about the new one, whose
+// positions begin below its floors.
+func TestCachedViewOfAnOldEpoch(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r, b := w.receiver(), w.builder()
+	cat := w.catalog()
+	for n := range 5 {
+		w.send(r, "p", n)
+	}
+	w.flush(b)
+	require.Equal(t, upTo(5), w.seenThrough(cat, b, "p"))
+	w.log.Lose(0)
+	w.stop(r)
+	r = w.receiver()
+	w.send(r, "p", 5)
+	require.Equal(t, upTo(6), w.seenThrough(cat, b, "p"))
+}
+
+// listHook is a bucket in which something happens at the end of a listing.
+type listHook struct {
+	objstore.Bucket
+
+	after func()
+}
+
+func (h *listHook) List(ctx context.Context, opts objstore.ListOptions) iter.Seq2[objstore.Object, error] {
+	return func(yield func(objstore.Object, error) bool) {
+		for object, err := range h.Bucket.List(ctx, opts) {
+			if !yield(object, err) {
+				return
+			}
+		}
+		if h.after != nil {
+			h.after()
+		}
+	}
+}
+
+// Floors are read before the listing. A batch that is stored, purged and
+// forgotten when the listing has passed is above them, so the query lists
+// again. With the order reversed it would be in neither.
+func TestBatchStoredBehindTheListing(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	w.cfg.LiveBytes, w.cfg.LiveAge = 1, time.Nanosecond
+	r, b := w.receiver(), w.builder()
+	w.send(r, "p", 0)
+	listings := 0
+	w.bucket = &listHook{w.bucket, func() {
+		if listings++; listings < 3 {
+			w.flush(b)
+			w.send(r, "p", listings)
+		}
+	}}
+	require.Equal(t, upTo(3), w.seenThrough(w.catalog(), b, "p"))
+	require.Equal(t, 3, listings)
+}
+
+// Blocks are sorted whatever the order in which spans arrive.
+func TestSpansOutOfOrder(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r, b := w.receiver(), w.builder()
+	w.send(r, "p", 3, 1)
+	w.send(r, "p", 2, 0)
+	w.flush(b)
+	require.Equal(t, upTo(4), w.seen(b, "p"))
+}
+
 // Rule 6: the highest position that blocks cover is what the log's end is
 // compared with.
 func TestHighestCoveredPosition(t *testing.T) {
@@ -288,7 +374,7 @@ func TestQueriesDuringCuts(t *testing.T) {
 	w := newWorld(t, logmem.Options{Partitions: 2})
 	w.cfg.LiveBytes, w.cfg.LiveAge = 1, time.Nanosecond // forget at once what is stored
 	r, b := w.receiver(), w.builder()
-	cat := catalog.New(w.bucket, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	cat := w.catalog()
 	ctx, cancel := context.WithCancel(t.Context())
 	var flushing sync.WaitGroup
 	flushing.Go(func() {

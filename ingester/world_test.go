@@ -112,12 +112,15 @@ func (w *world) send(r *ingester.Receiver, project schema.ProjectID, numbers ...
 	require.Zero(w.t, result.Rejected, result.Reason)
 }
 
+func (w *world) catalog() *catalog.Catalog {
+	return catalog.New(w.bucket, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+}
+
 // seen returns the numbers of all spans that a query sees, sorted, through the
 // join of blocks and live data that queriers use.
 func (w *world) seen(live catalog.Live, project schema.ProjectID) []int {
 	w.t.Helper()
-	cat := catalog.New(w.bucket, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	return w.seenThrough(cat, live, project)
+	return w.seenThrough(w.catalog(), live, project)
 }
 
 func (w *world) seenThrough(cat *catalog.Catalog, live catalog.Live, project schema.ProjectID) []int {
@@ -126,7 +129,9 @@ func (w *world) seenThrough(cat *catalog.Catalog, live catalog.Live, project sch
 	for p := range partitions {
 		partitions[p] = p
 	}
-	joined, err := cat.Join(w.t.Context(), live, project, partitions, nil)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	joined, err := cat.Join(ctx, live, project, partitions, nil)
 	require.NoError(w.t, err)
 	var numbers []int
 	for _, name := range joined.Blocks {
@@ -168,8 +173,13 @@ func (w *world) objects(prefix string) map[string]string {
 
 func (w *world) flush(b builder) {
 	w.t.Helper()
-	require.NoError(w.t, b.Flush(w.t.Context()))
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	require.NoError(w.t, b.Flush(ctx))
 }
+
+// patience ends a test that would wait for ever.
+const patience = 10 * time.Second
 
 // request is an OTLP request with one span per number, each in a trace of its own.
 func request(numbers ...int) []byte {

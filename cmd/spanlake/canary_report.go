@@ -127,7 +127,7 @@ func (t *tally) print(w io.Writer) {
 	row("time to write", &t.write)
 	row("time to read by id", &t.byID)
 	row("time to read by search", &t.search)
-	row("time to visibility", fmt.Sprintf("%s at most", brief(t.lag)))
+	row("time to visibility", brief(t.lag)+" at most")
 	for _, p := range problems() {
 		row(string(p), t.withProblem[p])
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/grafana/dskit/flagext"
 )
 
 // usageError is a command line that cannot be understood.
@@ -58,16 +60,19 @@ Without configuration everything runs in one process on this machine:
 // section is a titled group of flags, those whose names begin with a prefix.
 type section struct{ title, prefix string }
 
-// printFlags prints the flags of fs by section. Each flag goes to the first
-// section whose prefix it has.
+// printFlags prints the flags of fs by section. Each flag goes to the section
+// with the longest prefix that it has.
 func printFlags(w io.Writer, fs *flag.FlagSet, sections []section) {
 	groups := make([][]*flag.Flag, len(sections))
 	fs.VisitAll(func(f *flag.Flag) {
+		best := -1
 		for i, s := range sections {
-			if strings.HasPrefix(f.Name, s.prefix) {
-				groups[i] = append(groups[i], f)
-				return
+			if strings.HasPrefix(f.Name, s.prefix) && (best < 0 || len(s.prefix) > len(sections[best].prefix)) {
+				best = i
 			}
+		}
+		if best >= 0 {
+			groups[best] = append(groups[best], f)
 		}
 	})
 	for i, s := range sections {
@@ -83,6 +88,9 @@ func printFlags(w io.Writer, fs *flag.FlagSet, sections []section) {
 
 func printFlag(w io.Writer, f *flag.Flag) {
 	kind, usage := flag.UnquoteUsage(f)
+	if _, ok := f.Value.(*flagext.Bytes); ok {
+		kind = "size"
+	}
 	fmt.Fprintf(w, "  -%s", f.Name)
 	if kind != "" {
 		fmt.Fprintf(w, " %s", kind)

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -45,14 +46,14 @@ func TestCommandLine(t *testing.T) {
 		{"help", []string{"help"}, exitOK, "Commands:\n  serve ", ""},
 		{"-h", []string{"-h"}, exitOK, "Commands:", ""},
 		{"--help", []string{"--help"}, exitOK, "Commands:", ""},
-		{"help of serve", []string{"help", "serve"}, exitOK, "-otlp.grpc-addr Address  (default 127.0.0.1:4317)", ""},
+		{"help of serve", []string{"help", "serve"}, exitOK, "-otlp.grpc-addr host:port  (default 127.0.0.1:4317)", ""},
 		{"serve --help", []string{"serve", "--help"}, exitOK, "Taking spans in:", ""},
 		{"flags without a command", []string{"-data-dir=x", "-h"}, exitOK, "Taking spans in:", ""},
 		{"help of canary", []string{"help", "canary"}, exitOK, "-traces int  (default 10)", ""},
 		{"canary -h", []string{"canary", "-h"}, exitOK, "-otlp.endpoint URL", ""},
 		{"help of version", []string{"version", "-h"}, exitOK, "spanlake version", ""},
 		{"help of nothing", []string{"help", "nothing"}, exitUsage, "", `unknown command "nothing"`},
-		{"version", []string{"version"}, exitOK, "spanlake dev\ncommit ", ""},
+		{"version", []string{"version"}, exitOK, "\n" + runtime.Version() + " ", ""},
 		{"version with an argument", []string{"version", "x"}, exitUsage, "", `unexpected argument "x"`},
 		{"unknown flag", []string{"serve", "-nothing"}, exitUsage, "", "-nothing\nRun \"spanlake help serve\""},
 		{"unknown flag without a command", []string{"-nothing"}, exitUsage, "", "-nothing"},
@@ -164,16 +165,22 @@ func TestBanner(t *testing.T) {
 		holds, lacks []string
 	}{
 		{
-			"querier", banner{target: app.TargetQuerier, api: addr, blocks: "/b", log: "nats://one:4222"},
-			[]string{"API        http://127.0.0.1:1", "Grafana", "/b", "nats://one:4222"}, []string{"OTLP", "curl"},
+			"querier",
+			banner{target: app.TargetQuerier, api: addr, blocks: "/b", log: "nats://one:4222"},
+			[]string{"API        http://127.0.0.1:1", "Grafana", "/b", "nats://one:4222"},
+			[]string{"OTLP", "curl"},
 		},
 		{
-			"ingester", banner{target: app.TargetIngester, api: addr, grpc: addr, http: addr},
-			[]string{"OTLP gRPC  127.0.0.1:1", "v1/traces"}, []string{"Grafana", "/api/traces"},
+			"ingester",
+			banner{target: app.TargetIngester, api: addr, grpc: addr, http: addr},
+			[]string{"OTLP gRPC  127.0.0.1:1", "v1/traces"},
+			[]string{"Grafana", "/api/traces"},
 		},
 		{
-			"all", banner{target: app.TargetAll, api: addr, grpc: addr, http: addr, now: time.Unix(7, 0)},
-			[]string{`"endTimeUnixNano":"7000000000"`, `"startTimeUnixNano":"6750000000"`, "/api/traces/" + firstTraceID}, nil,
+			"all",
+			banner{target: app.TargetAll, api: addr, grpc: addr, http: addr, now: time.Unix(7, 0)},
+			[]string{`"endTimeUnixNano":"7000000000"`, `"startTimeUnixNano":"6750000000"`, "/api/traces/" + firstTraceID},
+			nil,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

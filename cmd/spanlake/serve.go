@@ -70,6 +70,7 @@ Every flag is also a key of the file that -config.file names: docs/configuration
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	new(app.Config).RegisterFlags(fs)
 	printFlags(w, fs, []section{
+		{"General", ""},
 		{"Taking spans in", "otlp."},
 		{"Queries and operators", "api."},
 		{"The log", "nats."},
@@ -77,6 +78,5 @@ Every flag is also a key of the file that -config.file names: docs/configuration
 		{"Limits of receiving and storing", "ingester."},
 		{"Limits of queries", "querier."},
 		{"Messages", "logging."},
-		{"General", ""},
 	})
 }

@@ -3,14 +3,11 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-kit/log/level"
 	"github.com/stretchr/testify/require"
 )
 
@@ -90,23 +87,6 @@ func TestFlushFails(t *testing.T) {
 	flushHandler(brokenFlusher{}).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/flush", http.NoBody))
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.Contains(t, w.Body.String(), "log is unavailable")
-}
-
-func TestKitLogger(t *testing.T) {
-	var out strings.Builder
-	l := kitLogger{NewLogger(LoggingConfig{Level: slog.LevelInfo, Format: formatText}, &out)}
-	require.NoError(t, level.Info(l).Log("msg", "starting", "module", "api"))
-	require.Empty(t, out.String(), "what dskit calls info is debug")
-	require.NoError(t, level.Warn(l).Log("msg", "module failed with error", "module", "api", "err", errors.New("boom")))
-	require.Contains(t, out.String(), `level=WARN msg="module failed with error" module=api err=boom`)
-	require.NoError(t, l.Log(level.Key(), level.ErrorValue(), "msg", "worse", "a key without a value"))
-	require.Contains(t, out.String(), "level=ERROR msg=worse\n")
-}
-
-func TestJSONLogger(t *testing.T) {
-	var out strings.Builder
-	NewLogger(LoggingConfig{Level: slog.LevelDebug, Format: formatJSON}, &out).Debug("stopping", "project", "default")
-	require.Contains(t, out.String(), `"level":"DEBUG","msg":"stopping","project":"default"`)
 }
 
 func TestSemverLabel(t *testing.T) {

@@ -92,10 +92,11 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.manager.AwaitStopped(background); err != nil {
 		return err
 	}
-	if err := a.failure(); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
-		return err
+	err := a.failure()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // a start that was cut short
 	}
-	return nil
+	return err
 }
 
 // failure is why the first module that failed of its own did.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -31,7 +32,7 @@ const (
 
 func TestTraceInAndOut(t *testing.T) {
 	p := start(t, "-data-dir", t.TempDir())
-	p.export(t, traceA, "b7ad6b7169203331", "checkout")
+	p.export(t, traceA, "checkout")
 	require.Equal(t, []string{"checkout"}, p.spanNames(t, traceA), "live")
 
 	require.Equal(t, http.StatusNoContent, p.api(t, http.MethodPost, "/flush").code)
@@ -50,7 +51,7 @@ func dial(t *testing.T, addr net.Addr) *grpc.ClientConn {
 func TestExportOverGRPC(t *testing.T) {
 	p := start(t, "-data-dir", t.TempDir())
 	request := ptraceotlp.NewExportRequest()
-	require.NoError(t, request.UnmarshalJSON(oneSpan(traceA, "b7ad6b7169203331", "over grpc")))
+	require.NoError(t, request.UnmarshalJSON(oneSpan(traceA, "over grpc")))
 	_, err := ptraceotlp.NewGRPCClient(dial(t, p.OTLPGRPCAddr())).Export(t.Context(), request)
 	require.NoError(t, err)
 	require.Equal(t, []string{"over grpc"}, p.spanNames(t, traceA))
@@ -105,7 +106,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	p := start(t, "-data-dir", dir)
 	require.EqualError(t, fails(t, "-data-dir", dir),
 		fmt.Sprintf("data folder %s is in use by another spanlake process (pid %d): stop it or choose another -data-dir", dir, os.Getpid()))
-	p.export(t, traceA, "b7ad6b7169203331", "undisturbed")
+	p.export(t, traceA, "undisturbed")
 
 	require.NoError(t, p.stop())
 	start(t, "-data-dir", dir) // free again
@@ -117,7 +118,7 @@ func TestStopStoresEverything(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "-data-dir", dir)
 	for i := range 8 {
-		p.export(t, fmt.Sprintf("%s%02x", traceA[:30], i), "b7ad6b7169203331", "kept")
+		p.export(t, fmt.Sprintf("%s%02x", traceA[:30], i), "kept")
 	}
 	require.NoError(t, p.stop())
 	requireEmptyLog(t, filepath.Join(dir, "nats"))
@@ -155,7 +156,7 @@ func TestTargetsApart(t *testing.T) {
 	querier := start(t, append(shared, "-target=querier")...)
 	require.NoDirExists(t, shared[5])
 
-	ingester.export(t, traceA, "b7ad6b7169203331", "apart")
+	ingester.export(t, traceA, "apart")
 	require.Equal(t, []string{"apart"}, querier.spanNames(t, traceA), "from the log")
 	require.Equal(t, http.StatusNoContent, ingester.api(t, http.MethodPost, "/flush").code)
 	require.Equal(t, []string{"apart"}, querier.spanNames(t, traceA), "from a block")
@@ -236,4 +237,21 @@ func TestStopBeforeStarted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, a.Run(ctx))
+}
+
+// A process can be told to stop at any moment of its start.
+func TestStopWhileStarting(t *testing.T) {
+	dir := t.TempDir()
+	// With a log that exists: a NATS server that is shut down while it creates
+	// a stream leaves goroutines behind.
+	require.NoError(t, start(t, "-data-dir", dir).stop())
+	for i := range 20 {
+		a, err := app.New(load(t, "-data-dir", dir), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		stop := time.AfterFunc(time.Duration(i*i)*100*time.Microsecond, cancel)
+		require.NoError(t, a.Run(ctx))
+		stop.Stop()
+		cancel()
+	}
 }

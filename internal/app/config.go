@@ -99,9 +99,9 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.DataDir, "data-dir", "./spanlake-data", "Folder of the embedded log and, unless -bucket is set, of the bucket. One process at a time.")
 	f.StringVar(&c.Bucket, "bucket", "", "Where blocks are stored, as a `URL`: file:///absolute/path. Empty: the folder bucket below -data-dir.")
 
-	f.StringVar(&c.API.Addr, "api.addr", "127.0.0.1:3200", "`Address` of the query API, HTTP and gRPC. Port 0 takes a free one, here and below.")
-	f.StringVar(&c.OTLP.GRPCAddr, "otlp.grpc-addr", "127.0.0.1:4317", "`Address` that takes OTLP over gRPC.")
-	f.StringVar(&c.OTLP.HTTPAddr, "otlp.http-addr", "127.0.0.1:4318", "`Address` that takes OTLP over HTTP.")
+	f.StringVar(&c.API.Addr, "api.addr", "127.0.0.1:3200", "Where queries are answered, HTTP and gRPC, as `host:port`. Port 0 takes a free one, here and below.")
+	f.StringVar(&c.OTLP.GRPCAddr, "otlp.grpc-addr", "127.0.0.1:4317", "Where OTLP over gRPC is taken, as `host:port`.")
+	f.StringVar(&c.OTLP.HTTPAddr, "otlp.http-addr", "127.0.0.1:4318", "Where OTLP over HTTP is taken, as `host:port`.")
 	f.BoolVar(&c.Auth.Insecure, "auth.insecure", false, "Allow addresses that other machines can reach although there is no authentication yet: whoever reaches a port can write and read everything.")
 
 	f.StringVar(&c.NATS.URL, "nats.url", "", "`URL` of the NATS server that holds the log; several of one cluster are separated by commas. Empty: a server inside this process, below -data-dir.")

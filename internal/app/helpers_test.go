@@ -117,18 +117,18 @@ func (p *process) api(t *testing.T, method, path string) answer {
 }
 
 // export sends an OTLP/JSON request with one span.
-func (p *process) export(t *testing.T, traceID, spanID, name string) {
+func (p *process) export(t *testing.T, traceID, name string) {
 	t.Helper()
-	body := oneSpan(traceID, spanID, name)
+	body := oneSpan(traceID, name)
 	got := p.do(t, http.MethodPost, fmt.Sprintf("http://%s/v1/traces", p.OTLPHTTPAddr()),
 		http.Header{"Content-Type": {"application/json"}}, body)
 	require.Equal(t, http.StatusOK, got.code, string(got.body))
 }
 
-func oneSpan(traceID, spanID, name string) []byte {
+func oneSpan(traceID, name string) []byte {
 	return fmt.Appendf(nil, `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},`+
-		`"scopeSpans":[{"spans":[{"traceId":%q,"spanId":%q,"name":%q,"kind":2,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000"}]}]}]}`,
-		traceID, spanID, name)
+		`"scopeSpans":[{"spans":[{"traceId":%q,"spanId":"b7ad6b7169203331","name":%q,"kind":2,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000"}]}]}]}`,
+		traceID, name)
 }
 
 // spanNames reads a trace by id, as JSON and as protobuf, and returns the

@@ -30,7 +30,7 @@ func (l kitLogger) Log(keyvals ...any) error {
 			attrs = append(attrs, slog.Any(key, value))
 		}
 	}
-	l.logger.LogAttrs(context.Background(), severity, msg, attrs...)
+	l.logger.LogAttrs(context.Background(), severity, msg, attrs...) //nolint:sloglint // dskit's messages, which are constants there
 	return nil
 }
 

@@ -57,17 +57,21 @@ func (p *port) listen(ctx context.Context) error {
 // serve return: at once when its context ends.
 func (p *port) service(serve func(net.Listener) error, shutdown func(context.Context)) services.Service {
 	run := func(ctx context.Context) error {
-		served := make(chan error, 1)
-		go func() { served <- serve(p.listener.Load()) }()
+		var err error
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			err = serve(p.listener.Load())
+		}()
 		select {
-		case err := <-served:
+		case <-served:
 			return fmt.Errorf("serve %s: %w", p.addr, err)
 		case <-ctx.Done():
 		}
 		drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		shutdown(drainCtx)
-		<-served // how it ended does not matter any more
+		<-served // how it ended does not matter
 		return nil
 	}
 	stop := func(error) error {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 
 	"github.com/grafana/dskit/services"
@@ -75,7 +76,7 @@ func (a *App) logOptions() wal.Options {
 		Partitions:           a.cfg.Log.Partitions,
 		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 		Replicas:             a.cfg.Log.Replicas,
-		Logger:               a.logger.With("component", "log"),
+		Logger:               a.logger.With(slog.String("component", "log")),
 		Registerer:           a.reg,
 	}
 	if a.cfg.Target != TargetQuerier { // which only reads
@@ -95,19 +96,19 @@ func (a *App) serverOptions() embedded.Options {
 	return embedded.Options{
 		Dir:           a.cfg.natsDir(),
 		MaxStoreBytes: int64(perPartition) * 2 * schema.MaxPartitions, //nolint:gosec // bounded above
-		Logger:        a.logger.With("component", "log"),
+		Logger:        a.logger.With(slog.String("component", "log")),
 	}
 }
 
 // newLive makes what reads the log's tail; the builder or follower module runs it.
 func (a *App) newLive() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.catalog = catalog.New(a.bucket, a.log, a.logger.With("component", "catalog"), a.reg)
-		make := ingester.NewBuilder
+		a.catalog = catalog.New(a.bucket, a.log, a.logger.With(slog.String("component", "catalog")), a.reg)
+		build := ingester.NewBuilder
 		if a.cfg.Target == TargetQuerier {
-			make = ingester.NewFollower
+			build = ingester.NewFollower
 		}
-		a.live = make(a.cfg.Ingester, a.log, a.bucket, a.logger.With("component", "builder"), a.reg)
+		a.live = build(a.cfg.Ingester, a.log, a.bucket, a.logger.With(slog.String("component", "builder")), a.reg)
 		return nil
 	}, nil)
 }
@@ -131,7 +132,7 @@ func (a *App) newFlush() services.Service {
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
 		q := querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
-			a.buildInfo(), a.logger.With("component", "querier"), a.reg)
+			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
 		a.queries.open(q.Handler())
 		return nil
 	}, func(error) error {

@@ -1,0 +1,28 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/go-kit/log/level"
+	"github.com/stretchr/testify/require"
+)
+
+func TestKitLogger(t *testing.T) {
+	var out strings.Builder
+	l := kitLogger{NewLogger(LoggingConfig{Level: slog.LevelInfo, Format: formatText}, &out)}
+	require.NoError(t, level.Info(l).Log("msg", "starting", "module", "api"))
+	require.Empty(t, out.String(), "what dskit calls info is debug")
+	require.NoError(t, level.Warn(l).Log("msg", "module failed with error", "module", "api", "err", errors.New("boom")))
+	require.Contains(t, out.String(), `level=WARN msg="module failed with error" module=api err=boom`)
+	require.NoError(t, l.Log(level.Key(), level.ErrorValue(), "msg", "worse", "a key without a value"))
+	require.Contains(t, out.String(), "level=ERROR msg=worse\n")
+}
+
+func TestJSONLogger(t *testing.T) {
+	var out strings.Builder
+	NewLogger(LoggingConfig{Level: slog.LevelDebug, Format: formatJSON}, &out).Debug("stopping", slog.String("project", "default"))
+	require.Contains(t, out.String(), `"level":"DEBUG","msg":"stopping","project":"default"`)
+}
