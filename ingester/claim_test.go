@@ -72,7 +72,8 @@ func requireSameText(t *testing.T, want, have string) {
 // Values of any size survive byte for byte.
 func TestLargeValues(t *testing.T) {
 	for name, value := range map[string]string{
-		"two messages": noise(2 << 20), "30 MB": noise(30 << 20), "64 MB": noise(64 << 20), "64 MB that compress": strings.Repeat("tokens ", 64<<20/7),
+		"two messages": noise(2 << 20), "30 MB": noise(30 << 20 / thinning), "64 MB": noise(64 << 20 / thinning),
+		"64 MB that compress": strings.Repeat("tokens ", 64<<20/7/thinning),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, logmem.Options{})

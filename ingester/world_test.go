@@ -186,7 +186,7 @@ func (w *world) flush(b builder) {
 }
 
 // patience ends a test that would wait for ever.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // request is an OTLP request with one span per number, each in a trace of its own.
 func request(numbers ...int) []byte {

@@ -39,7 +39,7 @@ func jsonSpan(traceID, spanID, service string) request {
 // startWithTraces starts a server that has the two traces, live or in blocks.
 func startWithTraces(t *testing.T, inBlocks bool) *client {
 	t.Helper()
-	s := startServer(t, t.TempDir(), fromBlocks)
+	s := startServer(t, t.TempDir(), fromBlocks, noCutByAge)
 	require.NoError(t, s.export(t.Context(), jsonSpan(shortTraceID, "00000000000000a1", "shop")))
 	require.NoError(t, s.export(t.Context(), jsonSpan(longTraceID, "00000000000000a1", "")))
 	if inBlocks {

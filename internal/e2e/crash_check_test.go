@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"cmp"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -10,12 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/internal/objstore/fs"
 	"github.com/spanlake/spanlake/internal/wal"
-	"github.com/spanlake/spanlake/internal/wal/embedded"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -110,19 +106,13 @@ func (w *crashWorld) requireNoFaults(how string, faults []string) {
 // that everything acknowledged must be in them.
 func (w *crashWorld) requireRows(complete bool) {
 	w.t.Helper()
-	bucket, err := fs.Open(filepath.Join(w.dir, "bucket"))
-	require.NoError(w.t, err)
+	bucket := w.bucket()
+	all := w.blocks()
+	require.Empty(w.t, strangers(all))
 	byProject := make(map[schema.ProjectID][]schema.BlockName)
-	var all []schema.BlockName
-	for object, err := range bucket.List(w.t.Context(), objstore.ListOptions{}) {
-		require.NoError(w.t, err)
-		require.NotContains(w.t, object.Key, ingester.UndecodablePrefix)
-		name, err := schema.ParseBlockName(object.Key)
-		require.NoError(w.t, err)
-		all = append(all, name)
+	for _, name := range all {
 		byProject[name.Project] = append(byProject[name.Project], name)
 	}
-	require.Empty(w.t, strangers(all))
 	var rows []row
 	for _, names := range byProject {
 		for _, name := range schema.Visible(names) {
@@ -130,6 +120,18 @@ func (w *crashWorld) requireRows(complete bool) {
 		}
 	}
 	w.requireNoFaults("in blocks", w.ledger.judgeRows(rows, complete))
+}
+
+// blocks lists all blocks of all projects. The bucket must hold nothing else.
+func (w *crashWorld) blocks() (all []schema.BlockName) {
+	w.t.Helper()
+	for object, err := range w.bucket().List(w.t.Context(), objstore.ListOptions{}) {
+		require.NoError(w.t, err)
+		name, err := schema.ParseBlockName(object.Key)
+		require.NoError(w.t, err)
+		all = append(all, name)
+	}
+	return all
 }
 
 // strangers returns the blocks of one batch that overlap another: batches
@@ -166,16 +168,12 @@ func (w *crashWorld) rowsOf(bucket objstore.Bucket, name schema.BlockName) []row
 // empty and all that was acknowledged is in blocks.
 func (w *crashWorld) requireStored() {
 	w.t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: filepath.Join(w.dir, "nats"), MaxStoreBytes: 1 << 40})
-	require.NoError(w.t, err)
-	defer func() { require.NoError(w.t, server.Shutdown()) }()
-	log, err := wal.Open(w.t.Context(), wal.Options{Dial: server.Dial})
-	require.NoError(w.t, err)
-	defer log.Close()
-	for p := range log.Partitions() {
-		state, err := log.Stream(p).State(w.t.Context())
-		require.NoError(w.t, err)
-		require.GreaterOrEqual(w.t, state.Floor(), state.Last, "the log of partition %d holds messages that are not in blocks", p)
-	}
+	w.withLog(func(log *wal.Log) {
+		for p := range log.Partitions() {
+			state, err := log.Stream(p).State(w.t.Context())
+			require.NoError(w.t, err)
+			require.GreaterOrEqual(w.t, state.Floor(), state.Last, "the log of partition %d holds messages that are not in blocks", p)
+		}
+	})
 	w.requireRows(true)
 }

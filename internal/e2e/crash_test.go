@@ -34,9 +34,10 @@ func TestCrash(t *testing.T) {
 	require.NoError(t, c.flush(t.Context()))
 	w.requireTraces(c, w.allTraces())
 	w.requireSearch(c)
-	w.terminate(p, c)
+	c.close()
+	w.terminate(p)
 	w.requireStored()
-	t.Logf("%d requests acknowledged, %d spans sent", w.ledger.ackedRequests(), len(w.ledger.spans))
+	t.Logf("%d requests acknowledged, %d spans sent, %d purges cut short", w.ledger.ackedRequests(), len(w.ledger.spans), w.halfPurges)
 }
 
 // end is how a round of the crash test ends.
@@ -44,9 +45,10 @@ type end int
 
 const (
 	killUnderLoad end = iota
-	killWhileFlushing
+	killMidPurge      // while flushing, and the purge that it interrupts is half done
 	killWhileStarting
 	terminateUnderLoad
+	killWhileFlushing
 	ends
 )
 
@@ -58,6 +60,8 @@ type crashWorld struct {
 	ledger  *ledger
 	senders []*crashSender
 	begin   time.Time
+
+	halfPurges int
 }
 
 func newCrashWorld(t *testing.T, seed uint64) *crashWorld {
@@ -91,17 +95,34 @@ func (w *crashWorld) launch() *process {
 		"-ingester.live-age=200ms", "-querier.open-blocks=100000")
 }
 
-// round starts the server, looks for what was acknowledged in the last round,
-// puts it under load and ends it.
+// round ends one or more servers in one way.
 func (w *crashWorld) round(number int) {
 	how := end(number) % ends
 	if number >= int(ends) {
 		how = end(w.random.IntN(int(ends)))
 	}
-	if how == killWhileStarting {
+	switch how {
+	case killWhileStarting:
 		w.killWhileStarting()
-		return
+	case terminateUnderLoad:
+		w.loadAndEnd(false, w.terminate)
+		w.requireStored()
+	case killMidPurge:
+		// Not every kill falls between storing and purging.
+		const attempts = 5
+		for try, purged := 0, 0; try < attempts && purged == 0; try++ {
+			w.loadAndEnd(true, w.kill)
+			purged = w.halfPurge()
+			w.halfPurges += purged
+		}
+	default:
+		w.loadAndEnd(how == killWhileFlushing, w.kill)
 	}
+}
+
+// loadAndEnd starts the server, looks for what was acknowledged in the last
+// round, puts it under load and ends it at a random moment.
+func (w *crashWorld) loadAndEnd(flushing bool, end func(*process)) {
 	p, c := w.start()
 	w.requireTraces(c, w.recentTraces())
 	load, stop := context.WithCancel(w.t.Context())
@@ -110,7 +131,7 @@ func (w *crashWorld) round(number int) {
 	for _, s := range w.senders {
 		group.Go(func() error { return s.run(load, c) })
 	}
-	if how == killWhileFlushing {
+	if flushing {
 		group.Go(func() error {
 			_ = flushUntil(load, c) // ends with an error when the server does
 			return nil
@@ -122,18 +143,15 @@ func (w *crashWorld) round(number int) {
 		return w.ledger.ackedRequests() >= target
 	})
 	<-time.After(time.Duration(w.random.IntN(20_000)) * time.Microsecond)
-	if how == terminateUnderLoad {
-		w.terminate(p, c)
-	} else {
-		p.kill()
-	}
+	end(p)
 	stop()
 	require.NoError(w.t, group.Wait())
 	c.close()
+}
+
+func (w *crashWorld) kill(p *process) {
+	p.kill()
 	requireCalm(w.t, p.stderr.String())
-	if how == terminateUnderLoad {
-		w.requireStored()
-	}
 }
 
 // killWhileStarting ends servers while they recover.
@@ -141,14 +159,12 @@ func (w *crashWorld) killWhileStarting() {
 	for range 3 {
 		p := w.launch()
 		<-time.After(time.Duration(w.random.IntN(300)) * time.Millisecond)
-		p.kill()
-		requireCalm(w.t, p.stderr.String())
+		w.kill(p)
 	}
 }
 
 // terminate asks the server to end, which it must do without a fault.
-func (w *crashWorld) terminate(p *process, c *client) {
+func (w *crashWorld) terminate(p *process) {
 	require.Zero(w.t, p.terminate(w.t), p.stderr)
-	c.close()
 	requireCalm(w.t, p.stderr.String())
 }

@@ -4,3 +4,6 @@ package e2e_test
 
 // raceDetector tells that the tests run with the race detector.
 const raceDetector = false
+
+// thinning makes the long tests do every n-th of their cases.
+const thinning = 1

@@ -16,7 +16,7 @@ import (
 
 const (
 	// writes is how often TestReadYourWrites sends a span.
-	writes = 1000
+	writes = 1000 / thinning
 	// writers send at the same time, two in each project.
 	writers = 4
 	// spansPerTrace is how many sends in a row make up a trace, so that most

@@ -21,9 +21,13 @@ func loopback() []string {
 	return []string{"-api.addr=127.0.0.1:0", "-otlp.grpc-addr=127.0.0.1:0", "-otlp.http-addr=127.0.0.1:0"}
 }
 
-// fromBlocks makes a server forget a batch as soon as it is stored, so that its
-// spans can come from nowhere but blocks.
-const fromBlocks = "-ingester.live-bytes=0"
+const (
+	// fromBlocks makes a server forget a batch as soon as it is stored, so that
+	// its spans can come from nowhere but blocks.
+	fromBlocks = "-ingester.live-bytes=0"
+	// noCutByAge leaves it to the test when the spans become blocks.
+	noCutByAge = "-ingester.cut-age=1h"
+)
 
 // server is the product running in this process.
 type server struct {

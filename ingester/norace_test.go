@@ -1,0 +1,5 @@
+//go:build !race
+
+package ingester_test
+
+const thinning = 1
