@@ -185,6 +185,18 @@ func (w *world) flush(b builder) {
 	require.NoError(w.t, b.Flush(ctx))
 }
 
+// flushInVain lets a builder try to flush until cond holds, which it must do
+// before the flush succeeds: the moment at which the test kills it.
+func (w *world) flushInVain(b builder, cond func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	flushed := make(chan error, 1)
+	go func() { flushed <- b.Flush(ctx) }()
+	require.Eventually(w.t, cond, patience, time.Millisecond)
+	cancel()
+	require.Error(w.t, <-flushed)
+}
+
 // patience ends a test that would wait for ever.
 const patience = time.Minute
 
