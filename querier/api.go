@@ -40,7 +40,26 @@ func (q *Querier) Handler() http.Handler {
 	mux.HandleFunc("/api/traces/{id}", q.serve("trace_v1", q.traceV1))
 	mux.HandleFunc("/api/v2/traces/{id}", q.serve("trace_v2", q.traceV2))
 	mux.HandleFunc("/api/search", q.serve("search", q.search))
-	return gzhttp.GzipHandler(mux)
+	mux.HandleFunc("/api/search/tags", q.serve("tags_v1", q.tagsV1))
+	mux.HandleFunc("/api/v2/search/tags", q.serve("tags_v2", q.tagsV2))
+	return gzhttp.GzipHandler(q.withTagValues(mux))
+}
+
+// withTagValues serves tag values before next sees the path: names of tags may
+// hold slashes and dots, which a ServeMux would clean away.
+func (q *Querier) withTagValues(next http.Handler) http.Handler {
+	v1, v2 := q.serve("tag_values_v1", q.tagValuesV1), q.serve("tag_values_v2", q.tagValuesV2)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, ok := tagOf(req.URL.Path, pathTagValuesV1); ok {
+			v1(w, req)
+			return
+		}
+		if _, ok := tagOf(req.URL.Path, pathTagValuesV2); ok {
+			v2(w, req)
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 // serve is what all queries share: project, time limit, errors, metrics.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/catalog"
@@ -23,7 +22,7 @@ const (
 	defaultSince = 15 * time.Minute
 )
 
-// search answers GET /api/search?q=…: the newest traces that match.
+// search answers GET /api/search: the newest traces that match q or tags.
 func (q *Querier) search(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
 	params, err := q.searchParams(req.URL.Query(), time.Now())
 	if err != nil {
@@ -66,21 +65,9 @@ type searchParams struct {
 
 func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, error) {
 	p := searchParams{hasQuery: values.Get("q") != ""}
-	for _, name := range []string{"tags", "minDuration", "maxDuration"} {
-		if values.Has(name) {
-			return p, badRequest("%s: this server searches with q only, a TraceQL filter such as { span.http.status_code = 500 && duration > 1s }", name)
-		}
-	}
-	text := values.Get("q")
-	if text == "" {
-		text = "{ }"
-	}
-	query, err := traceql.Parse(text)
-	if err != nil {
-		return p, badRequest("invalid TraceQL query: %s", err)
-	}
-	if p.plan, err = engine.Compile(query); err != nil {
-		return p, badRequest("invalid TraceQL query: %s", err)
+	var err error
+	if p.plan, err = searchPlan(values); err != nil {
+		return p, err
 	}
 	if p.limit, err = intParam(values, "limit", defaultLimit, 1, maxLimit); err != nil {
 		return p, err
@@ -95,76 +82,43 @@ func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, 
 	return p, err
 }
 
-// searchRange reads start and end, or since, or takes the last 15 minutes.
-func (q *Querier) searchRange(values url.Values, now time.Time) (timeRange, error) {
-	since := defaultSince
-	if text := values.Get("since"); text != "" {
-		var err error
-		if since, err = time.ParseDuration(text); err != nil || since <= 0 {
-			return timeRange{}, badRequest("invalid since %q: want a duration such as 1h", text)
+// searchPlan compiles q, or the older form: tags and the trace's duration.
+func searchPlan(values url.Values) (*engine.Plan, error) {
+	text := values.Get("q")
+	if text == "" {
+		filter, err := tagFilter(values)
+		return engine.CompileTags(filter), err
+	}
+	for name, instead := range map[string]string{
+		"tags": `{ .key = "value" }`, "minDuration": "{ traceDuration >= 1s }", "maxDuration": "{ traceDuration <= 1s }",
+	} {
+		if values.Get(name) != "" {
+			return nil, badRequest("%s and q can not be used together: write %s in q", name, instead)
 		}
-	} else if values.Has("start") || values.Has("end") {
-		return q.startEnd(values)
 	}
-	if err := q.checkRange(since); err != nil {
-		return timeRange{}, err
-	}
-	// A client's clock may run ahead: what has just arrived counts as recent.
-	return timeRange{uint64(now.Add(-since).UnixNano()), uint64(now.Add(clockSkew).UnixNano())}, nil //nolint:gosec // wall clock
-}
-
-const clockSkew = time.Minute
-
-func (q *Querier) startEnd(values url.Values) (timeRange, error) {
-	start, err := secondsValue(values, "start")
+	query, err := traceql.Parse(text)
 	if err != nil {
-		return timeRange{}, err
+		return nil, badRequest("invalid TraceQL query: %s", err)
 	}
-	end, err := secondsValue(values, "end")
+	plan, err := engine.Compile(query)
 	if err != nil {
-		return timeRange{}, err
+		return nil, badRequest("invalid TraceQL query: %s", err)
 	}
-	if end <= start {
-		return timeRange{}, badRequest("end (%d) must be greater than start (%d)", end, start)
-	}
-	if span := end - start; span < int64(1<<63-1)/int64(time.Second) {
-		err = q.checkRange(time.Duration(span) * time.Second)
-	} else {
-		err = q.checkRange(1<<63 - 1)
-	}
-	return secondsRange(start, end), err
+	return plan, nil
 }
 
-func (q *Querier) checkRange(span time.Duration) error {
-	if q.cfg.MaxSearchRange > 0 && span > q.cfg.MaxSearchRange {
-		return badRequest("the time range of %s exceeds the limit of %s (querier.max-search-range)", span, q.cfg.MaxSearchRange)
+func tagFilter(values url.Values) (filter engine.TagFilter, err error) {
+	if filter.Tags, err = parseTags(values.Get("tags")); err != nil {
+		return filter, err
 	}
-	return nil
-}
-
-// secondsValue reads a required time in Unix seconds, whole or with a fraction.
-func secondsValue(values url.Values, name string) (int64, error) {
-	text := values.Get(name)
-	if text == "" {
-		return 0, badRequest("start and end must be given together")
+	if filter.MinDuration, err = durationParam(values, "minDuration"); err != nil {
+		return filter, err
 	}
-	if v, err := strconv.ParseInt(text, 10, 64); err == nil && v >= 0 {
-		return v, nil
+	if filter.MaxDuration, err = durationParam(values, "maxDuration"); err != nil {
+		return filter, err
 	}
-	if v, err := time.Parse(time.RFC3339, text); err == nil {
-		return v.Unix(), nil
+	if filter.MaxDuration > 0 && filter.MaxDuration < filter.MinDuration {
+		return filter, badRequest("maxDuration (%s) must not be less than minDuration (%s)", filter.MaxDuration, filter.MinDuration)
 	}
-	return 0, badRequest("invalid %s %q: want Unix seconds or RFC 3339", name, text)
-}
-
-func intParam(values url.Values, name string, def, lowest, highest int) (int, error) {
-	text := values.Get(name)
-	if text == "" {
-		return def, nil
-	}
-	v, err := strconv.Atoi(text)
-	if err != nil || v < lowest || v > highest {
-		return 0, badRequest("invalid %s %q: want a number from %d to %d", name, text, lowest, highest)
-	}
-	return v, nil
+	return filter, nil
 }

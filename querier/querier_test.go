@@ -74,15 +74,21 @@ func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
 // store writes one block with the given spans of the default project.
 func (w *world) store(spans ...[]byte) schema.BlockName {
 	w.t.Helper()
-	w.blocks++
 	var scope []byte
 	for _, s := range spans {
 		scope = field(scope, 2, s)
 	}
 	resource := field(nil, 1, appendKeyValue("service.name", "shop"))
 	wire := field(nil, 1, field(field(nil, 1, resource), 2, scope))
-	rows, err := otlp.NewDecoder().Decode(wire, uint64(w.blocks), nil)
+	rows, err := otlp.NewDecoder().Decode(wire, uint64(w.blocks+1), nil)
 	require.NoError(w.t, err)
+	return w.storeRows(rows)
+}
+
+// storeRows writes one block with rows in the order of blocks.
+func (w *world) storeRows(rows []schema.Span) schema.BlockName {
+	w.t.Helper()
+	w.blocks++
 	object, err := block.Encode(schema.DefaultProject, rows)
 	require.NoError(w.t, err)
 	position, err := w.log.Stream(0).Publish(w.t.Context(), wal.CutMarker(), "")
@@ -240,8 +246,30 @@ func TestErrors(t *testing.T) {
 		{"/api/search?start=0&end=9223372036854775807", "168h"},
 		{"/api/search?since=x", "since"},
 		{"/api/search?since=169h", "168h"},
-		{"/api/search?tags=a%3Db", "tags"},
-		{"/api/search?minDuration=1s", "minDuration"},
+		{"/api/search?tags=a%3Db&q=%7B%7D", "tags and q"},
+		{"/api/search?minDuration=1s&q=%7B%7D", "minDuration and q"},
+		{"/api/search?tags=a%3D1+b%3D2+a%3D3", `"a" stands twice`},
+		{"/api/search?tags=a", "key=value"},
+		{"/api/search?tags=a%3D%22b", "does not end"},
+		{"/api/search?minDuration=x", "minDuration"},
+		{"/api/search?maxDuration=-1s", "maxDuration"},
+		{"/api/search?minDuration=2s&maxDuration=1s", "maxDuration (1s) must not be less than minDuration (2s)"},
+		{"/api/search/tags?scope=foo", "invalid scope: foo"},
+		{"/api/v2/search/tags?scope=foo", "invalid scope: foo"},
+		{"/api/v2/search/tags?start=5&end=5", "end (5) must be greater than start (5)"},
+		{"/api/v2/search/tags?scope=intrinsic&start=5", "together"},
+		{"/api/v2/search/tags?start=0&end=604801", "168h"},
+		{"/api/v2/search/tags?limit=x", "limit"},
+		{"/api/v2/search/tags?limit=-1", "limit"},
+		{"/api/v2/search/tags?since=x", "since"},
+		{"/api/v2/search/tags?maxStaleValues=x", "maxStaleValues"},
+		{"/api/v2/search/tag/service.name/values", "span.service.name"},
+		{"/api/v2/search/tag/foo.x/values", "invalid tag name"},
+		{"/api/v2/search/tag//values", "invalid tag name"},
+		{"/api/v2/search/tag/span.a%20b/values", "invalid tag name"},
+		{"/api/v2/search/tag/status/values?end=5", "together"},
+		{"/api/search/tag//values", "invalid tag name"},
+		{"/api/search/tag/a/values?limit=x", "limit"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.path, func(t *testing.T) {

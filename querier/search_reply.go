@@ -55,8 +55,8 @@ type (
 	}
 )
 
-// searchReply renders a result. Without a query there are no spansets, as with
-// Tempo.
+// searchReply renders a result. Without a query there are no spansets but the
+// number of traces that were looked at, as with Tempo.
 func searchReply(result *engine.SearchResult, blocks int, hasQuery bool) searchResponse {
 	r := searchResponse{
 		Traces: make([]traceMetadata, len(result.Traces)),
@@ -64,6 +64,9 @@ func searchReply(result *engine.SearchResult, blocks int, hasQuery bool) searchR
 			TotalBlocks: uint32(blocks), CompletedJobs: 1, TotalJobs: 1, //nolint:gosec // a count of blocks
 			InspectedSpans: result.InspectedSpans,
 		},
+	}
+	if !hasQuery {
+		r.Metrics.InspectedTraces = uint32(min(result.InspectedTraces, math.MaxUint32)) //nolint:gosec // bounded on this line
 	}
 	for i := range result.Traces {
 		r.Traces[i] = traceReply(&result.Traces[i], hasQuery)

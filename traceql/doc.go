@@ -5,6 +5,7 @@
 // The language is that of Grafana Tempo. This version takes one span filter,
 // { ... }, with an optional with(...) clause. Everything else of the language
 // is recognised and refused with an error that wraps ErrUnsupported.
+// ParseLenient takes what can be used of a query that is still being typed.
 //
 // Precedence, loosest first: && and || (one level), comparisons, + - and unary
 // minus, !, * / %, ^. All associate to the left except ^.

@@ -19,16 +19,8 @@ const (
 // Parse reads and checks a query. Every error is an *Error and wraps
 // ErrSyntax, ErrType or ErrUnsupported.
 func Parse(query string) (*Query, error) {
-	if len(query) > MaxQueryBytes {
-		return nil, errorAt(query, 0, ErrSyntax,
-			fmt.Sprintf("the query has %d bytes, the limit is %d", len(query), MaxQueryBytes), "")
-	}
-	for i, r := range query {
-		if r == utf8.RuneError {
-			if _, size := utf8.DecodeRuneInString(query[i:]); size == 1 {
-				return nil, errorAt(query, i, ErrSyntax, "the query is not valid UTF-8", "")
-			}
-		}
+	if err := checkText(query); err != nil {
+		return nil, err
 	}
 	p := &parser{lex: lexer{src: query}}
 	q, err := p.query()
@@ -36,6 +28,22 @@ func Parse(query string) (*Query, error) {
 		return nil, err
 	}
 	return q, check(query, q)
+}
+
+// checkText refuses what is too long or not text.
+func checkText(query string) error {
+	if len(query) > MaxQueryBytes {
+		return errorAt(query, 0, ErrSyntax,
+			fmt.Sprintf("the query has %d bytes, the limit is %d", len(query), MaxQueryBytes), "")
+	}
+	for i, r := range query {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(query[i:]); size == 1 {
+				return errorAt(query, i, ErrSyntax, "the query is not valid UTF-8", "")
+			}
+		}
+	}
+	return nil
 }
 
 // parser reads one query with one token of lookahead.

@@ -1,6 +1,7 @@
 package traceql
 
 import (
+	"cmp"
 	"math"
 	"regexp"
 	"strconv"
@@ -99,6 +100,17 @@ func (s Static) Number() float64 {
 	return float64(s.Int)
 }
 
+// Order compares values for sorting: by type, then by value. It is 0 only for
+// values that are the same, or both no number.
+func (s Static) Order(t Static) int {
+	return cmp.Or(
+		cmp.Compare(s.Type, t.Type),
+		cmp.Compare(s.Int, t.Int),
+		cmp.Compare(s.Float, t.Float),
+		cmp.Compare(s.Str, t.Str),
+	)
+}
+
 const (
 	statusUnset = iota
 	statusOk
@@ -130,6 +142,24 @@ func keywordValue(word string) (Static, bool) {
 
 // kindCount is the number of OTLP's span kinds, which are more than its status codes.
 const kindCount = 6
+
+// Statuses returns every status that a query can name, in the order of their
+// codes.
+func Statuses() []Static { return enumeration(TypeStatus) }
+
+// Kinds returns every span kind that a query can name, in the order of their
+// codes.
+func Kinds() []Static { return enumeration(TypeKind) }
+
+func enumeration(t Type) []Static {
+	var values []Static
+	for v := (Static{Type: t}); ; v.Int++ {
+		if _, ok := v.codeName(); !ok {
+			return values
+		}
+		values = append(values, v)
+	}
+}
 
 // codeName is the name of a status or kind, false for codes that OTLP does not define.
 func (s Static) codeName() (string, bool) {

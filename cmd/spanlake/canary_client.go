@@ -179,7 +179,12 @@ func (r *traceReader) close() { r.client.CloseIdleConnections() }
 
 // trace asks for a trace by id. One that is not there has no spans.
 func (r *traceReader) trace(ctx context.Context, t *canaryTrace) (*tracepb.TracesData, error) {
-	body, err := r.get(ctx, r.base.JoinPath("api/v2/traces", t.hexID()), "application/protobuf")
+	return r.fetchTrace(ctx, r.base.JoinPath("api/v2/traces", t.hexID()))
+}
+
+// fetchTrace reads the answer to a request for a trace by id.
+func (r *traceReader) fetchTrace(ctx context.Context, u *url.URL) (*tracepb.TracesData, error) {
+	body, err := r.get(ctx, u, "application/protobuf")
 	if err != nil {
 		return nil, err
 	}

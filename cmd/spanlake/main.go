@@ -37,6 +37,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "Run spanlake: take spans in, store them, answer queries. What spanlake does without a command.", serve, serveHelp},
+		{"query", "Show a trace as a tree, or search for traces with TraceQL.", query, queryHelp},
 		{"canary", "Write known traces, read them back and compare: is a deployment losing, doubling or changing anything?", canary, canaryHelp},
 		{"version", "Print the version.", printVersion, versionHelp},
 	}

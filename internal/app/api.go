@@ -38,13 +38,21 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("/ready", a.serveReady)
 	mux.Handle("/metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.Handle("/debug/pprof/", localOnly(pprofHandler()))
-	if a.cfg.Target != TargetIngester {
-		mux.Handle("/api/", &a.queries)
-	}
 	if a.cfg.Target != TargetQuerier {
 		mux.Handle("POST /flush", localOnly(&a.flushes))
 	}
-	return mux
+	if a.cfg.Target == TargetIngester {
+		return mux
+	}
+	// Not through the mux, which redirects to a cleaned path: those of tags
+	// hold names with slashes and dots.
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, "/api/") {
+			a.queries.ServeHTTP(w, req)
+			return
+		}
+		mux.ServeHTTP(w, req)
+	})
 }
 
 func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {

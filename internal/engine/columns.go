@@ -13,6 +13,17 @@ type Columns struct {
 	Links      bool // Span.Links
 }
 
+// with is the union of both.
+func (c Columns) with(d Columns) Columns {
+	return Columns{
+		Resource:   c.Resource || d.Resource,
+		Scope:      c.Scope || d.Scope,
+		Attributes: c.Attributes || d.Attributes,
+		Events:     c.Events || d.Events,
+		Links:      c.Links || d.Links,
+	}
+}
+
 // parts are the things that an expression depends on.
 type parts uint8
 

@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// TagFilter is a search without a query.
+type TagFilter struct {
+	// Tags must all be found on one span.
+	Tags []Tag
+	// MinDuration and MaxDuration bound the duration of the whole trace, both
+	// inclusive. 0 means no bound.
+	MinDuration, MaxDuration time.Duration
+}
+
+// Tag is an attribute of the span, its resource, its scope, or one of its
+// events or links, as text: a number, boolean or element of a list matches the
+// text that stands for it. The key name finds the name of the span, too.
+type Tag struct{ Key, Value string }
+
+// CompileTags prepares a search by tags.
+func CompileTags(filter TagFilter) *Plan {
+	p := &Plan{frames: sync.Pool{New: func() any { return newFrame() }}}
+	tests := make([]condition, len(filter.Tags))
+	for i, tag := range filter.Tags {
+		tests[i] = tagCondition(tag)
+	}
+	if len(tests) > 0 {
+		p.columns = Columns{Resource: true, Scope: true, Attributes: true, Events: true, Links: true}
+	}
+	p.may = func(f *frame) bool {
+		for _, holds := range tests {
+			if !holds(f) {
+				return false
+			}
+		}
+		return true
+	}
+	p.exact = p.may
+	if filter.MinDuration > 0 || filter.MaxDuration > 0 {
+		p.trace = true
+		p.exact = func(f *frame) bool {
+			d := time.Duration(f.trace.durationNanos())
+			return d >= filter.MinDuration && (filter.MaxDuration == 0 || d <= filter.MaxDuration) && p.may(f)
+		}
+	}
+	return p
+}
+
+// tagCondition looks in all scopes, those first that cost least.
+func tagCondition(tag Tag) condition {
+	matches := textTest(tag.Value)
+	in := func(v schema.Value, ok bool) bool { return ok && matches(v) }
+	return func(f *frame) bool {
+		switch {
+		case tag.Key == "name" && f.span.Name == tag.Value,
+			in(f.lookupResource(tag.Key)),
+			in(lookup(f.scopeAttributes(), tag.Key)),
+			in(otlp.Lookup(f.span.Attributes, tag.Key)):
+			return true
+		}
+		for _, e := range f.allEvents() {
+			if in(lookup(e.Attributes, tag.Key)) {
+				return true
+			}
+		}
+		for _, l := range f.allLinks() {
+			if in(lookup(l.Attributes, tag.Key)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// textTest matches the values that text stands for: ints in decimal without
+// needless digits, floats by value.
+func textTest(text string) func(schema.Value) bool {
+	i, err := strconv.ParseInt(text, 10, 64)
+	isInt := err == nil && strconv.FormatInt(i, 10) == text
+	d, err := strconv.ParseFloat(text, 64)
+	isDouble := err == nil
+	scalar := func(v *schema.Value) bool {
+		switch v.Kind {
+		case schema.KindString:
+			return v.Str == text
+		case schema.KindBool:
+			return strconv.FormatBool(v.Bool) == text
+		case schema.KindInt:
+			return isInt && v.Int == i
+		case schema.KindDouble:
+			return isDouble && v.Double == d
+		case schema.KindEmpty, schema.KindBytes, schema.KindArray, schema.KindMap:
+		}
+		return false
+	}
+	return func(v schema.Value) bool {
+		for i := range v.Array {
+			if scalar(&v.Array[i]) {
+				return true
+			}
+		}
+		return scalar(&v)
+	}
+}

@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// TagOptions say from which spans names or values are taken, and how many.
+type TagOptions struct {
+	// StartNanos and EndNanos are the range, Unix nanoseconds, end exclusive:
+	// spans count that reach into it, with a plan that needs whole traces all
+	// spans of the traces that do. An EndNanos of 0 means no end.
+	StartNanos, EndNanos uint64
+	Limit                int // names of each scope, or values; 0 means as many as MaxBytes allows
+	MaxBytes             int // of names of each scope, or values, as text; default 1 MiB
+	Concurrency          int // sources or traces read at a time, default 1
+}
+
+func (o *TagOptions) setDefaults() {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = 1 << 20
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 1
+	}
+}
+
+// overlaps reports whether the span reaches into the range.
+func (o *TagOptions) overlaps(s *schema.Span) bool {
+	return max(s.StartNanos, s.EndNanos) >= o.StartNanos && (o.EndNanos == 0 || s.StartNanos < o.EndNanos)
+}
+
+// TagNames are the keys of attributes.
+type TagNames struct {
+	// ByScope has the keys of each scope that has any, sorted. The empty key
+	// is left out.
+	ByScope        map[traceql.Scope][]string
+	InspectedSpans uint64 // rows that were compared with the query
+}
+
+// CollectNames returns the keys that the attributes of matching spans have in
+// the given scopes: those that belong to a span, so not ScopeNone. partitions
+// is as in Search. When there are more than opts allow it stops at any of
+// them; sources that stand first count more.
+//
+// Rows are taken as they are, not folded: of a span that was delivered in
+// several versions all versions count, which for a list to choose from is
+// harmless and spares gathering traces.
+func CollectNames(
+	ctx context.Context, plan *Plan, partitions [][]Source, scopes []traceql.Scope, opts TagOptions,
+) (*TagNames, error) {
+	opts.setDefaults()
+	sets := make(map[traceql.Scope]*distinct[string], len(scopes))
+	used := parts(0)
+	for _, s := range scopes {
+		sets[s] = newDistinct[string](opts.Limit, opts.MaxBytes)
+		used |= partsOfScope(s)
+	}
+	c := collector{
+		plan: plan, parts: used, opts: opts,
+		newTaker: func() taker { return newNameTaker(sets) },
+		full: func() bool {
+			for _, set := range sets {
+				if !set.full() {
+					return false
+				}
+			}
+			return true
+		},
+	}
+	rows, err := c.run(ctx, partitions)
+	if err != nil {
+		return nil, err
+	}
+	names := &TagNames{ByScope: make(map[traceql.Scope][]string), InspectedSpans: rows}
+	for scope, set := range sets {
+		if keys := set.all(); len(keys) > 0 {
+			slices.Sort(keys)
+			names.ByScope[scope] = keys
+		}
+	}
+	return names, nil
+}
+
+// TagValues are the values of fields.
+type TagValues struct {
+	Values         []traceql.Static // distinct, by type, then by value
+	InspectedSpans uint64           // rows that were compared with the query
+}
+
+// CollectValues returns the values that any of the fields has in matching
+// spans, each element of a list for itself. Maps, bytes, what no literal can
+// spell (NaN) and texts of more than 16 KiB are left out: nobody picks them
+// from a list. Otherwise it works as CollectNames does. Returns
+// traceql.ErrUnsupported for fields that it can not evaluate.
+func CollectValues(
+	ctx context.Context, plan *Plan, partitions [][]Source, fields []traceql.FieldExpr, opts TagOptions,
+) (*TagValues, error) {
+	opts.setDefaults()
+	set := newDistinct[traceql.Static](opts.Limit, opts.MaxBytes)
+	readers, used, err := valueReaders(fields)
+	if err != nil {
+		return nil, err
+	}
+	c := collector{
+		plan: plan, parts: used, opts: opts, full: set.full,
+		newTaker: func() taker { return newValueTaker(readers, set) },
+	}
+	rows, err := c.run(ctx, partitions)
+	if err != nil {
+		return nil, err
+	}
+	values := &TagValues{Values: set.all(), InspectedSpans: rows}
+	slices.SortFunc(values.Values, traceql.Static.Order)
+	return values, nil
+}
+
+// taker takes names or values from the frame's span. It serves one goroutine.
+type taker interface{ take(f *frame) }
+
+// collector shows the spans that match to takers, until they have enough.
+type collector struct {
+	plan     *Plan
+	parts    parts // that the takers read
+	opts     TagOptions
+	newTaker func() taker
+	full     func() bool
+}
+
+// run returns the number of rows that were compared with the query.
+func (c *collector) run(ctx context.Context, partitions [][]Source) (uint64, error) {
+	if c.plan.trace || c.parts.has(partTrace) {
+		return c.fromTraces(ctx, partitions)
+	}
+	sources := slices.Concat(partitions...)
+	counts := make([]uint64, len(sources))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(c.opts.Concurrency)
+	for i, s := range sources {
+		group.Go(func() (err error) {
+			counts[i], err = c.fromRows(ctx, s)
+			return err
+		})
+	}
+	err := group.Wait()
+	var rows uint64
+	for _, n := range counts {
+		rows += n
+	}
+	return rows, err
+}
+
+func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, err error) {
+	f := c.plan.frame()
+	defer c.plan.release(f)
+	t := c.newTaker()
+	columns := c.plan.columns.with(c.parts.columns())
+	if c.full() {
+		return 0, nil
+	}
+	for chunk, err := range source.Scan(ctx, Request{Plan: c.plan, Columns: columns}) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return rows, err
+		}
+		rows += uint64(len(chunk))
+		for i := range chunk {
+			f.setSpan(&chunk[i])
+			if c.opts.overlaps(&chunk[i]) && c.plan.may(f) {
+				t.take(f)
+			}
+		}
+		if c.full() {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// maxTagTraces bounds the traces that are put together to collect values which
+// depend on whole traces: the newest ones count.
+const maxTagTraces = 10_000
+
+// fromTraces judges spans as Search does.
+func (c *collector) fromTraces(ctx context.Context, partitions [][]Source) (uint64, error) {
+	candidates, rows, err := scanAll(ctx, c.plan, partitions, c.opts.Concurrency)
+	if err != nil {
+		return rows, err
+	}
+	t := c.newTaker()
+	for wave := range slices.Chunk(candidates[:min(len(candidates), maxTagTraces)], c.opts.Concurrency) {
+		traces := make([]*traceFacts, len(wave))
+		group, ctx := errgroup.WithContext(ctx)
+		for i, candidate := range wave {
+			group.Go(func() (err error) {
+				traces[i], err = assemble(ctx, candidate.id, partitions[candidate.partition])
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return rows, err
+		}
+		for _, trace := range traces {
+			if trace != nil && trace.overlaps(c.opts.StartNanos, c.opts.EndNanos) {
+				c.fromTrace(t, trace)
+			}
+		}
+		if c.full() {
+			break
+		}
+	}
+	return rows, nil
+}
+
+func (c *collector) fromTrace(t taker, trace *traceFacts) {
+	matched := c.plan.match(trace)
+	f := c.plan.frame()
+	defer c.plan.release(f)
+	f.trace = trace
+	for _, i := range matched {
+		f.setSpan(&trace.spans[i])
+		t.take(f)
+	}
+}

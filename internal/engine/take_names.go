@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// nameTaker takes the keys of attributes. A nil set is of a scope that was not
+// asked for.
+type nameTaker struct {
+	resource, scope, span, event, link *local[string]
+
+	resources onceEach[schema.Resource]
+	scopes    onceEach[schema.Scope]
+}
+
+func newNameTaker(sets map[traceql.Scope]*distinct[string]) *nameTaker {
+	part := func(s traceql.Scope) *local[string] {
+		if set, ok := sets[s]; ok {
+			return newLocal(set)
+		}
+		return nil
+	}
+	return &nameTaker{
+		resource: part(traceql.ScopeResource), scope: part(traceql.ScopeInstrumentation),
+		span: part(traceql.ScopeSpan), event: part(traceql.ScopeEvent), link: part(traceql.ScopeLink),
+	}
+}
+
+func (t *nameTaker) take(f *frame) {
+	s := f.span
+	if t.resource != nil && t.resources.first(s.Resource) {
+		addKeys(t.resource, f.resource().attributes)
+		addKey(t.resource, serviceName) // never absent
+	}
+	if t.scope != nil && t.scopes.first(s.Scope) {
+		addKeys(t.scope, f.scopeAttributes())
+	}
+	if t.span != nil && len(s.Attributes) > 0 {
+		for key := range otlp.Attributes(s.Attributes) {
+			addKey(t.span, key)
+		}
+	}
+	if t.event != nil && len(s.Events) > 0 {
+		for _, e := range f.allEvents() {
+			addKeys(t.event, e.Attributes)
+		}
+	}
+	if t.link != nil && len(s.Links) > 0 {
+		for _, l := range f.allLinks() {
+			addKeys(t.link, l.Attributes)
+		}
+	}
+}
+
+func addKeys(to *local[string], attributes []schema.Attribute) {
+	for i := range attributes {
+		addKey(to, attributes[i].Key)
+	}
+}
+
+func addKey(to *local[string], key string) {
+	if key == "" || to.has(key) {
+		return
+	}
+	to.add(strings.Clone(key), len(key))
+}

@@ -1,0 +1,120 @@
+package querier
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// Paths of tag values, which end in /values.
+const (
+	pathTagValuesV1 = "/api/search/tag/"
+	pathTagValuesV2 = "/api/v2/search/tag/"
+	pathTagSuffix   = "/values"
+)
+
+// tagOf returns the tag in a path of tag values: everything up to the last
+// /values, since names may hold slashes.
+func tagOf(path, prefix string) (string, bool) {
+	tag, ok := strings.CutPrefix(path, prefix)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(tag, pathTagSuffix)
+}
+
+// tagValuesV1 answers GET /api/search/tag/{name}/values: the values of an
+// attribute of any scope as text. The name of the span is called name.
+func (q *Querier) tagValuesV1(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
+	tag, _ := tagOf(req.URL.Path, pathTagValuesV1)
+	if tag == "" {
+		return reply{}, badRequest("invalid tag name: it is empty")
+	}
+	fields := []traceql.FieldExpr{&traceql.Intrinsic{ID: traceql.IntrinsicName}}
+	if tag != "name" {
+		fields = nil
+		for _, s := range tagScopes {
+			fields = append(fields, &traceql.Attribute{Scope: s.scope, Name: tag})
+		}
+	}
+	params, err := q.tagParams(req.URL.Query(), time.Now())
+	if err != nil {
+		return reply{}, err
+	}
+	values, metrics, err := q.tagValues(ctx, project, params, fields)
+	if err != nil {
+		return reply{}, err
+	}
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = tagValueOf(v).Value
+	}
+	slices.Sort(texts)
+	return jsonReply(tagValuesV1Response{TagValues: slices.Compact(texts), Metrics: metrics})
+}
+
+// tagValuesV2 answers GET /api/v2/search/tag/{field}/values: the typed values of
+// a field as TraceQL names it, of the spans that q finds.
+func (q *Querier) tagValuesV2(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
+	tag, _ := tagOf(req.URL.Path, pathTagValuesV2)
+	field, err := traceql.ParseField(tag)
+	if err != nil {
+		return reply{}, badRequest("invalid tag name %q: %s", tag, err)
+	}
+	params, err := q.tagParams(req.URL.Query(), time.Now())
+	if err != nil {
+		return reply{}, err
+	}
+	var metrics metadataMetrics
+	values, fixed := fixedValues(field)
+	if !fixed {
+		if values, metrics, err = q.tagValues(ctx, project, params, []traceql.FieldExpr{field}); err != nil {
+			return reply{}, err
+		}
+	}
+	response := tagValuesV2Response{TagValues: make([]tagValue, len(values)), Metrics: metrics}
+	for i, v := range values {
+		response.TagValues[i] = tagValueOf(v)
+	}
+	return jsonReply(response)
+}
+
+// fixedValues answers for the intrinsics that need no reading: all values of an
+// enumeration, and none where a list would be as long as the data.
+func fixedValues(field traceql.FieldExpr) (values []traceql.Static, ok bool) {
+	intrinsic, ok := field.(*traceql.Intrinsic)
+	if !ok {
+		return nil, false
+	}
+	switch intrinsic.ID {
+	case traceql.IntrinsicStatus:
+		return traceql.Statuses(), true
+	case traceql.IntrinsicKind:
+		return traceql.Kinds(), true
+	case traceql.IntrinsicName, traceql.IntrinsicStatusMessage, traceql.IntrinsicEventName,
+		traceql.IntrinsicInstrumentationName, traceql.IntrinsicInstrumentationVersion,
+		traceql.IntrinsicTraceRootName, traceql.IntrinsicTraceRootService:
+		return nil, false
+	default:
+		return nil, true
+	}
+}
+
+func (q *Querier) tagValues(
+	ctx context.Context, project schema.ProjectID, params tagParams, fields []traceql.FieldExpr,
+) (values []traceql.Static, metrics metadataMetrics, err error) {
+	blocks, err := q.readTags(ctx, project, params, func(groups [][]engine.Source) error {
+		found, err := engine.CollectValues(ctx, params.plan, groups, fields, params.options)
+		if err == nil {
+			values = found.Values
+		}
+		return err
+	})
+	return values, scanned(blocks), err
+}

@@ -1,0 +1,4 @@
+package querier
+
+// ParseTags is parseTags.
+var ParseTags = parseTags

@@ -1,0 +1,201 @@
+package traceql
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParseLenient reads as much of a query as can be used to narrow down what to
+// suggest to a person who is still typing it. It never fails: the result is one
+// filter, which finds at least what the query could still be about.
+//
+// Conditions that are not finished, make no sense or are not supported are
+// unknown, and so is a field that stands alone, since its operator may yet
+// come. Unknown operands of && are left out; a || with an unknown operand is
+// unknown itself, because the other side may find anything. What follows the
+// filter in a pipeline is ignored. A query of several filters, or without a
+// known condition, gives { true }.
+func ParseLenient(query string) *Query {
+	everything := &Query{Pipeline: Pipeline{&SpansetFilter{Expr: &Literal{Value: NewBool(true)}}}}
+	if len(query) > MaxQueryBytes || !utf8.ValidString(query) {
+		return everything
+	}
+	body, ok := filterBody(looseTokens(query))
+	if !ok {
+		return everything
+	}
+	r := repairer{src: query, tokens: body, closing: closings(body)}
+	expr := r.logic(len(body), 0)
+	if expr == nil || r.pos < len(body) {
+		return everything
+	}
+	q := &Query{Pipeline: Pipeline{&SpansetFilter{Expr: expr}}}
+	if check(query, q) != nil {
+		return everything // nested too deeply as a whole
+	}
+	return q
+}
+
+// tokenBad stands for text that is no token.
+const tokenBad = tokenLiteral + 1
+
+// maxBadTokens bounds the mistakes that are looked at, since the place of each
+// is counted from the start of the query.
+const maxBadTokens = 64
+
+// looseTokens cuts a query into tokens and goes on behind what is none. After
+// a string or a comment without an end nothing can be told apart any more.
+func looseTokens(query string) []token {
+	var tokens []token
+	lex := lexer{src: query}
+	for bad := 0; ; {
+		from := lex.pos
+		tok, err := lex.next()
+		switch {
+		case err == nil && tok.kind == tokenEOF:
+			return tokens
+		case err == nil:
+			tokens = append(tokens, tok)
+			continue
+		}
+		if tok = lex.bad(from); tok.pos == len(query) {
+			return tokens
+		}
+		if bad++; bad == maxBadTokens {
+			tok.end = len(query)
+		}
+		tokens = append(tokens, tok)
+		lex.pos = tok.end
+	}
+}
+
+// bad returns the token that next, called at from, failed on.
+func (l *lexer) bad(from int) token {
+	stopped := l.pos
+	l.pos = from
+	if l.skipSpace() != nil {
+		return token{kind: tokenBad, pos: len(l.src), end: len(l.src)} // a comment to the end says nothing
+	}
+	start := l.pos
+	_, size := utf8.DecodeRuneInString(l.src[start:])
+	end := max(stopped, start+size)
+	isString := l.src[start] == '"' || l.src[start] == '`'
+	if isString && stopped == start || !isString && strings.Contains(l.src[start:stopped], `"`) {
+		end = len(l.src) // a string or a quoted name that does not end
+	}
+	return token{kind: tokenBad, pos: start, end: end}
+}
+
+// filterBody returns the tokens between the braces of the only filter. Text
+// without braces is taken for what should be between them.
+func filterBody(tokens []token) ([]token, bool) {
+	open := slices.IndexFunc(tokens, func(t token) bool { return t.isPunct("{") })
+	if open < 0 {
+		return tokens, true
+	}
+	body := tokens[open+1:]
+	end := slices.IndexFunc(body, func(t token) bool { return t.isPunct("}") || t.isPunct("{") })
+	if end < 0 {
+		return body, true
+	}
+	if body[end].isPunct("{") {
+		return nil, false
+	}
+	for i, t := range body[end+1:] {
+		if t.isPunct("{") || i == 0 && t.kind == tokenOperator && t.text != "|" && joinsSpansets(t.text) {
+			return nil, false
+		}
+	}
+	return body[:end], true
+}
+
+// repairer builds an expression of the conditions that can be used. Its
+// methods return nil for what is unknown, and read up to the token at end.
+type repairer struct {
+	src     string
+	tokens  []token
+	closing []int // for an opening parenthesis, where it is closed
+	pos     int
+}
+
+// closings finds for every opening parenthesis the one that closes it, the
+// number of tokens if there is none.
+func closings(tokens []token) []int {
+	closing := make([]int, len(tokens))
+	var open []int
+	for i, t := range tokens {
+		switch {
+		case t.isPunct("("):
+			closing[i] = len(tokens)
+			open = append(open, i)
+		case t.isPunct(")") && len(open) > 0:
+			closing[open[len(open)-1]] = i
+			open = open[:len(open)-1]
+		}
+	}
+	return closing
+}
+
+// logic = term { ("&&" | "||") term }, to the end or a parenthesis that closes
+// too much.
+func (r *repairer) logic(end, depth int) FieldExpr {
+	left := r.term(end, depth)
+	for r.pos < end && isLogic(r.tokens[r.pos]) {
+		op, pos := fieldOperator(r.tokens[r.pos].text), r.tokens[r.pos].pos
+		r.pos++
+		right := r.term(end, depth)
+		switch {
+		case left != nil && right != nil:
+			left = fold(&Binary{Op: op, Left: left, Right: right, pos: pos})
+		case op == OpOr:
+			left = nil
+		case left == nil:
+			left = right
+		}
+	}
+	return left
+}
+
+// term is a parenthesis around logic, or a condition.
+func (r *repairer) term(end, depth int) FieldExpr {
+	start := r.pos
+	if start < end && r.tokens[start].isPunct("(") && depth < maxNesting {
+		inner := r.closing[start]
+		if next := inner + 1; next >= end || isLogic(r.tokens[next]) {
+			r.pos = start + 1
+			e := r.logic(inner, depth+1)
+			r.pos = min(next, end)
+			return e
+		}
+	}
+	for r.pos < end && !isLogic(r.tokens[r.pos]) && !r.tokens[r.pos].isPunct(")") {
+		if r.tokens[r.pos].isPunct("(") {
+			r.pos = r.closing[r.pos]
+		}
+		r.pos = min(r.pos+1, end)
+	}
+	return r.condition(r.tokens[start:r.pos])
+}
+
+// condition parses one condition on its own.
+func (r *repairer) condition(tokens []token) FieldExpr {
+	if len(tokens) == 0 || slices.ContainsFunc(tokens, func(t token) bool { return t.kind == tokenBad }) {
+		return nil
+	}
+	text := r.src[tokens[0].pos:tokens[len(tokens)-1].end]
+	q, err := Parse("{ " + strings.TrimSpace(text) + " }")
+	if err != nil {
+		return nil
+	}
+	f, ok := q.Pipeline[0].(*SpansetFilter)
+	if !ok {
+		return nil
+	}
+	if _, bare := f.Expr.(*Attribute); bare {
+		return nil
+	}
+	return f.Expr
+}
+
+func isLogic(t token) bool { return t.isOperator("&&") || t.isOperator("||") }
