@@ -29,8 +29,11 @@ build-cross: ## Build the binaries for linux/arm64 into bin/linux-arm64/
 test: ## Run all tests
 	$(GO) test $(PKG)
 
-test-race: ## Run all tests with the race detector (needs a C compiler)
-	$(GO) test -race $(PKG)
+# End to end, the detector is for what happens at the same time. The rest of
+# these tests compares answers, and would take it a quarter of an hour.
+test-race: ## Run the tests with the race detector (needs a C compiler)
+	$(GO) test -race $$($(GO) list $(PKG) | grep -v /internal/e2e$$)
+	$(GO) test -race -run TestReadYourWrites ./internal/e2e
 
 e2e: ## Run the end-to-end tests, also when nothing has changed
 	$(GO) test -count=1 ./internal/e2e/...

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -333,13 +334,12 @@ func TestSearchFindsPartsOutsideTheRange(t *testing.T) {
 type vanishing struct {
 	objstore.Bucket
 
-	onGet func(key string)
+	once  sync.Once
+	onGet func()
 }
 
 func (v *vanishing) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
-	if v.onGet != nil {
-		v.onGet(key)
-	}
+	v.once.Do(v.onGet)
 	return v.Bucket.Get(ctx, key, opts)
 }
 
@@ -348,8 +348,7 @@ func TestBlockMergedAwayUnderAQuery(t *testing.T) {
 	w := newWorld(t, func(b objstore.Bucket) objstore.Bucket { v.Bucket = b; return v })
 	one := w.store(span(traceA, 1, "first", 0))
 	two := w.store(span(traceA, 2, "second", 5))
-	v.onGet = func(string) {
-		v.onGet = nil
+	v.onGet = func() {
 		// A merge: one block that covers both, then the inputs go.
 		data, _, err := w.bucket.Get(t.Context(), one.Key(), objstore.GetOptions{})
 		require.NoError(t, err)
