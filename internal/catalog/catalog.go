@@ -96,11 +96,21 @@ func (c *Catalog) entry(project schema.ProjectID) *entry {
 	defer c.mu.Unlock()
 	e := c.projects[project]
 	if e == nil {
+		for other := range c.projects {
+			if len(c.projects) < maxProjects {
+				break
+			}
+			delete(c.projects, other) // whoever uses it now keeps it until done
+		}
 		e = &entry{listing: make(chan struct{}, 1)}
 		c.projects[project] = e
 	}
 	return e
 }
+
+// maxProjects bounds the views in memory: a query may name any project, also
+// one that does not exist.
+const maxProjects = 4096
 
 func (e *entry) current() *View {
 	e.mu.Lock()
