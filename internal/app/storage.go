@@ -52,9 +52,7 @@ func (a *App) newLog() services.Service {
 			opts.Dial, opts.ServerSyncAlways = server.Dial, true
 		}
 		if a.log, err = wal.Open(ctx, opts); err != nil {
-			// With the reason: a wait for the log that the process's end cut
-			// short is no failure.
-			return errors.Join(ctx.Err(), err, closeServer())
+			return errors.Join(err, closeServer())
 		}
 		return nil
 	}
