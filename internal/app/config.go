@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/grafana/dskit/flagext"
 
@@ -36,6 +37,7 @@ type Config struct {
 	Log      LogConfig       `yaml:"log"`
 	Ingester ingester.Config `yaml:"ingester"`
 	Querier  querier.Config  `yaml:"querier"`
+	Shutdown ShutdownConfig  `yaml:"shutdown"`
 	Logging  LoggingConfig   `yaml:"logging"`
 
 	// Version and Revision of the program, for /api/status/buildinfo.
@@ -72,6 +74,11 @@ type LogConfig struct {
 	Partitions int           `yaml:"partitions"`
 	MaxBytes   flagext.Bytes `yaml:"max_bytes"`
 	Replicas   int           `yaml:"replicas"`
+}
+
+// ShutdownConfig is how the process stops.
+type ShutdownConfig struct {
+	Timeout time.Duration `yaml:"timeout"`
 }
 
 // LoggingConfig is how the process tells what it does.
@@ -117,6 +124,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Ingester.RegisterFlagsWithPrefix("ingester.", f)
 	c.Querier.RegisterFlagsWithPrefix("querier.", f)
 
+	f.DurationVar(&c.Shutdown.Timeout, "shutdown.timeout", 25*time.Second, "How long stopping may take: to finish requests, to store what is in the log, to finish queries, in this order. What is not stored by then stays in the log.")
+
 	f.TextVar(&c.Logging.Level, "logging.level", slog.LevelInfo, "Least `level` of messages on standard error: debug, info, warn or error.")
 	f.StringVar(&c.Logging.Format, "logging.format", formatText, "Form of the messages: text or json.")
 }
@@ -133,6 +142,7 @@ func (c *Config) Validate() error {
 		c.validateLog(),
 		c.Ingester.Validate(),
 		c.Querier.Validate(),
+		c.Shutdown.validate(),
 		c.Logging.validate(),
 	)
 }
@@ -189,6 +199,13 @@ func (c *Config) validateLog() error {
 		return fmt.Errorf("log.replicas %d: want 1 to 5", c.Log.Replicas)
 	case c.Log.Replicas > 1 && c.NATS.URL == "":
 		return errors.New("log.replicas must be 1 with the embedded log: replicas need a NATS cluster, set nats.url")
+	}
+	return nil
+}
+
+func (c *ShutdownConfig) validate() error {
+	if c.Timeout <= 0 {
+		return errors.New("shutdown.timeout must be positive")
 	}
 	return nil
 }

@@ -204,6 +204,7 @@ func TestValidate(t *testing.T) {
 		{"replicas in a cluster", []string{"-log.replicas=3", "-nats.url=nats://x"}, ""},
 		{"ingester", []string{"-ingester.cut-age=0s"}, "ingester.cut-age"},
 		{"querier limits", []string{"-querier.concurrency=0"}, "querier.concurrency"},
+		{"shutdown", []string{"-shutdown.timeout=0s"}, "shutdown.timeout must be positive"},
 		{"format", []string{"-logging.format=xml"}, `logging.format "xml"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

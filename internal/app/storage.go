@@ -112,7 +112,7 @@ func (a *App) newLive() services.Service {
 }
 
 func (a *App) newBuilder() services.Service {
-	return late(func(context.Context) (services.Service, error) { return a.live, nil })
+	return late(func(context.Context) (services.Service, error) { return a.stopping.bounded(phaseStore, a.live), nil })
 }
 
 // newFlush lets POST /flush reach the builder while that runs.
@@ -121,7 +121,7 @@ func (a *App) newFlush() services.Service {
 		a.flushes.open(flushHandler(a.live))
 		return nil
 	}, func(error) error {
-		a.flushes.close(drainTimeout)
+		a.closeGate(&a.flushes, phaseReceive)
 		return nil
 	})
 }
@@ -134,7 +134,13 @@ func (a *App) newQuerier() services.Service {
 		a.queries.open(q.Handler())
 		return nil
 	}, func(error) error {
-		a.queries.close(drainTimeout)
+		a.closeGate(&a.queries, phaseAnswer)
 		return nil
 	})
+}
+
+func (a *App) closeGate(g *gate, p phase) {
+	ctx, cancel := a.stopping.until(context.Background(), p)
+	defer cancel()
+	g.close(ctx)
 }
