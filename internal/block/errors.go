@@ -51,6 +51,8 @@ var (
 	errTruncated = errors.New("bytes are missing")
 	errStructure = errors.New("impossible structure")
 	errMismatch  = errors.New("name and content disagree")
+	errDisagree  = errors.New("page directory and Parquet footer disagree")
+	errMagic     = errors.New("not a Parquet file")
 )
 
 // errPanic turns a recovered panic into a reason.
