@@ -37,6 +37,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "Run spanlake: take spans in, store them, answer queries. What spanlake does without a command.", serve, serveHelp},
+		{"blocks", "List the blocks of a bucket, show what one holds and whether it is damaged.", blocks, blocksHelp},
 		{"canary", "Write known traces, read them back and compare: is a deployment losing, doubling or changing anything?", canary, canaryHelp},
 		{"version", "Print the version.", printVersion, versionHelp},
 	}

@@ -34,6 +34,21 @@ func (a *App) newBucket() services.Service {
 	}, nil)
 }
 
+// OpenBucket opens the bucket that a configuration names for a program that
+// only reads, beside a process that may be running: it creates nothing and
+// takes no lock.
+func OpenBucket(cfg *Config) (objstore.Bucket, error) {
+	dir, err := cfg.bucketDir()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := fs.OpenExisting(dir)
+	if err != nil {
+		return nil, err
+	}
+	return objstore.Retry(folder, objstore.RetryOptions{}), nil
+}
+
 // newLog opens the log, with the server that holds it unless that is elsewhere.
 func (a *App) newLog() services.Service {
 	var server *embedded.Server

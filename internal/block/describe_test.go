@@ -194,6 +194,11 @@ func TestVerifyTellsAllDamage(t *testing.T) {
 	require.ErrorContains(t, err, "row group 0, column span_id, page 0")
 	require.ErrorContains(t, err, "row group 1, column attributes, page 0")
 	require.ErrorContains(t, err, "tail at offset")
+	damage := block.Damage(err)
+	require.Len(t, damage, 3)
+	require.Equal(t, []int64{first, second, int64(len(data) - o.TailBytes)}, []int64{damage[0].Offset, damage[1].Offset, damage[2].Offset})
+	require.Empty(t, block.Damage(context.Canceled))
+	require.Empty(t, block.Damage(nil))
 
 	for i := 4; i < len(data)-o.TailBytes; i++ {
 		data[i] ^= 1
