@@ -91,6 +91,7 @@ func (b *Builder) tick(ctx context.Context) {
 	interval := min(b.cfg.CutAge/4, time.Second)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	swept := b.began
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,6 +104,12 @@ func (b *Builder) tick(ctx context.Context) {
 			}
 		}
 		b.trim()
+		if now := time.Now(); b.stores && now.Sub(swept) >= sweepInterval {
+			swept = now
+			if err := b.sweepClaims(ctx, now); err != nil && ctx.Err() == nil {
+				b.logger.Warn("looking for old claims failed, trying again", slog.Any("err", err))
+			}
+		}
 	}
 }
 

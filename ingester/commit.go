@@ -2,6 +2,7 @@ package ingester
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,13 @@ var errStopped = errors.New("the ingester is stopping")
 type commit struct {
 	project schema.ProjectID
 	chunk   otlp.Chunk
+	entry   wal.Entry   // the chunk, or a claim check on it
 	done    func(error) // called exactly once, from the committer's goroutine
+}
+
+// size is what the commit takes of a message at most.
+func (c *commit) size() int {
+	return len(c.project) + len(c.entry.Wire) + len(c.entry.Claim) + 2*binary.MaxVarintLen32
 }
 
 // committer is the group commit of one partition. The log syncs once per
@@ -52,7 +59,7 @@ func (g *committer) add(c commit) {
 	stopped := g.stopped
 	if !stopped {
 		g.queue = append(g.queue, c)
-		g.bytes += len(c.chunk.Wire)
+		g.bytes += c.size()
 	}
 	g.mu.Unlock()
 	if stopped {
@@ -100,11 +107,11 @@ func (g *committer) next() []commit {
 	defer g.mu.Unlock()
 	size, n := 0, 0
 	for n < len(g.queue) {
-		size += len(g.queue[n].chunk.Wire)
-		if n > 0 && size > int(g.cfg.MaxMessageBytes) {
-			size -= len(g.queue[n].chunk.Wire)
+		next := g.queue[n].size()
+		if n > 0 && size+next > int(g.cfg.MaxMessageBytes) {
 			break
 		}
+		size += next
 		n++
 	}
 	group := g.queue[:n:n]
@@ -131,7 +138,7 @@ func (g *committer) publish(ctx context.Context, group []commit) {
 	size, spans := 0, 0
 	entries := make([]wal.Entry, len(group))
 	for i, c := range group {
-		entries[i] = wal.Entry{Project: c.project, Wire: c.chunk.Wire}
+		entries[i] = c.entry
 		size += len(c.chunk.Wire)
 		spans += c.chunk.Spans
 	}

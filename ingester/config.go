@@ -28,7 +28,7 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	}
 	bytes(&c.MaxRequestBytes, "max-request-bytes", 64<<20, "Largest export request, after decompression.")
 	bytes(&c.MaxInflightBytes, "max-inflight-bytes", 128<<20, "Decompressed bytes of all requests being received at once; above it, new ones are answered 429.")
-	bytes(&c.MaxMessageBytes, "max-message-bytes", 900<<10, "Bytes of spans gathered into one message of the log. A single larger span still travels alone if it compresses below the log's limit.")
+	bytes(&c.MaxMessageBytes, "max-message-bytes", 900<<10, "Bytes of spans gathered into one message of the log. What does not fit into one goes to the bucket first.")
 	f.DurationVar(&c.PublishTimeout, prefix+"publish-timeout", 10*time.Second, "How long to wait for the log's acknowledgement before answering 503.")
 	bytes(&c.CutBytes, "cut-bytes", 16<<20, "Bytes of spans per partition after which a batch ends and becomes a block.")
 	f.DurationVar(&c.CutAge, prefix+"cut-age", time.Minute, "Age of a batch's first message after which the batch ends although it is small.")
@@ -36,11 +36,14 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.LiveAge, prefix+"live-age", time.Minute, "How long a stored batch stays in memory at most.")
 }
 
+// maxRequestBytes keeps every accepted value below what a block can hold.
+const maxRequestBytes = 192 << 20
+
 // Validate names the first key whose value cannot work.
 func (c *Config) Validate() error {
 	switch {
-	case c.MaxRequestBytes <= 0:
-		return errors.New("ingester.max-request-bytes must be positive")
+	case c.MaxRequestBytes <= 0 || c.MaxRequestBytes > maxRequestBytes:
+		return errors.New("ingester.max-request-bytes must be from 1 B to 192 MiB")
 	case c.MaxInflightBytes < c.MaxRequestBytes:
 		return errors.New("ingester.max-inflight-bytes must not be below ingester.max-request-bytes")
 	case c.MaxMessageBytes <= 0:

@@ -1,6 +1,9 @@
 package ingester
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // QueuedCommits is how many commits wait for the publish before theirs.
 func QueuedCommits(r *Receiver) int {
@@ -19,4 +22,9 @@ func InflightBytes(r *Receiver) int64 { return r.inflight.taken() }
 // DrainTime makes drainTime testable.
 func DrainTime(backlogBytes uint64, bytesPerSecond float64) time.Duration {
 	return drainTime(backlogBytes, bytesPerSecond)
+}
+
+// SweepClaims looks for old claims as if it were now.
+func SweepClaims(ctx context.Context, b *Builder, now time.Time) error {
+	return b.sweepClaims(ctx, now)
 }

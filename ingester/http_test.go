@@ -30,6 +30,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/spanlake/spanlake/ingester"
+	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
@@ -37,7 +38,7 @@ import (
 
 func startReceiver(tb testing.TB, log *logmem.Log) (*ingester.Receiver, func()) {
 	tb.Helper()
-	r := ingester.NewReceiver(config(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := ingester.NewReceiver(config(), log, bucketmem.New(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	require.NoError(tb, services.StartAndAwaitRunning(context.Background(), r))
 	return r, func() { require.NoError(tb, services.StopAndAwaitTerminated(context.Background(), r)) }
 }

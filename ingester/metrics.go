@@ -16,6 +16,7 @@ type metrics struct {
 	rejectedRequests *prometheus.CounterVec
 	publishedSpans   prometheus.Counter
 	publishedBytes   prometheus.Counter
+	claims           prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -30,6 +31,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		rejectedRequests: counter("rejected_requests_total", "Requests whose spans could not be counted, by reason.", "reason"),
 		publishedSpans:   counter("published_spans_total", "Spans whose message the log has acknowledged.").WithLabelValues(),
 		publishedBytes:   counter("published_bytes_total", "Bytes of acknowledged messages, compressed.").WithLabelValues(),
+		claims:           counter("claims_total", "Values too large for a message of the log, stored as objects first.").WithLabelValues(),
 	}
 }
 
@@ -57,6 +59,8 @@ type builderMetrics struct {
 	storedBytes   *prometheus.CounterVec
 	undecodable   prometheus.Counter
 	storeFailures prometheus.Counter
+	lostClaims    prometheus.Counter
+	sweptClaims   prometheus.Counter
 	resets        prometheus.Counter
 	gaps          prometheus.Counter
 	visibleLag    prometheus.Histogram
@@ -74,6 +78,8 @@ func newBuilderMetrics(reg prometheus.Registerer) *builderMetrics {
 		storedBytes:   f.NewCounterVec(prometheus.CounterOpts{Name: name("stored_bytes_total"), Help: "Bytes of blocks stored by this process."}, []string{"project"}),
 		undecodable:   f.NewCounter(prometheus.CounterOpts{Name: name("undecodable_messages_total"), Help: "Messages or parts of them that could not be decoded and were kept raw below undecodable/. Not zero is an alarm."}),
 		storeFailures: f.NewCounter(prometheus.CounterOpts{Name: name("store_failures_total"), Help: "Attempts to store a batch that failed and are tried again."}),
+		lostClaims:    f.NewCounter(prometheus.CounterOpts{Name: name("lost_claims_total"), Help: "Times that the object of a claim check was missing and its data in no block. Not zero is an alarm: the partition stands still."}),
+		sweptClaims:   f.NewCounter(prometheus.CounterOpts{Name: name("swept_claims_total"), Help: "Objects of claim checks deleted because their data is in blocks."}),
 		resets:        f.NewCounter(prometheus.CounterOpts{Name: name("resets_total"), Help: "Times that reading the log began anew."}),
 		gaps:          f.NewCounter(prometheus.CounterOpts{Name: name("log_gaps_total"), Help: "Times that the log began inside a batch that no block covers: messages were removed by someone else. Not zero is an alarm."}),
 		visibleLag: f.NewHistogram(prometheus.HistogramOpts{

@@ -100,8 +100,13 @@ func (p *partition) apply(ctx context.Context, stream wal.Stream, msg wal.Messag
 	if p.skipping {
 		return p.skip(ctx, stream, msg, cut)
 	}
+	payload, decodeErr := wal.DecodePayload(msg.Payload)
+	claims, err := p.redeem(ctx, stream, msg.Position, payload.Entries)
+	if err != nil {
+		return err
+	}
 	seg := p.openSegment(stream, msg)
-	spans, _ := seg.apply(msg)
+	spans := seg.apply(msg, payload, claims, decodeErr)
 	p.builder.metrics.appliedSpans.Add(float64(spans))
 	p.observeLag(msg.Time)
 	p.mu.Lock()

@@ -211,6 +211,20 @@ func TestKeptCutIsNotBuiltAgain(t *testing.T) {
 	require.Len(t, w.objects(""), 2)
 }
 
+// The log's very first message can be a whole batch. The floor stays below it
+// until the next one is stored, so memory must not let it go.
+func TestFirstMessageIsABatch(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	w.cfg.CutBytes, w.cfg.LiveBytes, w.cfg.LiveAge = 1, 1, time.Nanosecond
+	r, b := w.receiver(), w.builder()
+	for n := range 3 {
+		w.send(r, "p", n)
+		w.flush(b)
+		require.Equal(t, upTo(n+1), w.seen(b, "p"))
+		require.Equal(t, upTo(n+1), w.seen(w.builder(), "p"))
+	}
+}
+
 // Rule 4 for live data: a closed batch that a listed block covers counts once.
 func TestCoveredSegmentIsDropped(t *testing.T) {
 	w := newWorld(t, logmem.Options{})

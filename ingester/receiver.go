@@ -3,14 +3,15 @@ package ingester
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/grafana/dskit/flagext"
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -52,6 +53,7 @@ type Receiver struct {
 
 	cfg        Config
 	log        Log
+	bucket     objstore.Bucket
 	logger     *slog.Logger
 	metrics    *metrics
 	rate       rate
@@ -62,10 +64,13 @@ type Receiver struct {
 	aborted    abort
 }
 
-// NewReceiver returns a receiver that publishes to log.
-func NewReceiver(cfg Config, log Log, logger *slog.Logger, reg prometheus.Registerer) *Receiver {
+// NewReceiver returns a receiver that publishes to log, and by way of bucket
+// what is too large for it.
+func NewReceiver(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Receiver {
+	// What is gathered must fit into a message even if it does not compress.
+	cfg.MaxMessageBytes = min(cfg.MaxMessageBytes, flagext.Bytes(max(log.MaxPayload()-messageOverhead, 1)))
 	r := &Receiver{
-		cfg: cfg, log: log, logger: logger, metrics: newMetrics(reg),
+		cfg: cfg, log: log, bucket: bucket, logger: logger, metrics: newMetrics(reg),
 		inflight:  newBudget(int64(cfg.MaxInflightBytes)),
 		splitters: sync.Pool{New: func() any { return new(otlp.Splitter) }},
 		aborted:   newAbort(),
@@ -112,39 +117,38 @@ func (r *Receiver) Receive(ctx context.Context, project schema.ProjectID, body [
 	r.metrics.received(project, split.Spans+split.Rejected, len(body))
 	r.metrics.reject(project, "invalid", split.Rejected)
 	result := Result{Rejected: split.Rejected, Reason: split.Reason}
-	if err := r.commit(ctx, project, split.Chunks, &result); err != nil {
+	if err := r.commit(ctx, project, split.Chunks); err != nil {
 		return Result{}, r.refuse(project, split.Spans, err)
 	}
 	return result, nil
 }
 
-// commit hands the chunks to their partitions and waits for all of them. A
-// chunk that the log can never take is rejected, any other error fails all.
-func (r *Receiver) commit(ctx context.Context, project schema.ProjectID, chunks []otlp.Chunk, result *Result) error {
-	type outcome struct {
-		chunk otlp.Chunk
-		err   error
+// messageOverhead is more than a message needs besides its entries.
+const messageOverhead = 1 << 10
+
+// commit hands the chunks to their partitions and waits for all of them.
+func (r *Receiver) commit(ctx context.Context, project schema.ProjectID, chunks []otlp.Chunk) error {
+	outcomes := make(chan error, len(chunks)) // so that a committer never waits for a caller that went away
+	done := func(err error) { outcomes <- err }
+	commits := make([]commit, len(chunks))
+	for i, chunk := range chunks {
+		c := commit{project: project, chunk: chunk, done: done}
+		entry, err := r.entryOf(ctx, c)
+		if err != nil {
+			return err
+		}
+		c.entry = entry
+		commits[i] = c
 	}
-	outcomes := make(chan outcome, len(chunks)) // so that a committer never waits for a caller that went away
-	for _, chunk := range chunks {
-		r.committers[chunk.Partition].add(commit{
-			project: project, chunk: chunk,
-			done: func(err error) { outcomes <- outcome{chunk, err} },
-		})
+	for _, c := range commits {
+		r.committers[c.chunk.Partition].add(c)
 	}
 	var failed error
-	for range chunks {
+	for range commits {
 		select {
-		case o := <-outcomes:
-			switch {
-			case errors.Is(o.err, wal.ErrTooLarge):
-				r.metrics.reject(project, "too_large", o.chunk.Spans)
-				if result.Reason == "" {
-					result.Reason = fmt.Sprintf("a span of %d bytes does not fit into a message of the log (%d bytes compressed)", len(o.chunk.Wire), r.log.MaxPayload())
-				}
-				result.Rejected += o.chunk.Spans
-			case o.err != nil && failed == nil:
-				failed = o.err
+		case err := <-outcomes:
+			if failed == nil {
+				failed = err
 			}
 		case <-ctx.Done():
 			return ctx.Err()

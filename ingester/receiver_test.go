@@ -1,10 +1,8 @@
 package ingester_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -125,34 +123,6 @@ func TestMessagesStayWithinTheLimit(t *testing.T) {
 	w.send(r, "p", upTo(500)...)
 	require.Equal(t, upTo(500), w.seen(b, "p"))
 	require.Greater(t, w.state(0).Last, uint64(5))
-}
-
-// A span that the log cannot take is rejected with a reason, the rest is stored.
-func TestSpanLargerThanAMessage(t *testing.T) {
-	w := newWorld(t, logmem.Options{MaxPayload: 4096})
-	w.cfg.MaxMessageBytes = 2048
-	r, b := w.receiver(), w.builder()
-	noise := make([]byte, 8192)
-	rng := rand.New(rand.NewPCG(1, 1))
-	for i := range noise {
-		noise[i] = byte(rng.Uint32())
-	}
-	spans := appendField(nil, 2, span(1, "span 1"))
-	spans = appendField(spans, 2, span(2, string(noise)))
-	spans = appendField(spans, 2, span(3, "span 3"))
-	result, err := r.Receive(t.Context(), "p", appendField(nil, 1, appendField(nil, 2, spans)))
-	require.NoError(t, err)
-	require.Equal(t, 1, result.Rejected)
-	require.Contains(t, result.Reason, "4096")
-	require.Equal(t, []int{1, 3}, w.seen(b, "p"))
-
-	// One that compresses below the limit travels alone.
-	status := appendField(nil, 2, bytes.Repeat([]byte("a"), 100_000))
-	big := appendField(span(4, "span 4"), 15, status)
-	result, err = r.Receive(t.Context(), "p", appendField(nil, 1, appendField(nil, 2, appendField(nil, 2, big))))
-	require.NoError(t, err)
-	require.Zero(t, result.Rejected)
-	require.Equal(t, []int{1, 3, 4}, w.seen(b, "p"))
 }
 
 func TestMalformedRequest(t *testing.T) {

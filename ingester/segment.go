@@ -31,6 +31,7 @@ type segment struct {
 	closed   bool   // last is a cut
 	bytes    int
 	projects map[schema.ProjectID]*projectRows
+	claims   map[string]struct{} // keys of the claims that the batch refers to
 }
 
 // projectRows are one project's rows in the order of the log. They are only
@@ -57,18 +58,22 @@ func newSegment(stream wal.Stream, msg wal.Message) *segment {
 		stream: stream, first: msg.Position, last: msg.Position - 1,
 		logNanos: uint64(max(msg.Time.UnixNano(), 0)), opened: opened,
 		decoder: otlp.NewDecoder(), projects: make(map[schema.ProjectID]*projectRows),
+		claims: make(map[string]struct{}),
 	}
 }
 
-// apply adds a message. What cannot be decoded is set aside and never stops
-// the partition. It returns the spans and bytes that were added.
-func (s *segment) apply(msg wal.Message) (spans, bytes int) {
-	payload, err := wal.DecodePayload(msg.Payload)
+// apply adds a message, of which payload is the content with its claims
+// redeemed, or err says why it could not be decoded. What cannot be decoded is
+// set aside and never stops the partition. It returns the spans added.
+func (s *segment) apply(msg wal.Message, payload wal.Payload, claims []string, err error) (spans int) {
 	if err != nil {
 		s.damaged = append(s.damaged, damaged{msg.Position, -1, msg.Payload, err})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, c := range claims {
+		s.claims[c] = struct{}{}
+	}
 	for i, e := range payload.Entries {
 		n, err := s.add(e, msg.Position)
 		if err != nil {
@@ -76,15 +81,14 @@ func (s *segment) apply(msg wal.Message) (spans, bytes int) {
 			continue
 		}
 		spans += n
-		bytes += len(e.Wire)
+		s.bytes += len(e.Wire)
 	}
-	s.bytes += bytes
 	s.last = msg.Position
 	if wal.IsCut(msg.Payload) {
 		s.closed = true
 		s.decoder = nil
 	}
-	return spans, bytes
+	return spans
 }
 
 // add decodes one entry into its project's rows. REQUIRES: s.mu.

@@ -151,14 +151,19 @@ func (p *partition) markStored(floor uint64) {
 	p.notify()
 }
 
-// dropOldest forgets the oldest batch in memory if it is stored.
+// dropOldest forgets the oldest batch in memory if it is stored and below the
+// log's floor. A batch that is the log's very first message stays: the floor
+// does not pass it before the next batch is stored (wal.State.Floor).
 func (p *partition) dropOldest(before time.Time) (bytes int, dropped bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.segments) == 0 || p.segments[0].storedAt.IsZero() || !p.segments[0].storedAt.Before(before) {
+	if len(p.segments) == 0 {
 		return 0, false
 	}
 	seg := p.segments[0]
+	if seg.storedAt.IsZero() || !seg.storedAt.Before(before) || p.stored == 1 {
+		return 0, false
+	}
 	p.segments = slices.Clone(p.segments[1:]) // queries may hold the old slice
 	p.from = seg.last + 1
 	return seg.bytes, true

@@ -59,7 +59,7 @@ func (w *world) stop(s services.Service) {
 
 func (w *world) receiver() *ingester.Receiver {
 	w.t.Helper()
-	r := ingester.NewReceiver(w.cfg, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := ingester.NewReceiver(w.cfg, w.log, w.bucket, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	w.start(r)
 	return r
 }
@@ -146,16 +146,23 @@ func (w *world) seenThrough(cat *catalog.Catalog, live catalog.Live, project sch
 
 func (w *world) blockSpans(name schema.BlockName) []int {
 	w.t.Helper()
-	reader, err := block.Open(w.t.Context(), w.bucket, name.Key())
-	require.NoError(w.t, err)
 	var numbers []int
-	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
-		require.NoError(w.t, err)
-		for i := range chunk {
-			numbers = append(numbers, number(w.t, &chunk[i]))
-		}
+	for _, s := range w.blockRows(name) {
+		numbers = append(numbers, number(w.t, &s))
 	}
 	return numbers
+}
+
+func (w *world) blockRows(name schema.BlockName) []schema.Span {
+	w.t.Helper()
+	reader, err := block.Open(w.t.Context(), w.bucket, name.Key())
+	require.NoError(w.t, err)
+	var rows []schema.Span
+	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
+		require.NoError(w.t, err)
+		rows = append(rows, chunk...)
+	}
+	return rows
 }
 
 // objects returns the bucket's content below prefix.

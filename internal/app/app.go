@@ -83,8 +83,9 @@ func (a *App) registerMetrics() error {
 func (a *App) Run(ctx context.Context) error {
 	background := context.WithoutCancel(ctx) // modules stop one after the other, not all at once
 	a.manager.AddListener(services.NewManagerListener(nil, nil, func(services.Service) { a.manager.StopAsync() }))
-	if err := a.manager.StartAsync(background); err != nil {
-		return err
+	startErr := a.manager.StartAsync(background)
+	if startErr != nil { // the listener has stopped modules that were not started yet
+		a.manager.StopAsync()
 	}
 	release := context.AfterFunc(ctx, func() {
 		a.logger.Info("stopping")
@@ -94,7 +95,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.manager.AwaitStopped(background); err != nil {
 		return err
 	}
-	err := a.failure()
+	err := orError(a.failure(), startErr)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // a start that was cut short
 	}

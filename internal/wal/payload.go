@@ -13,10 +13,12 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// Entry is OTLP data of one project within a payload.
+// Entry is OTLP data of one project within a payload, or a claim check: the
+// key of an object that holds data too large for a message.
 type Entry struct {
 	Project schema.ProjectID
 	Wire    []byte // OTLP TracesData (the same bytes as ExportTraceServiceRequest)
+	Claim   string // key of the object that holds the payload of this entry; then Wire is nil
 }
 
 // Payload is a decoded message.
@@ -31,7 +33,8 @@ type Payload struct {
 //
 // and the body, zstd-compressed as one frame if flagZstd is set, is a sequence of
 //
-//	uvarint length | project | uvarint length | wire
+//	uvarint length | project | uvarint length<<1 | wire
+//	uvarint length | project | uvarint length<<1+1 | key of the claimed object
 //
 // The place and the meaning of flagCut are the same in every version, so that
 // a reader can follow the batches of a log whose content it cannot decode.
@@ -65,7 +68,7 @@ func CutID(first uint64) string { return "cut" + strconv.FormatUint(first, 10) }
 func AppendPayload(dst []byte, entries []Entry, cut bool) []byte {
 	size := 0
 	for _, e := range entries {
-		size += len(e.Project) + len(e.Wire) + 2*binary.MaxVarintLen32
+		size += len(e.Project) + len(e.Wire) + len(e.Claim) + 2*binary.MaxVarintLen32
 	}
 	start := len(dst)
 	dst = slices.Grow(dst, headerBytes+size+encoder().MaxEncodedSize(size))
@@ -78,7 +81,12 @@ func AppendPayload(dst []byte, entries []Entry, cut bool) []byte {
 	for _, e := range entries {
 		dst = binary.AppendUvarint(dst, uint64(len(e.Project)))
 		dst = append(dst, e.Project...)
-		dst = binary.AppendUvarint(dst, uint64(len(e.Wire)))
+		if e.Claim != "" {
+			dst = binary.AppendUvarint(dst, uint64(len(e.Claim))<<1|1)
+			dst = append(dst, e.Claim...)
+			continue
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(e.Wire))<<1)
 		dst = append(dst, e.Wire...)
 	}
 	body := dst[bodyStart:]
@@ -111,18 +119,11 @@ func DecodePayload(p []byte) (Payload, error) {
 	}
 	var entries []Entry
 	for len(body) > 0 {
-		var project, wire []byte
-		if project, body, err = nextField(body); err == nil {
-			wire, body, err = nextField(body)
-		}
-		if err != nil {
+		var e Entry
+		if e, body, err = nextEntry(body, entries); err != nil {
 			return out, fmt.Errorf("%w: entry %d: %w", ErrPayload, len(entries), err)
 		}
-		id, err := projectOf(project, entries)
-		if err != nil {
-			return out, fmt.Errorf("%w: entry %d: %w", ErrPayload, len(entries), err)
-		}
-		entries = append(entries, Entry{Project: id, Wire: wire})
+		entries = append(entries, e)
 	}
 	out.Entries = entries
 	return out, nil
@@ -147,15 +148,39 @@ func decodeBody(p []byte) ([]byte, error) {
 	return body, nil
 }
 
-// nextField splits a length-prefixed field off b. The field's capacity ends
-// with it, so that appending to one entry cannot touch the next.
-func nextField(b []byte) (field, rest []byte, err error) {
-	n, w := binary.Uvarint(b)
+func nextEntry(b []byte, before []Entry) (e Entry, rest []byte, err error) {
+	project, _, rest, err := nextField(b, 0)
+	if err != nil {
+		return e, nil, err
+	}
+	if e.Project, err = projectOf(project, before); err != nil {
+		return e, nil, err
+	}
+	data, claim, rest, err := nextField(rest, 1)
+	switch {
+	case err != nil:
+		return e, nil, err
+	case claim == 0:
+		e.Wire = data
+	case len(data) == 0:
+		return e, nil, errors.New("claim without a key")
+	default:
+		e.Claim = string(data)
+	}
+	return e, rest, nil
+}
+
+// nextField splits a length-prefixed field off b; the lowest flagBits bits of
+// its prefix are flags. The field's capacity ends with it, so that appending to
+// one entry cannot touch the next.
+func nextField(b []byte, flagBits int) (field []byte, flags uint64, rest []byte, err error) {
+	prefix, w := binary.Uvarint(b)
+	n := prefix >> flagBits
 	if w <= 0 || n > uint64(len(b)-w) {
-		return nil, nil, errors.New("length exceeds the body")
+		return nil, 0, nil, errors.New("length exceeds the body")
 	}
 	end := w + int(n) //nolint:gosec // n is at most len(b)
-	return b[w:end:end], b[end:], nil
+	return b[w:end:end], prefix & (1<<flagBits - 1), b[end:], nil
 }
 
 // projectOf checks a project's name. Consecutive entries of one project share it.

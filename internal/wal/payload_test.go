@@ -34,6 +34,7 @@ func TestPayloadRoundTrip(t *testing.T) {
 		{name: "one project twice", entries: []wal.Entry{
 			{Project: "a", Wire: []byte("1")}, {Project: "a", Wire: []byte("2")}, {Project: "b", Wire: []byte("3")}, {Project: "a", Wire: []byte("4")},
 		}},
+		{name: "claims", entries: []wal.Entry{{Project: "a", Claim: "claims/a/1"}, {Project: "a", Wire: []byte("2")}, {Project: "b", Claim: "claims/b/3"}}},
 		{name: "compressible", entries: []wal.Entry{{Project: "a", Wire: bytes.Repeat([]byte("spanlake"), 5000)}}, zstd: true},
 		{name: "incompressible", entries: []wal.Entry{{Project: "a", Wire: noise(50_000)}}},
 		{name: "a megabyte", entries: []wal.Entry{{Project: "a", Wire: append(noise(1<<19), make([]byte, 1<<19)...)}}, zstd: true},
@@ -94,7 +95,9 @@ func TestDamagedPayloads(t *testing.T) {
 		{"unknown flag", []byte{1, 5}, true},
 		{"short project", []byte{1, 0, 5, 'a'}, false},
 		{"no wire", []byte{1, 1, 1, 'a'}, true},
-		{"short wire", []byte{1, 0, 1, 'a', 3, 'x'}, false},
+		{"short wire", []byte{1, 0, 1, 'a', 6, 'x'}, false},
+		{"short claim", []byte{1, 0, 1, 'a', 7, 'x'}, false},
+		{"claim without a key", []byte{1, 0, 1, 'a', 1}, false},
 		{"empty project", []byte{1, 0, 0, 0}, false},
 		{"bad project", []byte{1, 0, 1, '/', 0}, false},
 		{"huge length", append([]byte{1, 0}, binary.AppendUvarint(nil, 1<<63)...), false},
@@ -118,6 +121,7 @@ func FuzzDecodePayload(f *testing.F) {
 	f.Add([]byte{2, 1, 0})
 	f.Add([]byte{1, 2, 0x28, 0xb5, 0x2f, 0xfd})
 	f.Add(wal.AppendPayload(nil, []wal.Entry{{Project: "a", Wire: []byte("x")}, {Project: "b", Wire: nil}}, true))
+	f.Add(wal.AppendPayload(nil, []wal.Entry{{Project: "a", Claim: "claims/a/p0of1/1-2"}}, false))
 	f.Add(wal.AppendPayload(nil, []wal.Entry{{Project: "a", Wire: bytes.Repeat([]byte("spanlake"), 50)}}, false))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		if len(p) > 2 && p[0] == 1 && p[1]&2 != 0 {
