@@ -188,19 +188,22 @@ func loopback(host string) bool {
 }
 
 func (c *Config) validateLog() error {
-	switch {
-	case !schema.ValidPartitionCount(c.Log.Partitions):
-		return fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions)
-	case c.Log.MaxBytes < 2*c.Ingester.CutBytes:
+	var errs []error
+	if !schema.ValidPartitionCount(c.Log.Partitions) {
+		errs = append(errs, fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
+	}
+	if c.Log.MaxBytes < 2*c.Ingester.CutBytes {
 		// The cut that ends a batch is itself a message: a log that fills up
 		// before it would never be emptied.
-		return fmt.Errorf("log.max-bytes %s: want at least twice ingester.cut-bytes, so that a full log holds a whole batch", &c.Log.MaxBytes)
-	case c.Log.Replicas < 1 || c.Log.Replicas > 5:
-		return fmt.Errorf("log.replicas %d: want 1 to 5", c.Log.Replicas)
-	case c.Log.Replicas > 1 && c.NATS.URL == "":
-		return errors.New("log.replicas must be 1 with the embedded log: replicas need a NATS cluster, set nats.url")
+		errs = append(errs, fmt.Errorf("log.max-bytes %s: want at least twice ingester.cut-bytes, so that a full log holds a whole batch", &c.Log.MaxBytes))
 	}
-	return nil
+	switch {
+	case c.Log.Replicas < 1 || c.Log.Replicas > 5:
+		errs = append(errs, fmt.Errorf("log.replicas %d: want 1 to 5", c.Log.Replicas))
+	case c.Log.Replicas > 1 && c.NATS.URL == "":
+		errs = append(errs, errors.New("log.replicas must be 1 with the embedded log: replicas need a NATS cluster, set nats.url"))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *ShutdownConfig) validate() error {
@@ -225,9 +228,9 @@ func (c *Config) bucketDir() (string, error) {
 	scheme, rest, _ := strings.Cut(c.Bucket, "://")
 	switch {
 	case scheme == "s3":
-		return "", fmt.Errorf("bucket %q: this build stores in folders only (file:///absolute/path)", c.Bucket)
+		return "", fmt.Errorf("bucket %q: this build stores in folders only (file:///absolute/path)", maskURL(c.Bucket))
 	case scheme != "file" || !filepath.IsAbs(rest):
-		return "", fmt.Errorf("bucket %q: want file:///absolute/path", c.Bucket)
+		return "", fmt.Errorf("bucket %q: want file:///absolute/path", maskURL(c.Bucket))
 	}
 	return filepath.Clean(rest), nil
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"flag"
 	"log/slog"
 	"os"
@@ -251,9 +252,16 @@ func FuzzFile(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "spanlake.yaml")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		require.NoError(t, os.WriteFile(file, text, 0o600))
-		cfg, err := app.Load([]string{"-config.file", file}, func(name string) (string, bool) { return name, len(name) < 4 })
-		if err == nil {
-			_ = cfg.Validate() // must not panic
+		env := func(name string) (string, bool) { return name, len(name) < 4 }
+		e, err := app.LoadEffective([]string{"-config.file", file}, env)
+		_ = e.Config.Validate() // must not panic
+		if err != nil {
+			return
 		}
+		var printed bytes.Buffer
+		require.NoError(t, e.WriteYAML(&printed))
+		require.NoError(t, os.WriteFile(file, printed.Bytes(), 0o600))
+		_, err = app.Load([]string{"-config.file", file}, env)
+		require.NoError(t, err, printed.String())
 	})
 }
