@@ -18,8 +18,9 @@ import (
 
 // Builder reads every partition of the log, answers queries for what is not
 // yet in blocks, and stores a block per project and batch. It is a service:
-// when it stops it cuts, stores and purges once more, so that a clean end
-// leaves nothing in the log. Killing it loses nothing either.
+// when it stops it cuts, stores and purges once more, for as long as Abort is
+// not called, so that a clean end leaves nothing in the log. Killing it loses
+// nothing either.
 type Builder struct {
 	services.Service
 
@@ -31,6 +32,7 @@ type Builder struct {
 	metrics    *builderMetrics
 	partitions []*partition
 	began      time.Time
+	aborted    abort
 }
 
 // NewBuilder returns a builder that stores what it reads.
@@ -47,7 +49,7 @@ func NewFollower(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logge
 func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger *slog.Logger, reg prometheus.Registerer) *Builder {
 	b := &Builder{
 		cfg: cfg, log: log, bucket: bucket, stores: stores, logger: logger,
-		metrics: newBuilderMetrics(reg), began: time.Now(),
+		metrics: newBuilderMetrics(reg), began: time.Now(), aborted: newAbort(),
 	}
 	for p := range log.Partitions() {
 		b.partitions = append(b.partitions, newPartition(b, p))
@@ -56,9 +58,9 @@ func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger
 	return b
 }
 
-// finalFlushTimeout bounds the flush of a stopping process. What it does not
-// reach stays in the log for the next one.
-const finalFlushTimeout = 20 * time.Second
+// Abort makes a stopping builder end at once. What it has not stored stays in
+// the log for the next one.
+func (b *Builder) Abort() { b.aborted.do() }
 
 func (b *Builder) run(ctx context.Context) error {
 	// The work goes on while the last batches are flushed after ctx has ended.
@@ -72,13 +74,12 @@ func (b *Builder) run(ctx context.Context) error {
 		}
 	}
 	work.Go(func() { b.tick(workCtx) })
+	work.Go(func() { b.aborted.ends(workCtx, stop) })
 	<-ctx.Done()
 	if b.stores {
-		flushCtx, cancel := context.WithTimeout(workCtx, finalFlushTimeout)
-		if err := b.Flush(flushCtx); err != nil {
+		if err := b.Flush(workCtx); err != nil {
 			b.logger.Warn("the last batches stay in the log", slog.Any("err", err))
 		}
-		cancel()
 	}
 	stop()
 	work.Wait()

@@ -80,12 +80,13 @@ func (g *committer) backlogBytes() uint64 {
 	return uint64(g.bytes) + g.full.Load()
 }
 
-// run publishes until ctx ends, then refuses what is still queued.
-func (g *committer) run(ctx context.Context) {
+// run publishes until ctx ends, then refuses what is still queued. A publish
+// on its way then ends with publishCtx.
+func (g *committer) run(ctx, publishCtx context.Context) {
 	for {
 		group := g.next()
 		if len(group) > 0 && ctx.Err() == nil {
-			g.publish(ctx, group)
+			g.publish(publishCtx, group)
 			continue
 		}
 		if ctx.Err() != nil {
@@ -145,13 +146,11 @@ func (g *committer) publish(ctx context.Context, group []commit) {
 	g.payload = wal.AppendPayload(g.payload[:0], entries, cut)
 
 	begun := time.Now()
-	// The publish outlives the callers, not the process: an acknowledgement
-	// on its way is worth waiting for during shutdown.
-	pubCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.cfg.PublishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.PublishTimeout)
 	defer cancel()
-	_, err := g.stream.Publish(pubCtx, g.payload, "")
+	_, err := g.stream.Publish(ctx, g.payload, "")
 	if errors.Is(err, wal.ErrFull) {
-		if state, stateErr := g.stream.State(pubCtx); stateErr == nil {
+		if state, stateErr := g.stream.State(ctx); stateErr == nil {
 			g.full.Store(state.Bytes)
 		}
 	}

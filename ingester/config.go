@@ -39,21 +39,19 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 // maxRequestBytes keeps every accepted value below what a block can hold.
 const maxRequestBytes = 192 << 20
 
-// Validate names the first key whose value cannot work.
+// Validate names every key whose value cannot work.
 func (c *Config) Validate() error {
-	switch {
-	case c.MaxRequestBytes <= 0 || c.MaxRequestBytes > maxRequestBytes:
-		return errors.New("ingester.max-request-bytes must be from 1 B to 192 MiB")
-	case c.MaxInflightBytes < c.MaxRequestBytes:
-		return errors.New("ingester.max-inflight-bytes must not be below ingester.max-request-bytes")
-	case c.MaxMessageBytes <= 0:
-		return errors.New("ingester.max-message-bytes must be positive")
-	case c.CutBytes <= 0:
-		return errors.New("ingester.cut-bytes must be positive")
-	case c.CutAge <= 0:
-		return errors.New("ingester.cut-age must be positive")
-	case c.PublishTimeout <= 0:
-		return errors.New("ingester.publish-timeout must be positive")
+	var errs []error
+	refuse := func(bad bool, reason string) {
+		if bad {
+			errs = append(errs, errors.New(reason))
+		}
 	}
-	return nil
+	refuse(c.MaxRequestBytes <= 0 || c.MaxRequestBytes > maxRequestBytes, "ingester.max-request-bytes must be from 1 B to 192 MiB")
+	refuse(c.MaxInflightBytes < c.MaxRequestBytes, "ingester.max-inflight-bytes must not be below ingester.max-request-bytes")
+	refuse(c.MaxMessageBytes <= 0, "ingester.max-message-bytes must be positive")
+	refuse(c.CutBytes <= 0, "ingester.cut-bytes must be positive")
+	refuse(c.CutAge <= 0, "ingester.cut-age must be positive")
+	refuse(c.PublishTimeout <= 0, "ingester.publish-timeout must be positive")
+	return errors.Join(errs...)
 }

@@ -45,8 +45,9 @@ func (e *RefusedError) Error() string { return e.Err.Error() }
 func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Receiver takes export requests and returns once they are durable. It is a
-// service: requests are refused until it runs and after it stops. Safe for
-// concurrent use.
+// service: requests are refused until it runs and after it stops. When it
+// stops it waits for the acknowledgement of what it has published already,
+// until Abort is called. Safe for concurrent use.
 type Receiver struct {
 	services.Service
 
@@ -60,6 +61,7 @@ type Receiver struct {
 	inflight   *budget
 	splitters  sync.Pool // *otlp.Splitter
 	bodies     bodies
+	aborted    abort
 }
 
 // NewReceiver returns a receiver that publishes to log, and by way of bucket
@@ -71,6 +73,7 @@ func NewReceiver(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logge
 		cfg: cfg, log: log, bucket: bucket, logger: logger, metrics: newMetrics(reg),
 		inflight:  newBudget(int64(cfg.MaxInflightBytes)),
 		splitters: sync.Pool{New: func() any { return new(otlp.Splitter) }},
+		aborted:   newAbort(),
 	}
 	for p := range log.Partitions() {
 		r.committers = append(r.committers, newCommitter(&r.cfg, log.Stream(p), r.metrics, &r.rate))
@@ -80,13 +83,23 @@ func NewReceiver(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logge
 }
 
 func (r *Receiver) running(ctx context.Context) error {
-	var wg sync.WaitGroup
+	// The publish outlives the callers, not the process: an acknowledgement on
+	// its way is worth waiting for during shutdown.
+	publishCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var aborter, work sync.WaitGroup
+	aborter.Go(func() { r.aborted.ends(publishCtx, stop) })
 	for _, c := range r.committers {
-		wg.Go(func() { c.run(ctx) })
+		work.Go(func() { c.run(ctx, publishCtx) })
 	}
-	wg.Wait()
+	work.Wait()
+	stop()
+	aborter.Wait()
 	return nil
 }
+
+// Abort makes a stopping receiver end at once. Clients whose spans are on
+// their way are told that the outcome is unknown.
+func (r *Receiver) Abort() { r.aborted.do() }
 
 // Receive stores the spans of an OTLP ExportTraceServiceRequest (protobuf
 // bytes, not kept after the return) for a project. When it returns without an

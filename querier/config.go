@@ -22,17 +22,17 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.IntVar(&c.OpenBlocks, prefix+"open-blocks", 512, "Blocks whose footer and filter stay in memory.")
 }
 
-// Validate names the first key whose value cannot work.
+// Validate names every key whose value cannot work.
 func (c *Config) Validate() error {
-	switch {
-	case c.Timeout <= 0:
-		return errors.New("querier.timeout must be positive")
-	case c.MaxSearchRange < 0:
-		return errors.New("querier.max-search-range must not be negative")
-	case c.Concurrency < 1:
-		return errors.New("querier.concurrency must be at least 1")
-	case c.OpenBlocks < 1:
-		return errors.New("querier.open-blocks must be at least 1")
+	var errs []error
+	refuse := func(bad bool, reason string) {
+		if bad {
+			errs = append(errs, errors.New(reason))
+		}
 	}
-	return nil
+	refuse(c.Timeout <= 0, "querier.timeout must be positive")
+	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
+	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
+	refuse(c.OpenBlocks < 1, "querier.open-blocks must be at least 1")
+	return errors.Join(errs...)
 }

@@ -200,7 +200,13 @@ func TestBanner(t *testing.T) {
 // startApp runs everything in this process and returns where it writes and reads.
 func startApp(t *testing.T) (otlpHTTP, otlpGRPC, api string) {
 	t.Helper()
-	cfg, err := app.Load(freePorts("-data-dir", t.TempDir()), os.LookupEnv)
+	return startAppIn(t, t.TempDir())
+}
+
+// startAppIn is startApp with a data folder.
+func startAppIn(t *testing.T, dir string) (otlpHTTP, otlpGRPC, api string) {
+	t.Helper()
+	cfg, err := app.Load(freePorts("-data-dir", dir), os.LookupEnv)
 	require.NoError(t, err)
 	a, err := app.New(cfg, slog.New(slog.NewTextHandler(t.Output(), nil)), prometheus.NewRegistry())
 	require.NoError(t, err)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -60,12 +59,14 @@ func TestGate(t *testing.T) {
 	served := make(chan int)
 	go func() { served <- serveGate(t, &g).Code }()
 	<-inside
-	g.close(0) // does not wait for ever
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	g.close(ended) // does not wait for ever
 	require.Equal(t, http.StatusServiceUnavailable, serveGate(t, &g).Code)
 
 	closed := make(chan struct{})
 	go func() {
-		g.close(time.Hour)
+		g.close(t.Context())
 		close(closed)
 	}()
 	select {

@@ -31,6 +31,7 @@ type App struct {
 
 	api, otlpGRPC, otlpHTTP *port
 	queries, flushes        gate
+	stopping                shutdown
 
 	// Each is set by one module while it starts, and read by modules that
 	// need that one.
@@ -50,10 +51,11 @@ func New(cfg Config, logger *slog.Logger, reg *prometheus.Registry) (*App, error
 	a := &App{
 		cfg: cfg, logger: logger, reg: reg,
 		parts:    make(map[string]services.Service),
-		api:      &port{key: "api.addr", addr: cfg.API.Addr},
-		otlpGRPC: &port{key: "otlp.grpc-addr", addr: cfg.OTLP.GRPCAddr},
-		otlpHTTP: &port{key: "otlp.http-addr", addr: cfg.OTLP.HTTPAddr},
+		stopping: shutdown{total: cfg.Shutdown.Timeout},
 	}
+	a.api = &port{key: "api.addr", addr: cfg.API.Addr, phase: phaseClose, stopping: &a.stopping}
+	a.otlpGRPC = &port{key: "otlp.grpc-addr", addr: cfg.OTLP.GRPCAddr, phase: phaseReceive, stopping: &a.stopping}
+	a.otlpHTTP = &port{key: "otlp.http-addr", addr: cfg.OTLP.HTTPAddr, phase: phaseReceive, stopping: &a.stopping}
 	if err := a.registerMetrics(); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -81,8 +83,9 @@ func (a *App) registerMetrics() error {
 func (a *App) Run(ctx context.Context) error {
 	background := context.WithoutCancel(ctx) // modules stop one after the other, not all at once
 	a.manager.AddListener(services.NewManagerListener(nil, nil, func(services.Service) { a.manager.StopAsync() }))
-	if err := a.manager.StartAsync(background); err != nil {
-		return err
+	startErr := a.manager.StartAsync(background)
+	if startErr != nil { // the listener has stopped modules that were not started yet
+		a.manager.StopAsync()
 	}
 	release := context.AfterFunc(ctx, func() {
 		a.logger.Info("stopping")
@@ -92,21 +95,26 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.manager.AwaitStopped(background); err != nil {
 		return err
 	}
-	err := a.failure()
+	err := orError(a.failure(), startErr)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // a start that was cut short
 	}
 	return err
 }
 
-// failure is why the first module that failed of its own did.
+// failure is why the first module that failed of its own did, or else why one
+// did whose start was cut short.
 func (a *App) failure() error {
+	var interrupted error
 	for _, name := range a.names {
-		if err := a.parts[name].FailureCase(); err != nil {
+		switch err := a.parts[name].FailureCase(); {
+		case errors.Is(err, context.Canceled):
+			interrupted = orError(interrupted, err)
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return interrupted
 }
 
 // AwaitReady returns nil when all modules run and the log is usable, or fails

@@ -129,6 +129,24 @@ func TestStopStoresEverything(t *testing.T) {
 	}
 }
 
+// A process that cannot store the last batches stops all the same, and leaves
+// them in the log.
+func TestStopWithoutBucket(t *testing.T) {
+	dir := t.TempDir()
+	inTheWay := filepath.Join(dir, "bucket", "blocks")
+	require.NoError(t, os.MkdirAll(filepath.Dir(inTheWay), 0o750))
+	require.NoError(t, os.WriteFile(inTheWay, nil, 0o600))
+	p := start(t, "-data-dir", dir, "-shutdown.timeout=500ms")
+	p.export(t, traceA, "waiting")
+	require.NoError(t, p.stop())
+
+	require.NoError(t, os.Remove(inTheWay))
+	p = start(t, "-data-dir", dir)
+	require.Equal(t, []string{"waiting"}, p.spanNames(t, traceA))
+	require.NoError(t, p.stop())
+	requireEmptyLog(t, filepath.Join(dir, "nats"))
+}
+
 func requireEmptyLog(t *testing.T, dir string) {
 	t.Helper()
 	server, err := embedded.Start(embedded.Options{Dir: dir, MaxStoreBytes: 1 << 40})

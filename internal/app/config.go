@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/grafana/dskit/flagext"
 
@@ -36,6 +37,7 @@ type Config struct {
 	Log      LogConfig       `yaml:"log"`
 	Ingester ingester.Config `yaml:"ingester"`
 	Querier  querier.Config  `yaml:"querier"`
+	Shutdown ShutdownConfig  `yaml:"shutdown"`
 	Logging  LoggingConfig   `yaml:"logging"`
 
 	// Version and Revision of the program, for /api/status/buildinfo.
@@ -72,6 +74,11 @@ type LogConfig struct {
 	Partitions int           `yaml:"partitions"`
 	MaxBytes   flagext.Bytes `yaml:"max_bytes"`
 	Replicas   int           `yaml:"replicas"`
+}
+
+// ShutdownConfig is how the process stops.
+type ShutdownConfig struct {
+	Timeout time.Duration `yaml:"timeout"`
 }
 
 // LoggingConfig is how the process tells what it does.
@@ -117,6 +124,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Ingester.RegisterFlagsWithPrefix("ingester.", f)
 	c.Querier.RegisterFlagsWithPrefix("querier.", f)
 
+	f.DurationVar(&c.Shutdown.Timeout, "shutdown.timeout", 25*time.Second, "How long stopping may take: to finish requests, to store what is in the log, to finish queries, in this order. What is not stored by then stays in the log.")
+
 	f.TextVar(&c.Logging.Level, "logging.level", slog.LevelInfo, "Least `level` of messages on standard error: debug, info, warn or error.")
 	f.StringVar(&c.Logging.Format, "logging.format", formatText, "Form of the messages: text or json.")
 }
@@ -133,6 +142,7 @@ func (c *Config) Validate() error {
 		c.validateLog(),
 		c.Ingester.Validate(),
 		c.Querier.Validate(),
+		c.Shutdown.validate(),
 		c.Logging.validate(),
 	)
 }
@@ -178,17 +188,27 @@ func loopback(host string) bool {
 }
 
 func (c *Config) validateLog() error {
-	switch {
-	case !schema.ValidPartitionCount(c.Log.Partitions):
-		return fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions)
-	case c.Log.MaxBytes < 2*c.Ingester.CutBytes:
+	var errs []error
+	if !schema.ValidPartitionCount(c.Log.Partitions) {
+		errs = append(errs, fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
+	}
+	if c.Log.MaxBytes < 2*c.Ingester.CutBytes {
 		// The cut that ends a batch is itself a message: a log that fills up
 		// before it would never be emptied.
-		return fmt.Errorf("log.max-bytes %s: want at least twice ingester.cut-bytes, so that a full log holds a whole batch", &c.Log.MaxBytes)
+		errs = append(errs, fmt.Errorf("log.max-bytes %s: want at least twice ingester.cut-bytes, so that a full log holds a whole batch", &c.Log.MaxBytes))
+	}
+	switch {
 	case c.Log.Replicas < 1 || c.Log.Replicas > 5:
-		return fmt.Errorf("log.replicas %d: want 1 to 5", c.Log.Replicas)
+		errs = append(errs, fmt.Errorf("log.replicas %d: want 1 to 5", c.Log.Replicas))
 	case c.Log.Replicas > 1 && c.NATS.URL == "":
-		return errors.New("log.replicas must be 1 with the embedded log: replicas need a NATS cluster, set nats.url")
+		errs = append(errs, errors.New("log.replicas must be 1 with the embedded log: replicas need a NATS cluster, set nats.url"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *ShutdownConfig) validate() error {
+	if c.Timeout <= 0 {
+		return errors.New("shutdown.timeout must be positive")
 	}
 	return nil
 }
@@ -208,9 +228,9 @@ func (c *Config) bucketDir() (string, error) {
 	scheme, rest, _ := strings.Cut(c.Bucket, "://")
 	switch {
 	case scheme == "s3":
-		return "", fmt.Errorf("bucket %q: this build stores in folders only (file:///absolute/path)", c.Bucket)
+		return "", fmt.Errorf("bucket %q: this build stores in folders only (file:///absolute/path)", maskURL(c.Bucket))
 	case scheme != "file" || !filepath.IsAbs(rest):
-		return "", fmt.Errorf("bucket %q: want file:///absolute/path", c.Bucket)
+		return "", fmt.Errorf("bucket %q: want file:///absolute/path", maskURL(c.Bucket))
 	}
 	return filepath.Clean(rest), nil
 }

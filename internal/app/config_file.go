@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -18,23 +17,11 @@ import (
 // what lookupEnv (os.LookupEnv) returns. It does not Validate. Returns
 // flag.ErrHelp when the arguments ask for help.
 func Load(args []string, lookupEnv func(string) (string, bool)) (Config, error) {
-	var probe Config // finds the file; the flags are parsed again on top of it
-	if err := parse(&probe, args); err != nil {
+	e, err := LoadEffective(args, lookupEnv)
+	if err != nil {
 		return Config{}, err
 	}
-	if probe.ConfigFile == "" {
-		return probe, nil
-	}
-	var c Config
-	c.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
-	text, err := os.ReadFile(probe.ConfigFile)
-	if err != nil {
-		return Config{}, fmt.Errorf("config.file: %w", err)
-	}
-	if err := decodeFile(text, &c, lookupEnv); err != nil {
-		return Config{}, fmt.Errorf("config.file %s: %w", probe.ConfigFile, err)
-	}
-	return overlay(c, args)
+	return e.Config, nil
 }
 
 func parse(c *Config, args []string) error {
@@ -55,20 +42,27 @@ func newFlagSet() *flag.FlagSet {
 	return fs
 }
 
-// overlay sets the flags that args hold on top of c. Registering resets a
-// variable to its default, so a fresh set tells which flags are meant and what
-// c had is put back before they are set.
-func overlay(c Config, args []string) (Config, error) {
-	merged := c
+// overlay sets the flags that args hold on top of c, and tells which these are.
+// Registering resets a variable to its default, so what c had is put back before
+// they are set.
+func overlay(c Config, args []string) (merged Config, set map[string]bool, err error) {
 	fs := newFlagSet()
 	merged.RegisterFlags(fs)
 	merged = c
-	err := fs.Parse(args)
-	return merged, err
+	err = fs.Parse(args)
+	return merged, flagsSet(fs), err
 }
 
-// decodeFile reads YAML into c. Every error names line and key.
-func decodeFile(text []byte, c *Config, lookupEnv func(string) (string, bool)) error {
+// decoder is stricter than the YAML package's own: it knows the path of a key,
+// and expands variables in values only, so that no value can add keys.
+type decoder struct {
+	lookupEnv func(string) (string, bool)
+	origins   map[string]origin // of the keys that were read
+}
+
+// decodeFile reads YAML into c: all of it that is valid. Every error names line
+// and key.
+func (d *decoder) decodeFile(text []byte, c *Config) error {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return err
@@ -76,14 +70,7 @@ func decodeFile(text []byte, c *Config, lookupEnv func(string) (string, bool)) e
 	if len(document.Content) == 0 { // nothing but comments
 		return nil
 	}
-	d := decoder{lookupEnv}
 	return d.decode(document.Content[0], reflect.ValueOf(c).Elem(), "")
-}
-
-// decoder is stricter than the YAML package's own: it knows the path of a key,
-// and expands variables in values only, so that no value can add keys.
-type decoder struct {
-	lookupEnv func(string) (string, bool)
 }
 
 func (d *decoder) decode(node *yaml.Node, v reflect.Value, path string) error {
@@ -98,12 +85,17 @@ func (d *decoder) decode(node *yaml.Node, v reflect.Value, path string) error {
 	case node.Kind != yaml.ScalarNode:
 		return fmt.Errorf("line %d: %s: want a single value", node.Line, path)
 	}
-	if err := d.expand(node); err != nil {
+	from, err := d.expand(node)
+	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", node.Line, path, err)
 	}
 	if err := node.Decode(v.Addr().Interface()); err != nil {
+		if from.masked != "" { // what YAML says of it quotes the value
+			return fmt.Errorf("line %d: %s: the value with %s is not valid", node.Line, path, from.names())
+		}
 		return fmt.Errorf("line %d: %s: %q is not valid: %w", node.Line, path, node.Value, plain(err))
 	}
+	d.origins[path] = from
 	return nil
 }
 
@@ -148,27 +140,44 @@ func yamlFields(v reflect.Value) map[string]reflect.Value {
 var variable = regexp.MustCompile(`\$?\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces ${NAME} in a scalar. $${NAME} stands for ${NAME} itself.
-func (d *decoder) expand(node *yaml.Node) error {
+func (d *decoder) expand(node *yaml.Node) (origin, error) {
+	from := origin{line: node.Line}
 	var missing string
-	expanded := variable.ReplaceAllStringFunc(node.Value, func(match string) string {
-		if strings.HasPrefix(match, "$$") {
-			return match[1:]
-		}
-		name := match[2 : len(match)-1]
+	replace := func(value func(name string) string) string {
+		return variable.ReplaceAllStringFunc(node.Value, func(match string) string {
+			if strings.HasPrefix(match, "$$") {
+				return match[1:]
+			}
+			return value(match[2 : len(match)-1])
+		})
+	}
+	secret := false
+	expanded := replace(func(name string) string {
 		value, ok := d.lookupEnv(name)
 		if !ok {
 			missing = name
 		}
+		from.variables = append(from.variables, name)
+		secret = secret || secretVariable(name)
 		return value
 	})
 	if missing != "" {
-		return fmt.Errorf("environment variable %s is not set", missing)
+		return from, fmt.Errorf("environment variable %s is not set", missing)
+	}
+	if secret {
+		from.masked = replace(func(name string) string {
+			if secretVariable(name) {
+				return mask
+			}
+			value, _ := d.lookupEnv(name)
+			return value
+		})
 	}
 	if expanded != node.Value && node.Style == 0 {
 		node.Tag = "" // what it is must be told from the new text
 	}
 	node.Value = expanded
-	return nil
+	return from, nil
 }
 
 // plain is the reason of a YAML error without the line number, which is known.

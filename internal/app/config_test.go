@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"flag"
 	"log/slog"
 	"os"
@@ -204,6 +205,7 @@ func TestValidate(t *testing.T) {
 		{"replicas in a cluster", []string{"-log.replicas=3", "-nats.url=nats://x"}, ""},
 		{"ingester", []string{"-ingester.cut-age=0s"}, "ingester.cut-age"},
 		{"querier limits", []string{"-querier.concurrency=0"}, "querier.concurrency"},
+		{"shutdown", []string{"-shutdown.timeout=0s"}, "shutdown.timeout must be positive"},
 		{"format", []string{"-logging.format=xml"}, `logging.format "xml"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -250,9 +252,16 @@ func FuzzFile(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "spanlake.yaml")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		require.NoError(t, os.WriteFile(file, text, 0o600))
-		cfg, err := app.Load([]string{"-config.file", file}, func(name string) (string, bool) { return name, len(name) < 4 })
-		if err == nil {
-			_ = cfg.Validate() // must not panic
+		env := func(name string) (string, bool) { return name, len(name) < 4 }
+		e, err := app.LoadEffective([]string{"-config.file", file}, env)
+		_ = e.Config.Validate() // must not panic
+		if err != nil {
+			return
 		}
+		var printed bytes.Buffer
+		require.NoError(t, e.WriteYAML(&printed))
+		require.NoError(t, os.WriteFile(file, printed.Bytes(), 0o600))
+		_, err = app.Load([]string{"-config.file", file}, env)
+		require.NoError(t, err, printed.String())
 	})
 }

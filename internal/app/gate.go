@@ -1,9 +1,9 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"sync"
-	"time"
 )
 
 // gate is a handler that exists only while the module behind it runs. Outside
@@ -40,8 +40,8 @@ func (g *gate) open(handler http.Handler) {
 	g.handler = handler
 }
 
-// close lets nobody in any more and waits, within the timeout, for those inside.
-func (g *gate) close(timeout time.Duration) {
+// close lets nobody in any more and waits, until ctx ends, for those inside.
+func (g *gate) close(ctx context.Context) {
 	g.mu.Lock()
 	g.handler = nil
 	g.mu.Unlock()
@@ -50,10 +50,8 @@ func (g *gate) close(timeout time.Duration) {
 		g.inside.Wait()
 		close(empty)
 	}()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
 	select {
 	case <-empty:
-	case <-timer.C: // the port cuts them off when it closes
+	case <-ctx.Done(): // the port cuts them off when it closes
 	}
 }

@@ -98,13 +98,7 @@ func late(build func(ctx context.Context) (services.Service, error)) services.Se
 			return err
 		}
 		inner = made
-		if err := inner.StartAsync(ctx); err != nil {
-			return err
-		}
-		if err := inner.AwaitRunning(context.WithoutCancel(ctx)); err != nil {
-			return orError(inner.FailureCase(), orError(ctx.Err(), err))
-		}
-		return nil
+		return startInner(ctx, inner)
 	}
 	// The end of ctx is what stops the inner one: it is the parent of its own.
 	run := func(ctx context.Context) error {
@@ -112,6 +106,17 @@ func late(build func(ctx context.Context) (services.Service, error)) services.Se
 		return inner.FailureCase()
 	}
 	return services.NewBasicService(start, run, nil)
+}
+
+// startInner starts a service whose end is that of ctx, and waits until it runs.
+func startInner(ctx context.Context, inner services.Service) error {
+	if err := inner.StartAsync(ctx); err != nil {
+		return err
+	}
+	if err := inner.AwaitRunning(context.WithoutCancel(ctx)); err != nil {
+		return orError(inner.FailureCase(), orError(ctx.Err(), err))
+	}
+	return nil
 }
 
 func orError(err, otherwise error) error {

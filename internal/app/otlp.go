@@ -29,7 +29,7 @@ const (
 func (a *App) newReceiver() services.Service {
 	return late(func(context.Context) (services.Service, error) {
 		a.receiver = ingester.NewReceiver(a.cfg.Ingester, a.log, a.bucket, a.logger.With(slog.String("component", "receiver")), a.reg)
-		return a.receiver, nil
+		return a.stopping.bounded(phasePublish, a.receiver), nil
 	})
 }
 

@@ -15,10 +15,6 @@ import (
 )
 
 const (
-	// drainTimeout is what requests on their way get when a port or the query
-	// API closes: more than a publish takes, less than a container is given.
-	drainTimeout = 10 * time.Second
-
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	pingInterval      = 30 * time.Second
@@ -27,8 +23,10 @@ const (
 
 // port is a TCP port that a module opens.
 type port struct {
-	key  string // of the configuration
-	addr string
+	key      string // of the configuration
+	addr     string
+	phase    phase // in which it closes
+	stopping *shutdown
 
 	listener atomic.Pointer[net.TCPListener]
 }
@@ -54,7 +52,7 @@ func (p *port) listen(ctx context.Context) error {
 }
 
 // service opens the port, calls serve, and at the end shutdown, which must make
-// serve return: at once when its context ends.
+// serve return: at once when its context ends, which it does with the phase.
 func (p *port) service(serve func(net.Listener) error, shutdown func(context.Context)) services.Service {
 	run := func(ctx context.Context) error {
 		var err error
@@ -68,7 +66,7 @@ func (p *port) service(serve func(net.Listener) error, shutdown func(context.Con
 			return fmt.Errorf("serve %s: %w", p.addr, err)
 		case <-ctx.Done():
 		}
-		drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		drainCtx, cancel := p.stopping.until(ctx, p.phase)
 		defer cancel()
 		shutdown(drainCtx)
 		<-served // how it ended does not matter

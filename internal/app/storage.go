@@ -34,6 +34,21 @@ func (a *App) newBucket() services.Service {
 	}, nil)
 }
 
+// OpenBucket opens the bucket that a configuration names for a program that
+// only reads, beside a process that may be running: it creates nothing and
+// takes no lock.
+func OpenBucket(cfg *Config) (objstore.Bucket, error) {
+	dir, err := cfg.bucketDir()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := fs.OpenExisting(dir)
+	if err != nil {
+		return nil, err
+	}
+	return objstore.Retry(folder, objstore.RetryOptions{}), nil
+}
+
 // newLog opens the log, with the server that holds it unless that is elsewhere.
 func (a *App) newLog() services.Service {
 	var server *embedded.Server
@@ -52,9 +67,7 @@ func (a *App) newLog() services.Service {
 			opts.Dial, opts.ServerSyncAlways = server.Dial, true
 		}
 		if a.log, err = wal.Open(ctx, opts); err != nil {
-			// With the reason: a wait for the log that the process's end cut
-			// short is no failure.
-			return errors.Join(ctx.Err(), err, closeServer())
+			return errors.Join(err, closeServer())
 		}
 		return nil
 	}
@@ -114,7 +127,7 @@ func (a *App) newLive() services.Service {
 }
 
 func (a *App) newBuilder() services.Service {
-	return late(func(context.Context) (services.Service, error) { return a.live, nil })
+	return late(func(context.Context) (services.Service, error) { return a.stopping.bounded(phaseStore, a.live), nil })
 }
 
 // newFlush lets POST /flush reach the builder while that runs.
@@ -123,7 +136,7 @@ func (a *App) newFlush() services.Service {
 		a.flushes.open(flushHandler(a.live))
 		return nil
 	}, func(error) error {
-		a.flushes.close(drainTimeout)
+		a.closeGate(&a.flushes, phaseReceive)
 		return nil
 	})
 }
@@ -136,7 +149,13 @@ func (a *App) newQuerier() services.Service {
 		a.queries.open(q.Handler())
 		return nil
 	}, func(error) error {
-		a.queries.close(drainTimeout)
+		a.closeGate(&a.queries, phaseAnswer)
 		return nil
 	})
+}
+
+func (a *App) closeGate(g *gate, p phase) {
+	ctx, cancel := a.stopping.until(context.Background(), p)
+	defer cancel()
+	g.close(ctx)
 }

@@ -1,5 +1,7 @@
 package block
 
+import "fmt"
+
 // The columns of a block, in their physical order. All are flat; a column is
 // required unless noted. Times are Unix nanoseconds, kept as the bits of an
 // unsigned integer.
@@ -116,6 +118,14 @@ const (
 // fixedBytes is the size of a plain value, 0 for one of variable length.
 func (p physical) fixedBytes() int {
 	return [numPhysical]int{4, 8, 8, 16, 0}[p]
+}
+
+// String names the type as schema/README.md does.
+func (p physical) String() string {
+	if p >= numPhysical {
+		return fmt.Sprintf("type %d", uint8(p))
+	}
+	return [numPhysical]string{"int32", "int64", "fixed 8 bytes", "fixed 16 bytes", "bytes"}[p]
 }
 
 // column is an entry of the catalogue.

@@ -251,5 +251,12 @@ func FuzzOpen(f *testing.F) {
 			require.ErrorIs(t, err, block.ErrCorrupt, "there are no pages")
 			require.NotContains(t, err.Error(), "panicked")
 		}
+		err = r.Verify(t.Context(), nil)
+		require.ErrorIs(t, err, block.ErrCorrupt, "there is no magic")
+		require.NotContains(t, err.Error(), "panicked")
+		if _, err = r.Describe(t.Context()); err != nil {
+			require.ErrorIs(t, err, block.ErrCorrupt)
+			require.NotContains(t, err.Error(), "panicked")
+		}
 	})
 }

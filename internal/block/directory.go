@@ -14,6 +14,7 @@ type directory struct {
 	rows      int
 	dataBytes int64 // from the object's start to the tail
 	bitset    int   // bytes of the trace filter, without its header
+	columns   []fileColumn
 	groups    []rowGroup
 }
 
@@ -26,6 +27,15 @@ type rowGroup struct {
 	firstCode             []uint32
 	continued             []bool // the page begins within a trace
 	chunks                [numColumns]chunk
+	unknown               []chunk // of columns that this program does not know
+}
+
+// chunkOf is the chunk of a column of the file.
+func (g *rowGroup) chunkOf(c fileColumn) *chunk {
+	if c.id == numColumns {
+		return &g.unknown[c.unknown]
+	}
+	return &g.chunks[c.id]
 }
 
 func (g *rowGroup) rows() int  { return g.pageStart[len(g.pageStart)-1] }

@@ -21,12 +21,12 @@ func parseDirectory(b []byte) (*directory, []byte, error) {
 	d.rows = int(c.uvarint(math.MaxInt64))
 	d.dataBytes = int64(c.uvarint(math.MaxInt64))
 	d.bitset = int(c.uvarint(math.MaxInt32))
-	ids := c.columns()
+	d.columns = c.columns()
 	d.groups = make([]rowGroup, c.count(minGroupBytes))
 	next := int64(len(magic))
 	rows := 0
 	for i := range d.groups {
-		c.group(&d.groups[i], ids, &next)
+		c.group(&d.groups[i], d.columns, &next)
 		if c.err != nil {
 			return nil, nil, c.err
 		}
@@ -102,24 +102,30 @@ func (c *cursor) count(size int) int {
 }
 
 // fileColumn is a column as a block has it. One that this program does not
-// know has the id numColumns and is passed over.
+// know has the id numColumns and is not read, but verified.
 type fileColumn struct {
+	name     string
+	physical physical
 	id       columnID
+	unknown  int // its place among the unknown ones
 	optional bool
 }
 
 func (c *cursor) columns() []fileColumn {
 	list := make([]fileColumn, c.count(2))
 	var seen [numColumns]bool
+	unknown := 0
 	for i := range list {
-		id := columnByName(string(c.take(int(c.uvarint(math.MaxInt16)))))
-		kind := c.byte()
-		list[i] = fileColumn{id: id, optional: kind&columnOptional != 0}
+		name := string(c.take(int(c.uvarint(math.MaxInt16))))
+		id, kind := columnByName(name), c.byte()
+		list[i] = fileColumn{name: name, physical: physical(kind &^ columnOptional), id: id, optional: kind&columnOptional != 0}
 		if id == numColumns {
+			list[i].unknown = unknown
+			unknown++
 			continue
 		}
 		want := columns[id]
-		if seen[id] || physical(kind&^columnOptional) != want.physical || list[i].optional && !want.optional {
+		if seen[id] || list[i].physical != want.physical || list[i].optional && !want.optional {
 			c.fail(errStructure)
 		}
 		seen[id] = true
@@ -132,7 +138,7 @@ func (c *cursor) columns() []fileColumn {
 	return list
 }
 
-func (c *cursor) group(g *rowGroup, ids []fileColumn, next *int64) {
+func (c *cursor) group(g *rowGroup, columns []fileColumn, next *int64) {
 	pages := c.count(1)
 	if pages == 0 || pages > maxDirectoryPages {
 		c.fail(errStructure)
@@ -151,13 +157,11 @@ func (c *cursor) group(g *rowGroup, ids []fileColumn, next *int64) {
 	g.minStart = c.uvarint(math.MaxUint64)
 	g.maxEnd = c.uvarint(math.MaxUint64)
 	c.firstCodes(g, pages)
-	for _, column := range ids {
-		var unknown chunk
-		target := &unknown
-		if column.id < numColumns {
-			target = &g.chunks[column.id]
+	for _, column := range columns {
+		if column.id == numColumns {
+			g.unknown = append(g.unknown, chunk{})
 		}
-		c.chunk(target, g, column, next)
+		c.chunk(g.chunkOf(column), g, column, next)
 	}
 	c.checkTraces(g)
 }

@@ -5,9 +5,10 @@
 // Encode makes a block of rows; it is a pure function, so the same rows always
 // give the same bytes. Open reads a block from a bucket with range requests:
 // one for its tail (the page directory, the trace filter and the Parquet
-// footer), then only what a Trace or a Scan needs. Every byte that a Reader
-// uses is covered by a checksum of ours; whatever is wrong with an object is
-// reported as a CorruptError.
+// footer), then only what a Trace or a Scan needs. Describe and Verify look at
+// a block as an object, for operators. Every byte that a Reader uses is covered
+// by a checksum of ours; whatever is wrong with an object is reported as a
+// CorruptError.
 //
 // This is the only package that imports arrow, and only for writing: the
 // directory repeats in compact form what the reader would take from the

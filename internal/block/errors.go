@@ -40,6 +40,26 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 // Is makes every CorruptError match ErrCorrupt.
 func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
 
+// Damage lists the CorruptErrors that err holds, in their order: those that
+// Verify has found.
+func Damage(err error) []*CorruptError {
+	if corrupt, ok := err.(*CorruptError); ok { //nolint:errorlint // the tree is walked here
+		return []*CorruptError{corrupt}
+	}
+	var parts []error
+	switch e := err.(type) { //nolint:errorlint // likewise
+	case interface{ Unwrap() []error }:
+		parts = e.Unwrap()
+	case interface{ Unwrap() error }:
+		parts = []error{e.Unwrap()}
+	}
+	var found []*CorruptError
+	for _, part := range parts {
+		found = append(found, Damage(part)...)
+	}
+	return found
+}
+
 const (
 	hintRestore = "restore the object from a replica or an earlier version; its other sections may still be readable"
 	hintName    = "the object does not belong to this key: find out who copied, renamed or cut it"
@@ -51,6 +71,8 @@ var (
 	errTruncated = errors.New("bytes are missing")
 	errStructure = errors.New("impossible structure")
 	errMismatch  = errors.New("name and content disagree")
+	errDisagree  = errors.New("page directory and Parquet footer disagree")
+	errMagic     = errors.New("not a Parquet file")
 )
 
 // errPanic turns a recovered panic into a reason.

@@ -41,6 +41,12 @@ func WithForgedChecksums(r *Reader, bucket Ranger, data []byte) *Reader {
 	return &forged
 }
 
+// FooterRows reads a Parquet footer without its frame.
+func FooterRows(b []byte) (int64, error) {
+	f, err := parseFooter(b)
+	return f.rows, err
+}
+
 // Chunk is what the directory says about a chunk: where its dictionary (0
 // without one) and its data pages begin, and how long it is.
 func (r *Reader) Chunk(group, column int) (dictionary, data, size int64) {
@@ -50,4 +56,11 @@ func (r *Reader) Chunk(group, column int) (dictionary, data, size int64) {
 		return c.dict.offset, c.pages[0].offset, last - c.dict.offset
 	}
 	return 0, c.pages[0].offset, last - c.pages[0].offset
+}
+
+// Reading is r with its object's bytes from elsewhere.
+func (r *Reader) Reading(bucket Ranger) *Reader {
+	other := *r
+	other.bucket = bucket
+	return &other
 }

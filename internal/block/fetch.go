@@ -78,13 +78,22 @@ func (r *Reader) fetch(ctx context.Context, list []extent) (pieces, error) {
 }
 
 func (r *Reader) fetchOne(ctx context.Context, x extent, into *piece) error {
-	data, _, err := r.bucket.Get(ctx, r.key, objstore.GetOptions{Offset: x.offset, Length: x.end - x.offset, IfMatch: r.etag})
-	switch {
-	case errors.Is(err, objstore.ErrRange), err == nil && int64(len(data)) != x.end-x.offset:
-		return r.corrupt("pages", x.offset, errTruncated, hintRestore)
-	case err != nil:
-		return fmt.Errorf("read block %s: %w", r.key, err)
+	data, _, err := r.get(ctx, x, "pages")
+	if err != nil {
+		return err
 	}
 	*into = piece{offset: x.offset, data: data}
 	return nil
+}
+
+// get reads one extent of the object that Open saw, all of it.
+func (r *Reader) get(ctx context.Context, x extent, section string) ([]byte, objstore.Object, error) {
+	data, object, err := r.bucket.Get(ctx, r.key, objstore.GetOptions{Offset: x.offset, Length: x.end - x.offset, IfMatch: r.etag})
+	switch {
+	case errors.Is(err, objstore.ErrRange), err == nil && int64(len(data)) != x.end-x.offset:
+		return nil, object, r.corrupt(section, x.offset, errTruncated, hintRestore)
+	case err != nil:
+		return nil, object, fmt.Errorf("read block %s: %w", r.key, err)
+	}
+	return data, object, nil
 }

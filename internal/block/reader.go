@@ -58,7 +58,10 @@ func (r *Reader) Name() schema.BlockName { return r.name }
 func (r *Reader) MayContain(id schema.TraceID) bool { return r.filter.mayContain(id) }
 
 // minTailBytes is the tail of a block without rows, at least.
-const minTailBytes = tailSumBytes + len(magic) + 4
+const minTailBytes = tailSumBytes + footerFrameBytes
+
+// footerFrameBytes is the length and the magic behind a Parquet footer.
+const footerFrameBytes = 4 + len(magic)
 
 func (r *Reader) open(ctx context.Context) (err error) {
 	defer r.guard("tail", &err)
@@ -81,39 +84,41 @@ func (r *Reader) open(ctx context.Context) (err error) {
 	if !validTail(tail) {
 		return r.corrupt("tail", start, errChecksum, hintRestore)
 	}
-	return r.parseTail(tail, start)
+	_, err = r.parseTail(tail, start)
+	return err
 }
 
 // parseTail reads a tail whose checksum is right, which begins at the given
-// offset: the directory, the filter, and the frame of the Parquet footer.
-func (r *Reader) parseTail(tail []byte, start int64) error {
+// offset: the directory, the filter, and the frame of the Parquet footer, which
+// it returns.
+func (r *Reader) parseTail(tail []byte, start int64) (footer []byte, err error) {
 	dir, rest, err := parseDirectory(tail[tailSumBytes:])
 	switch {
 	case errors.Is(err, ErrVersion):
-		return fmt.Errorf("block %s: %w: upgrade this program", r.key, err)
+		return nil, fmt.Errorf("block %s: %w: upgrade this program", r.key, err)
 	case err != nil:
-		return r.corrupt("directory", start+tailSumBytes, err, hintRestore)
+		return nil, r.corrupt("directory", start+tailSumBytes, err, hintRestore)
 	}
 	header := appendFilterHeader(nil, dir.bitset)
 	if len(rest) < len(header)+dir.bitset || !bytes.HasPrefix(rest, header) {
-		return r.corrupt("trace filter", start, errStructure, hintRestore)
+		return nil, r.corrupt("trace filter", start, errStructure, hintRestore)
 	}
-	footer := rest[len(header)+dir.bitset:]
+	footer = rest[len(header)+dir.bitset:]
 	if !validFooterFrame(footer) {
-		return r.corrupt("footer", start, errStructure, hintRestore)
+		return nil, r.corrupt("footer", start, errStructure, hintRestore)
 	}
 	if dir.dataBytes != start || dir.project != r.name.Project || uint64(dir.rows) != r.name.Spans {
-		return r.corrupt("directory", start+tailSumBytes, errMismatch, hintName)
+		return nil, r.corrupt("directory", start+tailSumBytes, errMismatch, hintName)
 	}
 	r.dir = dir
 	r.filter = bytes.Clone(rest[len(header):][:dir.bitset])
-	return nil
+	return footer[:len(footer)-footerFrameBytes], nil
 }
 
 // validFooterFrame reports whether b is as long as the length of a Parquet
 // footer at its end says.
 func validFooterFrame(b []byte) bool {
-	footer := len(b) - len(magic) - 4
+	footer := len(b) - footerFrameBytes
 	return footer >= 0 && string(b[footer+4:]) == magic && binary.LittleEndian.Uint32(b[footer:]) == uint32(footer)
 }
 

@@ -2,6 +2,7 @@ package wal_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -83,4 +84,34 @@ func TestServerIsAway(t *testing.T) {
 	err := openOnce(t, wal.Options{URL: "nats://127.0.0.1:1"})
 	require.ErrorIs(t, err, wal.ErrUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// The end of the context is told, whatever it interrupts.
+func TestOpenIsInterrupted(t *testing.T) {
+	s, o := external(t, false)
+	o.MonitorURLs = []string{s.MonitorURL()}
+	for _, c := range []struct {
+		name   string
+		change func(o *wal.Options, cancel func())
+	}{
+		{"while it connects", func(o *wal.Options, cancel func()) {
+			cancel()
+			o.URL = "nats://127.0.0.1:1"
+		}},
+		{"while it makes its checks", func(o *wal.Options, cancel func()) {
+			o.Covered = func(context.Context, int, int, uint64) (uint64, error) {
+				cancel()
+				return 0, errors.New("listing was slow")
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			opts := o
+			c.change(&opts, cancel)
+			_, err := wal.Open(ctx, opts)
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, wal.ErrUnavailable)
+		})
+	}
 }

@@ -29,8 +29,9 @@ type Log struct {
 // Open connects to the log, creates it if it does not exist and Options.Covered
 // is set, and makes all checks. While the server cannot be reached, or a log
 // that is only read does not exist yet, it tries again until ctx ends; ctx has
-// no meaning after Open has returned. Returns ErrWeak for weak settings and
-// ErrConflict for a log that needs a person.
+// no meaning after Open has returned. Returns ErrWeak for weak settings,
+// ErrConflict for a log that needs a person, and else the context's error,
+// joined with what it was waiting for.
 func Open(ctx context.Context, opts Options) (*Log, error) {
 	opts.setDefaults()
 	if err := opts.validate(); err != nil {
@@ -61,8 +62,11 @@ func (l *Log) openFirst(ctx context.Context) (*session, error) {
 			l.install(s)
 			return s, nil
 		}
-		if errors.Is(err, ErrWeak) || errors.Is(err, ErrConflict) || ctx.Err() != nil {
+		if errors.Is(err, ErrWeak) || errors.Is(err, ErrConflict) {
 			return nil, err
+		}
+		if ctx.Err() != nil { // then err need not say so: the client library hides it
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 		l.opts.Logger.Warn("log is not ready, trying again", slog.Any("err", err))
 		if waitErr := wait.next(ctx); waitErr != nil {

@@ -58,6 +58,22 @@ func Open(dir string) (*Bucket, error) {
 	return b, nil
 }
 
+// OpenExisting returns the bucket in a folder that exists, and changes nothing
+// there: for programs that only read. A Put fails in a folder that no Open has
+// seen.
+func OpenExisting(dir string) (*Bucket, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", dir, err)
+	}
+	if info, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("open bucket: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("open bucket %s: not a folder", root)
+	}
+	return &Bucket{root: root, tmp: filepath.Join(root, tmpFolder), readDir: os.ReadDir}, nil
+}
+
 // makeFolders is a durable os.MkdirAll.
 func makeFolders(dir string) error {
 	var missing []string

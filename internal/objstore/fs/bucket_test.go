@@ -75,6 +75,28 @@ func TestOpenRefusesAFile(t *testing.T) {
 	require.ErrorContains(t, err, "open bucket")
 }
 
+// Who only reads leaves no traces: neither below a folder nor of one.
+func TestOpenExistingChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	_, err := fs.OpenExisting(filepath.Join(dir, "none"))
+	require.ErrorIs(t, err, iofs.ErrNotExist)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	_, err = fs.OpenExisting(filepath.Join(dir, "file"))
+	require.ErrorContains(t, err, "not a folder")
+
+	b, err := fs.OpenExisting(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"file"}, list(t, b, objstore.ListOptions{}))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+
+	put(t, open(t, dir), "a", "content")
+	content, _, err := b.Get(t.Context(), "a", objstore.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "content", string(content))
+}
+
 func TestLongestKey(t *testing.T) {
 	b := open(t, t.TempDir())
 	key := strings.Repeat(strings.Repeat("k", 127)+"/", 8)[:objstore.MaxKeyBytes-1] + "e"

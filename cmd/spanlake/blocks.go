@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spanlake/spanlake/internal/app"
+	"github.com/spanlake/spanlake/internal/objstore"
+)
+
+// blocks runs "spanlake blocks list" and "spanlake blocks inspect".
+func blocks(ctx context.Context, args []string, e env) error {
+	if len(args) == 0 {
+		return &usageError{errors.New("want list or inspect")}
+	}
+	switch args[0] {
+	case "list":
+		return blocksList(ctx, args[1:], e)
+	case "inspect":
+		return blocksInspect(ctx, args[1:], e)
+	}
+	if isHelp(args[0]) {
+		return flag.ErrHelp
+	}
+	return &usageError{fmt.Errorf("unknown command %q: want list or inspect", args[0])}
+}
+
+// bucketFlags choose a bucket as serve does. They read it beside a process
+// that may be running, and without its lock: blocks never change.
+type bucketFlags struct{ set *flag.FlagSet }
+
+// bucketFlagNames are those flags of serve that tell where blocks are.
+func bucketFlagNames() []string { return []string{"config.file", "data-dir", "bucket"} }
+
+func (b *bucketFlags) register(f *flag.FlagSet) {
+	b.set = f
+	serve := flag.NewFlagSet("", flag.ContinueOnError)
+	new(app.Config).RegisterFlags(serve)
+	for _, name := range bucketFlagNames() {
+		f.Var(serve.Lookup(name).Value, name, serve.Lookup(name).Usage)
+	}
+}
+
+// open opens the bucket that the flags and the file name.
+func (b *bucketFlags) open(e env) (objstore.Bucket, error) {
+	names := bucketFlagNames()
+	var args []string
+	b.set.Visit(func(f *flag.Flag) {
+		if slices.Contains(names, f.Name) {
+			args = append(args, fmt.Sprintf("-%s=%s", f.Name, f.Value))
+		}
+	})
+	cfg, err := app.Load(args, e.lookupEnv)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return app.OpenBucket(&cfg)
+}
+
+// outputForm is the form of what a command prints.
+type outputForm string
+
+const (
+	outputText outputForm = "text"
+	outputJSON outputForm = "json"
+)
+
+func (o *outputForm) register(f *flag.FlagSet) {
+	*o = outputText
+	f.Var(o, "output", "`Form` of the output: text or json.")
+}
+
+// String implements flag.Value.
+func (o *outputForm) String() string { return string(*o) }
+
+// Set implements flag.Value.
+func (o *outputForm) Set(s string) error {
+	if outputForm(s) != outputText && outputForm(s) != outputJSON {
+		return errors.New("want text or json")
+	}
+	*o = outputForm(s)
+	return nil
+}
+
+// parseMixed parses a command line in which flags and arguments may come in
+// any order, and returns the arguments.
+func parseMixed(fs *flag.FlagSet, args []string) ([]string, error) {
+	fs.SetOutput(io.Discard)
+	var rest []string
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, &usageError{err}
+		}
+		if fs.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+	}
+}
+
+func blocksHelp(w io.Writer) {
+	fmt.Fprint(w, `Look at blocks in a bucket, also while a server uses it: nothing is changed.
+
+Usage:
+  spanlake blocks list [flags]
+  spanlake blocks inspect [flags] <key or path>
+
+Examples:
+  The blocks of one project of the last day, those that a merge has replaced marked hidden:
+    spanlake blocks list -project default -since 24h
+  What a block holds, and whether all of it is as it was written:
+    spanlake blocks inspect blocks/default/2026-01-15/p0of4/…parquet
+  The largest blocks:
+    spanlake blocks list -output json | jq '.blocks | sort_by(-.bytes) | .[:10]'
+`)
+	list, inspect := flag.NewFlagSet("", flag.ContinueOnError), flag.NewFlagSet("", flag.ContinueOnError)
+	new(listConfig).registerFlags(list)
+	new(inspectConfig).registerFlags(inspect)
+	printFlags(w, list, []section{{"Flags of list", ""}})
+	printFlags(w, inspect, []section{{"Flags of inspect", ""}})
+	fmt.Fprint(w, "\ninspect exits with 1 if the block is damaged.\n")
+}

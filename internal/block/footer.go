@@ -1,0 +1,104 @@
+package block
+
+// footer is what Describe takes from the Parquet footer.
+//
+// Reference: FileMetaData in https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
+type footer struct {
+	rows      int64
+	groups    []footerGroup
+	metadata  []Metadata
+	createdBy string
+}
+
+// footerGroup is a RowGroup of the footer.
+type footerGroup struct {
+	columns int
+	rows    int64
+}
+
+// Numbers of the fields that are read.
+const (
+	fieldFileRows      = 3
+	fieldFileGroups    = 4
+	fieldFileMetadata  = 5
+	fieldFileCreatedBy = 6
+
+	fieldGroupColumns = 1
+	fieldGroupRows    = 3
+
+	fieldKey   = 1
+	fieldValue = 2
+)
+
+// parseFooter reads a Parquet footer without its frame. What is allocated is
+// bounded by len(b). The error is errStructure or errTruncated.
+func parseFooter(b []byte) (footer, error) {
+	c := &cursor{b: b}
+	var f footer
+	c.thriftStruct(func(field int, kind byte) bool {
+		switch {
+		case field == fieldFileRows && kind == thriftI64:
+			f.rows = c.zigzag()
+		case field == fieldFileGroups && kind == thriftList:
+			c.thriftStructs(func() { f.groups = append(f.groups, c.footerGroup()) })
+		case field == fieldFileMetadata && kind == thriftList:
+			c.thriftStructs(func() { f.metadata = append(f.metadata, c.footerMetadata()) })
+		case field == fieldFileCreatedBy && kind == thriftBinary:
+			f.createdBy = string(c.thriftBytes())
+		default:
+			return false
+		}
+		return true
+	})
+	if len(c.b) > 0 {
+		c.fail(errStructure)
+	}
+	return f, c.err
+}
+
+func (c *cursor) footerGroup() (g footerGroup) {
+	c.thriftStruct(func(field int, kind byte) bool {
+		switch {
+		case field == fieldGroupColumns && kind == thriftList:
+			c.thriftStructs(func() {
+				g.columns++
+				c.thriftStruct(func(int, byte) bool { return false })
+			})
+		case field == fieldGroupRows && kind == thriftI64:
+			g.rows = c.zigzag()
+		default:
+			return false
+		}
+		return true
+	})
+	return g
+}
+
+func (c *cursor) footerMetadata() (m Metadata) {
+	c.thriftStruct(func(field int, kind byte) bool {
+		switch {
+		case field == fieldKey && kind == thriftBinary:
+			m.Key = string(c.thriftBytes())
+		case field == fieldValue && kind == thriftBinary:
+			m.Value = string(c.thriftBytes())
+		default:
+			return false
+		}
+		return true
+	})
+	return m
+}
+
+// agrees reports whether the footer, which other programs read, describes the
+// same rows as the directory.
+func (f *footer) agrees(d *directory) bool {
+	if f.rows != int64(d.rows) || len(f.groups) != len(d.groups) {
+		return false
+	}
+	for i, g := range f.groups {
+		if g.rows != int64(d.groups[i].rows()) || g.columns != len(d.columns) {
+			return false
+		}
+	}
+	return true
+}
