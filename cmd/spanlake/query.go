@@ -12,17 +12,11 @@ import (
 	"time"
 )
 
-// Formats of a query's output.
-const (
-	outputText = "text"
-	outputJSON = "json"
-)
-
 // queryConfig is the command line of a query.
 type queryConfig struct {
 	apiEndpoint string
 	project     string
-	output      string
+	output      outputForm
 	since       time.Duration
 	start, end  instant
 
@@ -56,7 +50,7 @@ func (i *instant) String() string {
 func (c *queryConfig) registerFlags(f *flag.FlagSet) {
 	f.StringVar(&c.apiEndpoint, "api.endpoint", "http://127.0.0.1:3200", "`URL` of the query API.")
 	f.StringVar(&c.project, "project", "default", "Project to read from.")
-	f.StringVar(&c.output, "output", outputText, "`format`: text for people, json for what the API answers.")
+	c.output.register(f)
 	f.DurationVar(&c.since, "since", 0, "How far to look back. 0 means an hour for a search, and all time for a trace.")
 	f.Var(&c.start, "start", "Look from this `time` on: RFC 3339 or Unix seconds. Instead of -since.")
 	f.Var(&c.end, "end", "Look up to this `time`. Needs -start; now if there is only that.")
@@ -72,8 +66,6 @@ func (c *queryConfig) registerTraceFlags(f *flag.FlagSet) {
 
 func (c *queryConfig) validate() error {
 	switch {
-	case c.output != outputText && c.output != outputJSON:
-		return fmt.Errorf("output %q: want text or json", c.output)
 	case c.since < 0:
 		return errors.New("since must not be negative")
 	case c.since > 0 && !c.start.IsZero():
@@ -125,7 +117,7 @@ func query(ctx context.Context, args []string, e env) error {
 	default:
 		return &usageError{fmt.Errorf("unknown query %q: say trace or search", args[0])}
 	}
-	given, err := parseInterleaved(fs, args[1:])
+	given, err := parseMixed(fs, args[1:])
 	if err != nil {
 		return err
 	}
@@ -141,22 +133,6 @@ func query(ctx context.Context, args []string, e env) error {
 	}
 	defer r.close()
 	return ask(ctx, r, cfg, given[0], e.stdout)
-}
-
-// parseInterleaved parses flags that may stand before and behind arguments, and
-// returns the arguments.
-func parseInterleaved(fs *flag.FlagSet, args []string) (given []string, err error) {
-	fs.SetOutput(io.Discard)
-	for {
-		if err := fs.Parse(args); err != nil {
-			return nil, &usageError{err}
-		}
-		if fs.NArg() == 0 {
-			return given, nil
-		}
-		given = append(given, fs.Arg(0))
-		args = fs.Args()[1:]
-	}
 }
 
 func queryHelp(w io.Writer) {
