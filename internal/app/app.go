@@ -99,14 +99,20 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
-// failure is why the first module that failed of its own did.
+// failure is why the first module that failed of its own did. The others' starts
+// are cut short by it.
 func (a *App) failure() error {
+	var cutShort error
 	for _, name := range a.names {
-		if err := a.parts[name].FailureCase(); err != nil {
+		err := a.parts[name].FailureCase()
+		switch {
+		case errors.Is(err, context.Canceled):
+			cutShort = err
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return cutShort
 }
 
 // AwaitReady returns nil when all modules run and the log is usable, or fails
