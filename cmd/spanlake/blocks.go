@@ -45,8 +45,8 @@ func (b *bucketFlags) register(f *flag.FlagSet) {
 	}
 }
 
-// open opens the bucket that the flags and the file name.
-func (b *bucketFlags) open(e env) (objstore.Bucket, error) {
+// open opens the bucket that the flags and the file name, until release.
+func (b *bucketFlags) open(ctx context.Context, e env) (bucket objstore.Bucket, release func(), err error) {
 	names := bucketFlagNames()
 	var args []string
 	b.set.Visit(func(f *flag.Flag) {
@@ -56,9 +56,9 @@ func (b *bucketFlags) open(e env) (objstore.Bucket, error) {
 	})
 	cfg, err := app.Load(args, e.lookupEnv)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, nil, &usageError{err}
 	}
-	return app.OpenBucket(&cfg)
+	return app.OpenBucket(ctx, &cfg)
 }
 
 func blocksHelp(w io.Writer) {

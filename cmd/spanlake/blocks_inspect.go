@@ -37,31 +37,32 @@ func blocksInspect(ctx context.Context, args []string, e env) error {
 	if len(rest) != 1 {
 		return &usageError{fmt.Errorf("want one key or path, have %d", len(rest))}
 	}
-	bucket, key, err := cfg.locate(rest[0], e)
+	bucket, release, key, err := cfg.locate(ctx, rest[0], e)
 	if err != nil {
 		return err
 	}
+	defer release()
 	return inspect(ctx, bucket, key, cfg.output, e)
 }
 
 // locate returns the bucket and the key of a block, which is either a key of
 // the bucket that the flags choose, or the path of a file in a folder bucket.
-func (c *inspectConfig) locate(arg string, e env) (objstore.Bucket, string, error) {
+func (c *inspectConfig) locate(ctx context.Context, arg string, e env) (bucket objstore.Bucket, release func(), key string, err error) {
 	if strings.HasPrefix(arg, schema.BlocksPrefix) {
-		bucket, err := c.bucket.open(e)
-		return bucket, arg, err
+		bucket, release, err = c.bucket.open(ctx, e)
+		return bucket, release, arg, err
 	}
 	path, err := filepath.Abs(arg)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	path = filepath.ToSlash(path)
 	i := strings.LastIndex(path, "/"+schema.BlocksPrefix)
 	if i < 0 {
-		return nil, "", &usageError{fmt.Errorf("%s is neither a key nor a path of a block: want %s<project>/<day>/<partition>/<name>, since its name tells what it holds", arg, schema.BlocksPrefix)}
+		return nil, nil, "", &usageError{fmt.Errorf("%s is neither a key nor a path of a block: want %s<project>/<day>/<partition>/<name>, since its name tells what it holds", arg, schema.BlocksPrefix)}
 	}
-	bucket, err := app.OpenBucket(&app.Config{Bucket: "file://" + filepath.Clean(path[:i]+"/")})
-	return bucket, path[i+1:], err
+	bucket, release, err = app.OpenBucket(ctx, &app.Config{Bucket: "file://" + filepath.Clean(path[:i]+"/")})
+	return bucket, release, path[i+1:], err
 }
 
 // inspect prints what can be read even if the rest is damaged.

@@ -45,10 +45,11 @@ func blocksList(ctx context.Context, args []string, e env) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	bucket, err := cfg.bucket.open(e)
+	bucket, release, err := cfg.bucket.open(ctx, e)
 	if err != nil {
 		return err
 	}
+	defer release()
 	listed, foreign, err := listBlocks(ctx, bucket, filter)
 	if err != nil {
 		return err

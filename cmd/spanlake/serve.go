@@ -61,9 +61,11 @@ Examples:
     spanlake
   Another folder, and take spans from other machines too:
     spanlake serve -data-dir /var/lib/spanlake -otlp.grpc-addr :4317 -otlp.http-addr :4318 -auth.insecure
-  Ingesters and queriers apart, over a NATS cluster and a shared folder:
-    spanlake serve -target ingester -nats.url nats://nats:4222 -nats.monitor-urls http://nats:8222 -bucket file:///mnt/traces
-    spanlake serve -target querier  -nats.url nats://nats:4222 -bucket file:///mnt/traces
+  Blocks on S3, with the credentials of the environment:
+    spanlake serve -bucket 's3://my-traces?region=eu-west-1'
+  Ingesters and queriers apart, over a NATS cluster and one bucket:
+    spanlake serve -target ingester -nats.url nats://nats:4222 -nats.monitor-urls http://nats:8222 -bucket s3://my-traces
+    spanlake serve -target querier  -nats.url nats://nats:4222 -bucket s3://my-traces
 
 Every flag is also a key of the file that -config.file names: docs/configuration.md.
 `)

@@ -104,7 +104,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.ConfigFile, "config.file", "", "YAML `file` with any of these keys; flags win over it. ${NAME} in it stands for an environment variable.")
 	f.StringVar(&c.Target, "target", TargetAll, "What this process does: all, ingester (receive and store) or querier (answer queries).")
 	f.StringVar(&c.DataDir, "data-dir", "./spanlake-data", "Folder of the embedded log and, unless -bucket is set, of the bucket. One process at a time.")
-	f.StringVar(&c.Bucket, "bucket", "", "Where blocks are stored, as a `URL`: file:///absolute/path. Empty: the folder bucket below -data-dir.")
+	f.StringVar(&c.Bucket, "bucket", "", "Where blocks are stored, as a `URL`: s3://name/prefix?region=… or file:///absolute/path. Empty: the folder bucket below -data-dir.")
 
 	f.StringVar(&c.API.Addr, "api.addr", "127.0.0.1:3200", "Where queries are answered, HTTP and gRPC, as `host:port`. Port 0 takes a free one, here and below.")
 	f.StringVar(&c.OTLP.GRPCAddr, "otlp.grpc-addr", "127.0.0.1:4317", "Where OTLP over gRPC is taken, as `host:port`.")
@@ -132,7 +132,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 
 // Validate names every key whose value cannot work.
 func (c *Config) Validate() error {
-	_, bucketErr := c.bucketDir()
+	_, bucketErr := c.bucketPlace()
 	return errors.Join(
 		c.validateTarget(),
 		bucketErr,
@@ -220,26 +220,11 @@ func (c *LoggingConfig) validate() error {
 	return nil
 }
 
-// bucketDir is the folder of the bucket.
-func (c *Config) bucketDir() (string, error) {
-	if c.Bucket == "" {
-		return filepath.Join(c.DataDir, "bucket"), nil
-	}
-	scheme, rest, _ := strings.Cut(c.Bucket, "://")
-	switch {
-	case scheme == "s3":
-		return "", fmt.Errorf("bucket %q: this build stores in folders only (file:///absolute/path)", maskURL(c.Bucket))
-	case scheme != "file" || !filepath.IsAbs(rest):
-		return "", fmt.Errorf("bucket %q: want file:///absolute/path", maskURL(c.Bucket))
-	}
-	return filepath.Clean(rest), nil
-}
-
 // Locations tell a person where blocks and the log lie: folders as absolute
 // paths, servers without credentials.
 func (c *Config) Locations() (blocks, log string) {
-	if dir, err := c.bucketDir(); err == nil {
-		blocks = absolute(dir)
+	if place, err := c.bucketPlace(); err == nil {
+		blocks = place.String()
 	}
 	if c.NATS.URL == "" {
 		return blocks, absolute(c.natsDir())

@@ -185,9 +185,12 @@ func TestValidate(t *testing.T) {
 		{"querier without NATS", []string{"-target=querier", "-bucket=file:///b"}, "nats.url must be set"},
 		{"querier without bucket", []string{"-target=querier", "-nats.url=nats://x"}, "bucket must be set"},
 		{"querier", []string{"-target=querier", "-nats.url=nats://x", "-bucket=file:///b"}, ""},
-		{"S3", []string{"-bucket=s3://traces/here"}, "this build stores in folders only (file:///"},
-		{"relative bucket", []string{"-bucket=file://b"}, `bucket "file://b": want file:///absolute/path`},
-		{"path as bucket", []string{"-bucket=/b"}, `bucket "/b": want file:///absolute/path`},
+		{"S3", []string{"-bucket=s3://traces/here?region=eu-west-1"}, ""},
+		{"querier on S3", []string{"-target=querier", "-nats.url=nats://x", "-bucket=s3://traces"}, ""},
+		{"S3 without name", []string{"-bucket=s3:///here"}, "bucket: the name of the bucket"},
+		{"S3 parameter", []string{"-bucket=s3://traces?zone=a"}, "bucket: parameter zone: is unknown"},
+		{"relative bucket", []string{"-bucket=file://b"}, `bucket "file://b": want s3://bucket/prefix or file:///absolute/path`},
+		{"path as bucket", []string{"-bucket=/b"}, `bucket "/b": want s3://bucket/prefix or file:///absolute/path`},
 		{"unknown bucket", []string{"-bucket=gs://b"}, `bucket "gs://b"`},
 		{"address without port", []string{"-api.addr=127.0.0.1"}, `api.addr "127.0.0.1": want host:port`},
 		{"API on all addresses", []string{"-api.addr=:3200"}, "api.addr \":3200\" can be reached from other machines and there is no authentication yet: listen on 127.0.0.1, or set -auth.insecure"},
@@ -243,6 +246,16 @@ func TestLocations(t *testing.T) {
 	blocks, log = cfg.Locations()
 	require.Equal(t, "/b", blocks)
 	require.Equal(t, "nats://one:4222,nats://two:4222,nats://three", log)
+
+	for url, want := range map[string]string{
+		"s3://traces?region=eu-west-1":                  "s3://traces",
+		"s3://traces/a/b/?endpoint=http://localhost:70": "s3://traces/a/b at http://localhost:70",
+	} {
+		cfg, err = app.Load([]string{"-bucket", url}, noEnv)
+		require.NoError(t, err)
+		blocks, _ = cfg.Locations()
+		require.Equal(t, want, blocks)
+	}
 }
 
 func FuzzFile(f *testing.F) {

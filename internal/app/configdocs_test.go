@@ -49,10 +49,27 @@ nats:
 |---|---|---|---|
 `
 
+const docsBucket = `
+## The bucket on S3
+
+` + "`-bucket 's3://name/prefix?parameters'`" + ` stores blocks on Amazon S3, or on a server that speaks its protocol. The prefix may be left out. Quote it
+for the shell. All parameters are optional:
+
+| parameter | default | what it is |
+|---|---|---|
+| ` + "`endpoint`" + ` | AWS | URL of the server, such as ` + "`http://127.0.0.1:7070`" + `; ` + "`AWS_ENDPOINT_URL_S3`" + ` does the same |
+| ` + "`region`" + ` | ` + "`AWS_REGION`" + ` or the profile's; ` + "`us-east-1`" + ` with an endpoint | region of the bucket |
+| ` + "`path_style`" + ` | ` + "`true`" + ` with an endpoint, else ` + "`false`" + ` | whether the name of the bucket is in the path of a URL or in its host |
+| ` + "`checksum`" + ` | ` + "`when_supported`" + `, or as ` + "`AWS_REQUEST_CHECKSUM_CALCULATION`" + ` says | ` + "`when_required`" + ` is for servers that reject checksums they do not know |
+
+Credentials are not part of the URL. They come from where the AWS tools take them: ` + "`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`" + `, the shared
+files and ` + "`AWS_PROFILE`" + `, a web identity (IRSA), the role of a container or an instance. What they must permit: [operations.md](operations.md).
+`
+
 // TestConfigurationDocs fails when docs/configuration.md is not what the flags
 // say. With -rewrite it writes the page.
 func TestConfigurationDocs(t *testing.T) {
-	want := docsIntro + docsTable(t)
+	want := docsIntro + docsTable(t) + docsBucket
 	if *rewrite {
 		require.NoError(t, os.WriteFile(docsFile, []byte(want), 0o644))
 	}

@@ -10,44 +10,11 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/catalog"
-	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/internal/objstore/fs"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
 )
-
-// newBucket opens the bucket. Metrics are outermost: they tell what callers see.
-func (a *App) newBucket() services.Service {
-	return services.NewIdleService(func(context.Context) error {
-		dir, err := a.cfg.bucketDir()
-		if err != nil {
-			return err
-		}
-		folder, err := fs.Open(dir)
-		if err != nil {
-			return err
-		}
-		a.bucket = objstore.Instrument(objstore.Retry(folder, objstore.RetryOptions{}), a.reg)
-		return nil
-	}, nil)
-}
-
-// OpenBucket opens the bucket that a configuration names for a program that
-// only reads, beside a process that may be running: it creates nothing and
-// takes no lock.
-func OpenBucket(cfg *Config) (objstore.Bucket, error) {
-	dir, err := cfg.bucketDir()
-	if err != nil {
-		return nil, err
-	}
-	folder, err := fs.OpenExisting(dir)
-	if err != nil {
-		return nil, err
-	}
-	return objstore.Retry(folder, objstore.RetryOptions{}), nil
-}
 
 // newLog opens the log, with the server that holds it unless that is elsewhere.
 func (a *App) newLog() services.Service {

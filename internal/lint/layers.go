@@ -66,6 +66,7 @@ func testOnly() []folder {
 		"internal/objstore/fault",
 		"internal/objstore/mem",
 		"internal/objstore/objstoretest",
+		"internal/objstore/s3/s3test",
 		"internal/wal/mem",
 		"internal/wal/waltest",
 		"traceql/traceqltest",
@@ -88,9 +89,11 @@ type border struct {
 func borders() []border {
 	const dskit = "github.com/grafana/dskit"
 	app := []folder{"internal/app"}
+	aws := []folder{"internal/objstore/s3", "functions"}
 	return []border{
 		{dependency: "github.com/apache/arrow", inside: []folder{"internal/block"}},
-		{dependency: "github.com/aws/aws-sdk-go-v2", inside: []folder{"internal/objstore/s3", "functions"}},
+		{dependency: "github.com/aws/aws-sdk-go-v2", inside: aws},
+		{dependency: "github.com/aws/smithy-go", inside: aws},
 		{dependency: "github.com/nats-io/nats.go", inside: []folder{"internal/wal", "internal/wire"}},
 		{dependency: "github.com/nats-io/nats-server", inside: []folder{"internal/wal/embedded"}},
 		{dependency: dskit, minFloor: 4},

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/grafana/dskit/services"
+
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/objstore/fs"
+	"github.com/spanlake/spanlake/internal/objstore/s3"
+)
+
+// bucketRetryDelay is between two looks at a bucket that cannot be reached at
+// the start. Each has attempts and waits of its own.
+const bucketRetryDelay = time.Second
+
+// bucketPlace is what -bucket names: a folder, or else a bucket on S3.
+type bucketPlace struct {
+	dir    string
+	s3     s3.Options
+	prefix string // of the keys, within s3
+}
+
+// bucketPlace reads -bucket.
+func (c *Config) bucketPlace() (bucketPlace, error) {
+	if c.Bucket == "" {
+		return bucketPlace{dir: filepath.Join(c.DataDir, "bucket")}, nil
+	}
+	if strings.HasPrefix(c.Bucket, s3.Scheme) {
+		opts, prefix, err := s3.ParseURL(c.Bucket)
+		if err != nil {
+			return bucketPlace{}, fmt.Errorf("bucket: %w", err) // not the URL: see ParseURL
+		}
+		return bucketPlace{s3: opts, prefix: prefix}, nil
+	}
+	dir, ok := strings.CutPrefix(c.Bucket, "file://")
+	if !ok || !filepath.IsAbs(dir) {
+		return bucketPlace{}, fmt.Errorf("bucket %q: want s3://bucket/prefix or file:///absolute/path", maskURL(c.Bucket))
+	}
+	return bucketPlace{dir: filepath.Clean(dir)}, nil
+}
+
+// String is the place for a person to read.
+func (p bucketPlace) String() string {
+	if p.dir != "" {
+		return absolute(p.dir)
+	}
+	place := s3.Scheme + p.s3.Bucket
+	if p.prefix != "" {
+		place += "/" + p.prefix
+	}
+	if p.s3.Endpoint != "" {
+		place += " at " + p.s3.Endpoint
+	}
+	return place
+}
+
+// open returns the bucket and what lets go of it. A folder is opened by
+// openFolder.
+func (p bucketPlace) open(ctx context.Context, openFolder func(dir string) (*fs.Bucket, error)) (objstore.Bucket, func(), error) {
+	if p.dir != "" {
+		folder, err := openFolder(p.dir)
+		return folder, func() {}, err
+	}
+	bucket, err := s3.Open(ctx, p.s3)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open bucket %s: %w", p.s3.Bucket, err)
+	}
+	return objstore.Prefixed(bucket, p.prefix), bucket.Close, nil
+}
+
+// newBucket opens the bucket. Metrics are outermost: they tell what callers see.
+func (a *App) newBucket() services.Service {
+	release := func() {}
+	return services.NewIdleService(func(ctx context.Context) error {
+		place, err := a.cfg.bucketPlace()
+		if err != nil {
+			return err
+		}
+		bucket, closeBucket, err := place.open(ctx, fs.Open)
+		if err != nil {
+			return err
+		}
+		a.bucket = objstore.Instrument(objstore.Retry(bucket, objstore.RetryOptions{}), a.reg)
+		if err := a.awaitBucket(ctx); err != nil {
+			closeBucket()
+			return err
+		}
+		release = closeBucket
+		return nil
+	}, func(error) error {
+		release()
+		return nil
+	})
+}
+
+// OpenBucket opens the bucket that a configuration names for a program that
+// only reads, beside a process that may be running: it creates nothing and
+// takes no lock. The caller calls release in the end.
+func OpenBucket(ctx context.Context, cfg *Config) (bucket objstore.Bucket, release func(), err error) {
+	place, err := cfg.bucketPlace()
+	if err != nil {
+		return nil, nil, err
+	}
+	if bucket, release, err = place.open(ctx, fs.OpenExisting); err != nil {
+		return nil, nil, err
+	}
+	return objstore.Retry(bucket, objstore.RetryOptions{}), release, nil
+}
+
+// awaitBucket returns when the bucket can be listed: a name or a credential
+// that is wrong fails the start, while a store that is away is waited for, as
+// the log is.
+func (a *App) awaitBucket(ctx context.Context) error {
+	for {
+		err := listOne(ctx, a.bucket)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.Is(err, objstore.ErrTransient):
+			return fmt.Errorf("open the bucket: %w", err)
+		}
+		a.logger.Warn("bucket cannot be reached yet", slog.Any("err", err))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(bucketRetryDelay):
+		}
+	}
+}
+
+// listOne asks for the first key only.
+func listOne(ctx context.Context, bucket objstore.Bucket) error {
+	for _, err := range bucket.List(ctx, objstore.ListOptions{}) {
+		return err
+	}
+	return nil
+}
