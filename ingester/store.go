@@ -127,12 +127,15 @@ func (p *partition) put(ctx context.Context, key string, data []byte) error {
 	return nil
 }
 
-// committed records that seg is in blocks and lets memory go.
+// committed records that seg is in blocks and lets memory go. If a reset has
+// made its run void meanwhile, p.stored speaks of another one.
 func (p *partition) committed(seg *segment) {
 	p.mu.Lock()
-	seg.storedAt = time.Now()
-	p.stored = seg.last
-	p.notify()
+	if slices.Contains(p.segments, seg) {
+		seg.storedAt = time.Now()
+		p.stored = seg.last
+		p.notify()
+	}
 	p.mu.Unlock()
 	p.builder.trim()
 }
