@@ -28,10 +28,10 @@ func effective(t *testing.T, env map[string]string, args ...string) string {
 
 func TestEffectiveTellsOrigins(t *testing.T) {
 	file := configFile(t, "data_dir: ${HOME}/spans\nlog:\n  max_bytes: 3GiB\napi: {addr: '127.0.0.1:1'}\nquerier: {timeout: 5m}\n")
-	out := effective(t, map[string]string{"HOME": "/home/x"}, file, "-api.addr=127.0.0.1:2", "-nats.monitor-urls", "http://a,http://b", "-auth.insecure")
+	out := effective(t, map[string]string{"HOME": "/srv/x"}, file, "-api.addr=127.0.0.1:2", "-nats.monitor-urls", "http://a,http://b", "-auth.insecure")
 	for _, line := range []string{
 		"target: all",
-		"data_dir: /home/x/spans # file, line 1, ${HOME}",
+		"data_dir: /srv/x/spans # file, line 1, ${HOME}",
 		`bucket: ""`,
 		"  addr: 127.0.0.1:2 # flag -api.addr",
 		"  max_bytes: 3GiB # file, line 3",
