@@ -15,16 +15,48 @@ FUZZTIME ?= 10s
 # How often the crash test kills the server.
 ROUNDS ?= 20
 
-.PHONY: help build build-cross test test-race e2e crash fuzz bench bench-smoke lint fmt generate check-generate clean
+# What the binaries call themselves. Outside of a repository they know nothing.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS = -X main.version=$(VERSION) -X main.revision=$(REVISION)
+
+# What a release is built for and where it goes. Everything in it is dated to
+# its commit.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+DIST ?= dist
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+.PHONY: help build build-cross release image release-check test test-race e2e crash fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
 
 build: ## Build the binaries into bin/
-	$(GO) build -trimpath -o bin/ ./cmd/...
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 build-cross: ## Build the binaries for linux/arm64 into bin/linux-arm64/
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o bin/linux-arm64/ ./cmd/...
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w $(LDFLAGS)' -o bin/linux-arm64/ ./cmd/...
+
+# The settings of the machine are kept out, so that everybody gets the same
+# bytes with the same version of Go.
+release: ## Build binaries, archives, checksums and bills of materials into DIST
+	rm -rf $(DIST)
+	@set -e; for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/}; \
+		echo "build $$platform"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= \
+			$(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid= $(LDFLAGS)' -o $(DIST)/build/$${os}_$$arch/spanlake ./cmd/spanlake; \
+	done
+	$(GO) run ./internal/release -version '$(or $(VERSION),dev)' -epoch $(SOURCE_DATE_EPOCH) -from $(DIST)/build -to $(DIST) LICENSE README.md
+	rm -r $(DIST)/build
+
+image: ## Build the container image for this machine (needs docker with BuildKit)
+	docker build -t spanlake:$(or $(VERSION),dev) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) .
+
+release-check: ## Build a release twice, with separate caches, and compare
+	$(MAKE) release DIST=dist/first
+	cache=$$(mktemp -d) && GOCACHE=$$cache $(MAKE) release DIST=dist/second && rm -rf $$cache
+	cmp dist/first/SHA256SUMS dist/second/SHA256SUMS
 
 test: ## Run all tests
 	$(GO) test $(PKG)
@@ -79,7 +111,7 @@ check-generate: ## Fail if generate would change a file
 	test "$$before" = "$$(state)" || { echo "generated files were out of date, see git diff"; exit 1; }
 
 clean: ## Remove what the other targets have built
-	rm -rf bin
+	rm -rf bin dist
 
 # Renamed after its version, so that a new version replaces it.
 $(GOLANGCI):

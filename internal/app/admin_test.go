@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,6 +38,43 @@ func TestLocalOnly(t *testing.T) {
 			require.Equal(t, tc.code, w.Code)
 			if tc.code == http.StatusForbidden {
 				require.Contains(t, w.Body.String(), "127.0.0.1")
+			}
+		})
+	}
+}
+
+// Which paths are the machine's own, as they are wired.
+func TestAdminRoutes(t *testing.T) {
+	cfg, err := Load([]string{"-data-dir", t.TempDir(), "-api.addr=127.0.0.1:0", "-otlp.grpc-addr=127.0.0.1:0", "-otlp.http-addr=127.0.0.1:0"}, os.LookupEnv)
+	require.NoError(t, err)
+	a, err := New(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	require.NoError(t, err)
+	defer func() { // New has made services, which Run ends
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, a.Run(ctx))
+	}()
+	const open = http.StatusOK
+	starting, forbidden := http.StatusServiceUnavailable, http.StatusForbidden
+	for _, tc := range []struct {
+		method, path  string
+		local, remote int
+	}{
+		{http.MethodPost, "/flush", starting, forbidden},
+		{http.MethodGet, "/debug/pprof/", open, forbidden},
+		{http.MethodGet, "/debug/pprof/cmdline", http.StatusNotFound, forbidden}, // it may hold secrets
+		{http.MethodGet, "/debug/pprof/symbol", open, forbidden},
+		{http.MethodGet, "/metrics", open, open},
+		{http.MethodGet, "/ready", starting, starting},
+		{http.MethodGet, "/api/echo", starting, starting},
+	} {
+		t.Run(tc.path, func(t *testing.T) {
+			for remote, code := range map[string]int{"127.0.0.1:1": tc.local, "10.0.0.1:1": tc.remote} {
+				req := httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, http.NoBody)
+				req.RemoteAddr = remote
+				w := httptest.NewRecorder()
+				a.routes().ServeHTTP(w, req)
+				require.Equal(t, code, w.Code, remote)
 			}
 		})
 	}
