@@ -90,6 +90,9 @@ func TestServerIsAway(t *testing.T) {
 func TestOpenIsInterrupted(t *testing.T) {
 	s, o := external(t, false)
 	o.MonitorURLs = []string{s.MonitorURL()}
+	// With a log that exists: a NATS server that is shut down while it creates
+	// a stream leaves goroutines behind.
+	open(t, o)
 	for _, c := range []struct {
 		name   string
 		change func(o *wal.Options, cancel func())
