@@ -39,16 +39,16 @@ const (
 // data: a person must look.
 var errLostClaim = errors.New("a claimed object is missing")
 
-// entryOf is what the log carries of a chunk: the chunk itself if it fits into
-// a message, else a claim check on an object that is durable now.
-func (r *Receiver) entryOf(ctx context.Context, c commit) (wal.Entry, error) {
-	entry := wal.Entry{Project: c.project, Wire: c.chunk.Wire}
-	if c.entry = entry; c.size() <= int(r.cfg.MaxMessageBytes) {
-		return entry, nil
+// claim is the key of an object that is durable now and holds the chunk if that
+// does not fit into a message, else empty.
+func (r *Receiver) claim(ctx context.Context, c commit) (string, error) {
+	if c.size() <= int(r.cfg.MaxMessageBytes) {
+		return "", nil
 	}
-	payload := wal.AppendPayload(nil, []wal.Entry{entry}, false)
+	body := wal.AppendWireHead(make([]byte, 0, c.size()), c.project, c.chunk.Size)
+	payload := wal.AppendBody(nil, c.chunk.AppendTo(body), false)
 	if len(payload) <= r.log.MaxPayload() {
-		return entry, nil
+		return "", nil
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
@@ -57,10 +57,10 @@ func (r *Receiver) entryOf(ctx context.Context, c commit) (wal.Entry, error) {
 		Epoch: r.log.Stream(c.chunk.Partition).Epoch(), ID: hex.EncodeToString(id[:]),
 	}
 	if err := r.bucket.Put(ctx, name.Key(), bytes.NewReader(payload), objstore.PutOptions{}); err != nil {
-		return entry, fmt.Errorf("store a value too large for the log: %w", err)
+		return "", fmt.Errorf("store a value too large for the log: %w", err)
 	}
 	r.metrics.claims.Inc()
-	return wal.Entry{Project: c.project, Claim: name.Key()}, nil
+	return name.Key(), nil
 }
 
 // redeem replaces the claim checks among a message's entries by what they

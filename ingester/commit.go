@@ -2,8 +2,8 @@ package ingester
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,27 +20,58 @@ var errStopped = errors.New("the ingester is stopping")
 type commit struct {
 	project schema.ProjectID
 	chunk   otlp.Chunk
-	entry   wal.Entry   // the chunk, or a claim check on it
-	done    func(error) // called exactly once, from the committer's goroutine
+	claim   string       // if not empty, the log gets this claim check on the chunk
+	outcome chan<- error // gets exactly one value and has room for it
 }
 
 // size is what the commit takes of a message at most.
 func (c *commit) size() int {
-	return len(c.project) + len(c.entry.Wire) + len(c.entry.Claim) + 2*binary.MaxVarintLen32
+	if c.claim != "" {
+		return wal.EntrySize(c.project, len(c.claim))
+	}
+	return wal.EntrySize(c.project, c.chunk.Size)
+}
+
+// message is a message of the log that gathers commits. Their bytes are written
+// into it at once, so that nothing of a request is needed any more.
+type message struct {
+	body     []byte // the payload's
+	bytes    int    // of the chunks
+	spans    int
+	outcomes []chan<- error
+}
+
+func (m *message) add(c commit) {
+	m.body = slices.Grow(m.body, c.size())
+	if c.claim != "" {
+		m.body = wal.AppendClaim(m.body, c.project, c.claim)
+	} else {
+		m.body = c.chunk.AppendTo(wal.AppendWireHead(m.body, c.project, c.chunk.Size))
+	}
+	m.bytes += c.chunk.Size
+	m.spans += c.chunk.Spans
+	m.outcomes = append(m.outcomes, c.outcome)
+}
+
+func (m *message) finish(err error) {
+	for _, o := range m.outcomes {
+		o <- err
+	}
 }
 
 // committer is the group commit of one partition. The log syncs once per
 // message, so whatever arrives while a publish is in flight travels together
 // in the next message; an idle partition publishes at once.
 type committer struct {
-	cfg     *Config
-	stream  wal.Stream
-	metrics *metrics
-	rate    *rate
+	cfg      *Config
+	stream   wal.Stream
+	metrics  *metrics
+	rate     *rate
+	messages sync.Pool // *message, empty
 
 	mu      sync.Mutex
-	queue   []commit
-	bytes   int
+	queue   []*message // only the last one still gathers
+	bytes   int        // of their bodies
 	stopped bool
 
 	full     atomic.Uint64 // bytes in the log when it last refused for being full; 0 since it took a message
@@ -53,23 +84,43 @@ func newCommitter(cfg *Config, stream wal.Stream, m *metrics, r *rate) *committe
 	return &committer{cfg: cfg, stream: stream, metrics: m, rate: r, wake: make(chan struct{}, 1)}
 }
 
-// add queues c. Its done is called once its fate is known.
+// add writes c into the message that is next, and does not need its chunk after
+// that. Its outcome tells its fate.
 func (g *committer) add(c commit) {
 	g.mu.Lock()
 	stopped := g.stopped
 	if !stopped {
-		g.queue = append(g.queue, c)
-		g.bytes += c.size()
+		m := g.gathering(c.size())
+		g.bytes -= len(m.body)
+		m.add(c)
+		g.bytes += len(m.body)
 	}
 	g.mu.Unlock()
 	if stopped {
-		c.done(errStopped)
+		c.outcome <- errStopped
 		return
 	}
 	select {
 	case g.wake <- struct{}{}:
 	default:
 	}
+}
+
+// gathering is the last queued message if it has room for size bytes more, else
+// a new one. A commit that is too large for any is alone in its own.
+// REQUIRES: g.mu.
+func (g *committer) gathering(size int) *message {
+	if n := len(g.queue); n > 0 {
+		if last := g.queue[n-1]; len(last.body)+size <= int(g.cfg.MaxMessageBytes) {
+			return last
+		}
+	}
+	m, ok := g.messages.Get().(*message)
+	if !ok {
+		m = new(message)
+	}
+	g.queue = append(g.queue, m)
+	return m
 }
 
 // backlogBytes is what has to go before a new request can: the queue, and the
@@ -84,13 +135,13 @@ func (g *committer) backlogBytes() uint64 {
 // on its way then ends with publishCtx.
 func (g *committer) run(ctx, publishCtx context.Context) {
 	for {
-		group := g.next()
-		if len(group) > 0 && ctx.Err() == nil {
-			g.publish(publishCtx, group)
+		m := g.next()
+		if m != nil && ctx.Err() == nil {
+			g.publish(publishCtx, m)
 			continue
 		}
 		if ctx.Err() != nil {
-			g.stop(group)
+			g.stop(m)
 			return
 		}
 		select {
@@ -100,50 +151,40 @@ func (g *committer) run(ctx, publishCtx context.Context) {
 	}
 }
 
-// next takes the commits of one message off the queue: at least one, and more
-// while they fit together.
-func (g *committer) next() []commit {
+// next takes the next message off the queue. It gathers no more after that.
+func (g *committer) next() *message {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	size, n := 0, 0
-	for n < len(g.queue) {
-		next := g.queue[n].size()
-		if n > 0 && size+next > int(g.cfg.MaxMessageBytes) {
-			break
-		}
-		size += next
-		n++
+	if len(g.queue) == 0 {
+		return nil
 	}
-	group := g.queue[:n:n]
-	g.queue = g.queue[n:]
-	g.bytes -= size
-	return group
+	m := g.queue[0]
+	g.queue = slices.Delete(g.queue, 0, 1)
+	g.bytes -= len(m.body)
+	return m
 }
 
-func (g *committer) stop(group []commit) {
+// stop refuses the message that was next, if any, and all that are queued.
+func (g *committer) stop(next *message) {
 	g.mu.Lock()
 	g.stopped = true
-	group = append(group, g.queue...)
+	refused := g.queue
 	g.queue, g.bytes = nil, 0
 	g.mu.Unlock()
-	for _, c := range group {
-		c.done(errStopped)
+	if next != nil {
+		next.finish(errStopped)
+	}
+	for _, m := range refused {
+		m.finish(errStopped)
 	}
 }
 
-// publish stores the group as one message and answers every caller from the
-// one acknowledgement. The message is a cut when this process has published
-// enough since its last one: so a log that is full always holds a whole batch.
-func (g *committer) publish(ctx context.Context, group []commit) {
-	size, spans := 0, 0
-	entries := make([]wal.Entry, len(group))
-	for i, c := range group {
-		entries[i] = c.entry
-		size += len(c.chunk.Wire)
-		spans += c.chunk.Spans
-	}
-	cut := g.sinceCut+size >= int(g.cfg.CutBytes)
-	g.payload = wal.AppendPayload(g.payload[:0], entries, cut)
+// publish stores the message and answers every caller from the one
+// acknowledgement. It is a cut when this process has published enough since its
+// last one: so a log that is full always holds a whole batch.
+func (g *committer) publish(ctx context.Context, m *message) {
+	cut := g.sinceCut+m.bytes >= int(g.cfg.CutBytes)
+	g.payload = wal.AppendBody(g.payload[:0], m.body, cut)
 
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.PublishTimeout)
@@ -156,21 +197,30 @@ func (g *committer) publish(ctx context.Context, group []commit) {
 	}
 	if err == nil {
 		g.full.Store(0)
-		g.sinceCut += size
+		g.sinceCut += m.bytes
 		if cut {
 			g.sinceCut = 0
 		}
-		g.rate.add(size, time.Since(begun))
-		g.metrics.published(spans, len(g.payload))
+		g.rate.add(m.bytes, time.Since(begun))
+		g.metrics.published(m.spans, len(g.payload))
 	}
 	if cap(g.payload) > maxKeptPayload {
 		g.payload = nil
 	}
-	for _, c := range group {
-		c.done(err)
-	}
+	m.finish(err)
+	g.recycle(m)
 }
 
-// maxKeptPayload bounds the buffer that a committer keeps between messages, so
-// that one large span does not hold its memory for ever.
+// recycle keeps an answered message's memory for another one.
+func (g *committer) recycle(m *message) {
+	if cap(m.body) > maxKeptPayload {
+		return
+	}
+	clear(m.outcomes)
+	*m = message{body: m.body[:0], outcomes: m.outcomes[:0]}
+	g.messages.Put(m)
+}
+
+// maxKeptPayload bounds the buffers that are kept between messages, so that one
+// large span does not hold its memory for ever.
 const maxKeptPayload = 2 << 20

@@ -10,7 +10,9 @@ func QueuedCommits(r *Receiver) int {
 	n := 0
 	for _, c := range r.committers {
 		c.mu.Lock()
-		n += len(c.queue)
+		for _, m := range c.queue {
+			n += len(m.outcomes)
+		}
 		c.mu.Unlock()
 	}
 	return n

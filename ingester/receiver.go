@@ -109,42 +109,51 @@ func (r *Receiver) Abort() { r.aborted.do() }
 func (r *Receiver) Receive(ctx context.Context, project schema.ProjectID, body []byte) (Result, error) {
 	splitter := r.splitters.Get().(*otlp.Splitter)
 	split, err := splitter.Split(body, len(r.committers), int(r.cfg.MaxMessageBytes))
-	r.splitters.Put(splitter)
 	if err != nil {
+		r.splitters.Put(splitter)
 		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
 		return Result{}, err
 	}
 	r.metrics.received(project, split.Spans+split.Rejected, len(body))
 	r.metrics.reject(project, "invalid", split.Rejected)
-	result := Result{Rejected: split.Rejected, Reason: split.Reason}
-	if err := r.commit(ctx, project, split.Chunks); err != nil {
+	outcomes, err := r.enqueue(ctx, project, split.Chunks)
+	r.splitters.Put(splitter)
+	if err == nil {
+		err = wait(ctx, outcomes)
+	}
+	if err != nil {
 		return Result{}, r.refuse(project, split.Spans, err)
 	}
-	return result, nil
+	return Result{Rejected: split.Rejected, Reason: split.Reason}, nil
 }
 
 // messageOverhead is more than a message needs besides its entries.
 const messageOverhead = 1 << 10
 
-// commit hands the chunks to their partitions and waits for all of them.
-func (r *Receiver) commit(ctx context.Context, project schema.ProjectID, chunks []otlp.Chunk) error {
+// enqueue writes the chunks into their partitions' next messages. The returned
+// channel, whose capacity is their number, gets the outcome of each.
+func (r *Receiver) enqueue(ctx context.Context, project schema.ProjectID, chunks []otlp.Chunk) (<-chan error, error) {
 	outcomes := make(chan error, len(chunks)) // so that a committer never waits for a caller that went away
-	done := func(err error) { outcomes <- err }
 	commits := make([]commit, len(chunks))
 	for i, chunk := range chunks {
-		c := commit{project: project, chunk: chunk, done: done}
-		entry, err := r.entryOf(ctx, c)
-		if err != nil {
-			return err
+		c := commit{project: project, chunk: chunk, outcome: outcomes}
+		var err error
+		if c.claim, err = r.claim(ctx, c); err != nil {
+			return nil, err
 		}
-		c.entry = entry
 		commits[i] = c
 	}
 	for _, c := range commits {
 		r.committers[c.chunk.Partition].add(c)
 	}
+	return outcomes, nil
+}
+
+// wait returns the first failure once there are as many outcomes as fit, or that
+// the caller went away.
+func wait(ctx context.Context, outcomes <-chan error) error {
 	var failed error
-	for range commits {
+	for range cap(outcomes) {
 		select {
 		case err := <-outcomes:
 			if failed == nil {

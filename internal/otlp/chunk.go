@@ -1,15 +1,24 @@
 package otlp
 
-import (
-	"strings"
-	"unsafe"
+import "google.golang.org/protobuf/encoding/protowire"
 
-	"google.golang.org/protobuf/encoding/protowire"
-)
+// Chunk is the part of a request that goes to one partition: a TracesData
+// message of its own, described but not written yet. See Split.Chunks for how
+// long it is valid.
+type Chunk struct {
+	Partition int
+	Spans     int // at least 1
+	Size      int // bytes that AppendTo appends
+
+	splitter *Splitter
+	body     []byte
+	spans    []spanRef
+	groups   []group // of spans
+}
 
 // group is a run of spans of one scope within a chunk.
 type group struct {
-	scope int32
+	scope int
 	first int // index of its first span in the chunk
 	bytes int // of the ScopeSpans message
 }
@@ -17,52 +26,52 @@ type group struct {
 // nestingBytes is the most that a tag and a length take.
 const nestingBytes = 6
 
-// chunks builds the chunks of the spans that were recorded.
-func (s *Splitter) chunks(body []byte, partitions, maxChunkBytes int) []Chunk {
-	var out []Chunk
-	start := 0
-	s.sortByPartition(partitions)
-	for p := range partitions {
-		part := s.sorted[start:s.ends[p]]
-		start = s.ends[p]
-		for len(part) > 0 {
-			n := s.cut(part, maxChunkBytes)
-			out = append(out, Chunk{Partition: p, Wire: s.encode(body, part[:n]), Spans: n})
-			part = part[n:]
+// AppendTo appends the chunk's message to dst, Size bytes.
+func (c *Chunk) AppendTo(dst []byte) []byte {
+	s, body := c.splitter, c.body
+	for i := 0; i < len(c.groups); {
+		n, size := s.resourceRun(c.groups[i:])
+		dst = appendLength(dst, tracesResourceSpans, size)
+		dst = s.appendHeader(dst, body, s.resources[s.scopes[c.groups[i].scope].parent])
+		for n += i; i < n; i++ {
+			g := &c.groups[i]
+			last := len(c.spans)
+			if i+1 < len(c.groups) {
+				last = c.groups[i+1].first
+			}
+			dst = appendLength(dst, resourceSpansScopeSpans, g.bytes)
+			dst = s.appendHeader(dst, body, s.scopes[g.scope])
+			dst = appendSpans(dst, body, c.spans[g.first:last])
 		}
 	}
-	return out
+	return dst
 }
 
-// sortByPartition fills sorted, keeping the order within a partition, and ends,
-// the end of each partition in it.
-func (s *Splitter) sortByPartition(partitions int) {
-	s.ends = append(s.ends[:0], make([]int, partitions)...)
-	s.sorted = append(s.sorted[:0], s.spans...)
-	for i := range s.spans {
-		s.ends[s.spans[i].partition]++
+// cutAll cuts the spans that were recorded into chunks.
+func (s *Splitter) cutAll(body []byte, maxChunkBytes int) []Chunk {
+	for p, spans := range s.spans {
+		for len(spans) > 0 {
+			first := len(s.groups)
+			n := s.cut(spans, maxChunkBytes)
+			groups := s.groups[first:]
+			s.chunks = append(s.chunks, Chunk{
+				Partition: p, Spans: n, Size: s.size(groups),
+				splitter: s, body: body, spans: spans[:n], groups: groups,
+			})
+			spans = spans[n:]
+		}
 	}
-	sum := 0
-	for p, n := range s.ends {
-		s.ends[p] = sum
-		sum += n
-	}
-	for i := range s.spans {
-		p := s.spans[i].partition
-		s.sorted[s.ends[p]] = s.spans[i]
-		s.ends[p]++
-	}
+	return s.chunks
 }
 
-// cut fills groups with the spans of part that go into the next chunk, and
-// returns how many these are.
-func (s *Splitter) cut(part []spanRef, maxChunkBytes int) int {
-	s.groups = s.groups[:0]
-	scope, resource := int32(-1), -1
+// cut appends to groups the spans that go into the next chunk, and returns how
+// many these are.
+func (s *Splitter) cut(spans []spanRef, maxChunkBytes int) int {
+	scope, resource := -1, -1
 	size, limit := 0, 0 // limit holds as long as the scope stays the same
-	for i := range part {
-		n := part[i].end - part[i].start
-		if part[i].scope == scope {
+	for i := range spans {
+		n := spans[i].end - spans[i].start
+		if spans[i].scope == scope {
 			if size+n > limit {
 				return i
 			}
@@ -70,7 +79,7 @@ func (s *Splitter) cut(part []spanRef, maxChunkBytes int) int {
 			s.groups[len(s.groups)-1].bytes += n
 			continue
 		}
-		scope = part[i].scope
+		scope = spans[i].scope
 		h := &s.scopes[scope]
 		more, again := n+h.bytes+nestingBytes, 0
 		if h.parent == resource {
@@ -86,42 +95,18 @@ func (s *Splitter) cut(part []spanRef, maxChunkBytes int) int {
 		limit = max(maxChunkBytes, 2*(h.bytes+s.resources[resource].bytes))
 		s.groups = append(s.groups, group{scope: scope, first: i, bytes: h.bytes + n})
 	}
-	return len(part)
+	return len(spans)
 }
 
-// encode builds the TracesData message of part, the spans of the groups.
-func (s *Splitter) encode(body []byte, part []spanRef) []byte {
+// size is how long the message of the groups is.
+func (s *Splitter) size(groups []group) int {
 	total := 0
-	for rest := s.groups; len(rest) > 0; {
-		n, size := s.resourceRun(rest)
+	for len(groups) > 0 {
+		n, size := s.resourceRun(groups)
 		total += fieldSize(size)
-		rest = rest[n:]
+		groups = groups[n:]
 	}
-	dst := newBuffer(total)
-	for i := 0; i < len(s.groups); {
-		n, size := s.resourceRun(s.groups[i:])
-		dst = appendLength(dst, tracesResourceSpans, size)
-		dst = s.appendHeader(dst, body, s.resources[s.scopes[s.groups[i].scope].parent])
-		for n += i; i < n; i++ {
-			g := &s.groups[i]
-			last := len(part)
-			if i+1 < len(s.groups) {
-				last = s.groups[i+1].first
-			}
-			dst = appendLength(dst, resourceSpansScopeSpans, g.bytes)
-			dst = s.appendHeader(dst, body, s.scopes[g.scope])
-			dst = appendSpans(dst, body, part[g.first:last])
-		}
-	}
-	return dst
-}
-
-// newBuffer returns an empty slice with room for n bytes that nobody zeroed:
-// that would cost as much as filling it, and encode writes every byte.
-func newBuffer(n int) []byte {
-	var b strings.Builder
-	b.Grow(n)
-	return unsafe.Slice(unsafe.StringData(b.String()), n)[:0]
+	return total
 }
 
 // resourceRun returns how many of the groups share the first one's resource,

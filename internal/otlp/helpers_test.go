@@ -87,6 +87,24 @@ func spansOf(tb testing.TB, wires ...[]byte) []string {
 	return out
 }
 
+// wireOf writes a chunk, behind other bytes.
+func wireOf(tb testing.TB, c otlp.Chunk) []byte {
+	tb.Helper()
+	wire := c.AppendTo([]byte("before"))
+	require.Equal(tb, "before", string(wire[:6]))
+	require.Len(tb, wire[6:], c.Size)
+	return wire[6:]
+}
+
+func wiresOf(tb testing.TB, chunks []otlp.Chunk) [][]byte {
+	tb.Helper()
+	var out [][]byte
+	for _, c := range chunks {
+		out = append(out, wireOf(tb, c))
+	}
+	return out
+}
+
 // decodeAll decodes every chunk.
 func decodeAll(tb testing.TB, d *otlp.Decoder, chunks []otlp.Chunk) []schema.Span {
 	tb.Helper()
@@ -94,7 +112,7 @@ func decodeAll(tb testing.TB, d *otlp.Decoder, chunks []otlp.Chunk) []schema.Spa
 	for i, c := range chunks {
 		before := len(rows)
 		var err error
-		rows, err = d.Decode(c.Wire, uint64(i+1), rows)
+		rows, err = d.Decode(wireOf(tb, c), uint64(i+1), rows)
 		require.NoError(tb, err)
 		require.Len(tb, rows[before:], c.Spans)
 		for _, row := range rows[before:] {

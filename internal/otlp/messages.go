@@ -60,7 +60,6 @@ const (
 	msgAnyValue
 	msgArray
 	msgMap
-	msgSpanIDs // a span of which only framing and ids are looked at
 )
 
 // field describes a field. Its number is its index in the message.
@@ -215,11 +214,6 @@ var messages = [...][]field{
 	},
 	msgArray: {listValues: {name: "values", kind: kindMessage, message: msgAnyValue, repeated: true}},
 	msgMap:   {listValues: {name: "values", kind: kindMessage, message: msgKeyValue, repeated: true}},
-	msgSpanIDs: {
-		spanTraceID:      {name: "traceId", kind: kindID},
-		spanSpanID:       {name: "spanId", kind: kindID},
-		spanParentSpanID: {name: "parentSpanId", kind: kindID},
-	},
 }
 
 var unknownField = field{}

@@ -23,15 +23,12 @@ func requireRoundTrip(t *testing.T, body []byte, maxChunkBytes int) {
 	require.Zero(t, split.Rejected, split.Reason)
 	require.Equal(t, len(want), split.Spans)
 
-	var wires [][]byte
-	var joined []byte
 	for _, c := range split.Chunks {
 		require.Positive(t, c.Spans)
-		wires = append(wires, c.Wire)
-		joined = append(joined, c.Wire...)
 	}
+	wires := wiresOf(t, split.Chunks)
 	require.Equal(t, want, spansOf(t, wires...), "chunks")
-	require.Equal(t, want, spansOf(t, joined), "chunks one after the other")
+	require.Equal(t, want, spansOf(t, join(wires...)), "chunks one after the other")
 
 	rows := decodeAll(t, otlp.NewDecoder(), split.Chunks)
 	encoded := otlp.AppendTraces(nil, rows)

@@ -8,19 +8,16 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// Chunk is the part of a request that goes to one partition.
-type Chunk struct {
-	Partition int
-	Wire      []byte // a TracesData message of its own; the caller's to keep
-	Spans     int    // at least 1
-}
-
 // Split is a request cut into chunks.
 type Split struct {
-	Chunks   []Chunk // ordered by partition; of one partition, in the order of the request
-	Spans    int     // accepted, over all chunks
-	Rejected int     // spans dropped because they were not valid
-	Reason   string  // the first rejected span and what is wrong with it, "" without one
+	// Chunks are ordered by partition, and those of one partition as in the
+	// request. They describe parts of the request and belong to the Splitter:
+	// write them with AppendTo before the request's memory is used again and
+	// before the next call of Split.
+	Chunks   []Chunk
+	Spans    int    // accepted, over all chunks
+	Rejected int    // spans dropped because they were not valid
+	Reason   string // the first rejected span and what is wrong with it, "" without one
 }
 
 // Splitter splits requests by trace. Its zero value is ready; it keeps scratch
@@ -29,10 +26,11 @@ type Splitter struct {
 	resources []header
 	scopes    []header
 	ranges    []byteRange
-	spans     []spanRef
-	sorted    []spanRef
-	ends      []int
-	groups    []group
+	spans     [][]spanRef // by partition, in the order of the request
+	accepted  int         // over all partitions
+	ids       spanIDs     // of the span that is being read
+	groups    []group     // of all chunks
+	chunks    []Chunk
 }
 
 // byteRange is a part of the request.
@@ -47,19 +45,17 @@ type header struct {
 }
 
 // spanRef is a span in the request, tag and length included.
-type spanRef struct {
-	start, end       int
-	scope, partition int32
-}
+type spanRef struct{ start, end, scope int }
 
 // maxScratch bounds the spans for which a Splitter keeps memory between calls.
 const maxScratch = 1 << 16
 
 // Split cuts body, an ExportTraceServiceRequest or TracesData message, into
-// chunks by the partition of the trace id. Spans are copied byte for byte, and
-// so are all other fields of the ResourceSpans and ScopeSpans around them, into
-// each chunk that holds one of their spans; unknown fields of the request
-// itself are dropped. Chunks of several requests may be concatenated.
+// chunks by the partition of the trace id, without copying any of it. A chunk
+// has spans byte for byte, and so all other fields of the ResourceSpans and
+// ScopeSpans around them, as has every chunk that holds one of their spans;
+// unknown fields of the request itself are dropped. Chunks of several requests
+// may be concatenated.
 //
 // A chunk is at most maxChunkBytes long unless it holds a single span, or
 // resource and scope take up more than half of it: then cuts are as rare as
@@ -72,31 +68,42 @@ const maxScratch = 1 << 16
 // ErrMalformed, and nothing else, if the request, a resource or a scope is not
 // well formed.
 func (s *Splitter) Split(body []byte, partitions, maxChunkBytes int) (Split, error) {
-	return s.split(body, partitions, maxChunkBytes, msgSpan)
+	return s.split(body, partitions, maxChunkBytes, checkSpan)
 }
 
-// split validates spans as messages of the given kind, so that the cost of
-// validation can be measured.
-func (s *Splitter) split(body []byte, partitions, maxChunkBytes int, spanAs messageID) (Split, error) {
+// split leaves it to identify what of a span is looked at besides its ids, so
+// that the cost of validation can be measured.
+func (s *Splitter) split(body []byte, partitions, maxChunkBytes int, identify identifier) (Split, error) {
 	if !schema.ValidPartitionCount(partitions) {
 		return Split{}, fmt.Errorf("split into %d partitions: want a power of two up to %d", partitions, schema.MaxPartitions)
 	}
-	s.reset()
-	scan := scanner{Splitter: s, body: body, partitions: partitions, spanAs: spanAs}
+	s.reset(partitions)
+	scan := scanner{Splitter: s, body: body, partitions: partitions, identify: identify}
 	if err := scan.request(); err != nil {
 		return Split{}, err
 	}
-	scan.out.Spans = len(s.spans)
-	scan.out.Chunks = s.chunks(body, partitions, maxChunkBytes)
+	scan.out.Spans = s.accepted
+	scan.out.Chunks = s.cutAll(body, maxChunkBytes)
 	return scan.out, nil
 }
 
-func (s *Splitter) reset() {
-	if cap(s.spans) > maxScratch || cap(s.ranges) > maxScratch {
+func (s *Splitter) reset(partitions int) {
+	if s.accepted > maxScratch || cap(s.ranges) > maxScratch {
 		*s = Splitter{}
 	}
-	s.resources, s.scopes, s.ranges, s.spans = s.resources[:0], s.scopes[:0], s.ranges[:0], s.spans[:0]
+	if len(s.spans) != partitions {
+		s.spans = make([][]spanRef, partitions)
+	}
+	for p := range s.spans {
+		s.spans[p] = s.spans[p][:0]
+	}
+	clear(s.chunks) // lets the last request go
+	s.resources, s.scopes, s.ranges = s.resources[:0], s.scopes[:0], s.ranges[:0]
+	s.groups, s.chunks, s.accepted = s.groups[:0], s.chunks[:0], 0
 }
+
+// identifier finds the ids of a span, or says what is wrong with it.
+type identifier func(span []byte, ids *spanIDs) fault
 
 // scanner walks one request and records in the Splitter where everything lies.
 type scanner struct {
@@ -104,7 +111,7 @@ type scanner struct {
 
 	body       []byte
 	partitions int
-	spanAs     messageID
+	identify   identifier
 	out        Split
 	resource   int // number of the ResourceSpans in the request, for messages
 }
@@ -142,7 +149,7 @@ func (c *scanner) resourceSpans(start, end int) error {
 		i = f.end
 	}
 	h.last = len(c.ranges)
-	id, before := len(c.resources), len(c.spans)
+	id, before := len(c.resources), c.accepted
 	c.resources = append(c.resources, h)
 	for i, n := start, 0; i < end; {
 		f, _ := readField(c.body[:end], i)
@@ -154,7 +161,7 @@ func (c *scanner) resourceSpans(start, end int) error {
 		}
 		n++
 	}
-	if len(c.spans) == before {
+	if c.accepted == before {
 		c.resources, c.ranges = c.resources[:id], c.ranges[:h.first]
 	}
 	return nil
@@ -162,24 +169,53 @@ func (c *scanner) resourceSpans(start, end int) error {
 
 func (c *scanner) scopeSpans(start, end, resource int) error {
 	h := header{parent: resource, first: len(c.ranges)}
-	id, before := len(c.scopes), len(c.spans)
+	id, before := len(c.scopes), c.accepted
 	for i := start; i < end; {
+		if value, next := c.spanAt(i, end); next > 0 {
+			c.span(i, value, next, id)
+			i = next
+			continue
+		}
 		f, err := c.member(i, end, msgScopeSpans, &h)
 		if err != nil {
 			return err
 		}
 		if i = f.end; f.num == scopeSpansSpans {
-			c.span(f, id)
+			c.span(f.start, f.value, f.end, id)
 		}
 	}
 	h.last = len(c.ranges)
-	if len(c.spans) == before {
+	if c.accepted == before {
 		c.ranges = c.ranges[:h.first]
 		return nil
 	}
 	c.scopes = append(c.scopes, h)
 	return nil
 }
+
+// spanAt returns where the contents of the span whose tag is at offset i begin
+// and end. It knows only what nearly all spans begin with; for member to look
+// at everything else, next is 0.
+func (c *scanner) spanAt(i, end int) (value, next int) {
+	if end-i < 3 || c.body[i] != spanTag {
+		return 0, 0
+	}
+	n := int(c.body[i+1])
+	if value = i + 2; n >= 0x80 {
+		if c.body[value] >= 0x80 {
+			return 0, 0
+		}
+		n = n&0x7f | int(c.body[value])<<7
+		value++
+	}
+	if n > end-value {
+		return 0, 0
+	}
+	return value, value + n
+}
+
+// spanTag is the one byte before a span's length.
+const spanTag = scopeSpansSpans<<3 | byte(protowire.BytesType)
 
 // member reads the field at offset i of the ResourceSpans or ScopeSpans message
 // that ends at end. Unless the field is one of the message's members, which
@@ -204,22 +240,22 @@ func (c *scanner) member(i, end int, id messageID, h *header) (wireField, error)
 	return f, nil
 }
 
-// span records a span, or counts it as rejected.
-func (c *scanner) span(f wireField, scope int) {
-	b := c.body[f.value:f.end]
-	var ids spanIDs
-	if flt := check(b, c.spanAs, 0, &ids); flt != faultNone {
+// span records the span at body[start:end], whose contents begin at value, or
+// counts it as rejected.
+func (c *scanner) span(start, value, end, scope int) {
+	b, ids := c.body[value:end], &c.ids
+	*ids = spanIDs{}
+	if flt := c.identify(b, ids); flt != faultNone {
 		c.reject(b, flt.String())
 		return
 	}
-	if why := ids.problem(b); why != "" {
-		c.reject(b, why)
+	if !ids.valid(b) {
+		c.reject(b, ids.problem(b))
 		return
 	}
 	partition := schema.TraceID(ids.trace.of(b)).Partition(c.partitions)
-	// Neither number comes near the end of 32 bits: a scope takes bytes of the
-	// request, and there are at most MaxPartitions.
-	c.spans = append(c.spans, spanRef{f.start, f.end, int32(scope), int32(partition)}) //nolint:gosec // see above
+	c.spans[partition] = append(c.spans[partition], spanRef{start, end, scope})
+	c.accepted++
 }
 
 func (c *scanner) reject(span []byte, why string) {

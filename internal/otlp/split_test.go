@@ -2,7 +2,7 @@ package otlp_test
 
 import (
 	"bytes"
-	"strings"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -146,22 +146,14 @@ func TestSplitCutsLargeParts(t *testing.T) {
 	require.Equal(t, 201, got.Spans)
 	total := 0
 	for i, c := range got.Chunks {
-		if total += len(c.Wire); c.Spans > 1 {
-			require.LessOrEqual(t, len(c.Wire), limit)
-			require.Greater(t, len(c.Wire), limit*3/4, "chunk %d of %d is cut too early", i, len(got.Chunks))
+		if total += c.Size; c.Spans > 1 {
+			require.LessOrEqual(t, c.Size, limit)
+			require.Greater(t, c.Size, limit*3/4, "chunk %d of %d is cut too early", i, len(got.Chunks))
 		}
 	}
 	require.Equal(t, 1, got.Chunks[len(got.Chunks)-1].Spans)
 	require.Less(t, total, len(body)*5/4)
-	require.Equal(t, spansOf(t, body), spansOf(t, wires(got.Chunks)...))
-}
-
-func wires(chunks []otlp.Chunk) [][]byte {
-	var out [][]byte
-	for _, c := range chunks {
-		out = append(out, c.Wire)
-	}
-	return out
+	require.Equal(t, spansOf(t, body), spansOf(t, wiresOf(t, got.Chunks)...))
 }
 
 func TestSplitDoesNotMultiplyLargeHeaders(t *testing.T) {
@@ -176,7 +168,7 @@ func TestSplitDoesNotMultiplyLargeHeaders(t *testing.T) {
 	require.NoError(t, err)
 	total := 0
 	for _, c := range got.Chunks {
-		total += len(c.Wire)
+		total += c.Size
 	}
 	require.Less(t, total, 3*len(body))
 	require.Greater(t, len(got.Chunks), 1)
@@ -184,39 +176,54 @@ func TestSplitDoesNotMultiplyLargeHeaders(t *testing.T) {
 
 func TestSplitterIsReusable(t *testing.T) {
 	var s otlp.Splitter
-	want := make(map[string]otlp.Split)
+	type result struct {
+		spans int
+		wires [][]byte
+	}
+	want := make(map[string]result)
 	for range 2 {
 		for name, body := range captures(t, ".pb") {
-			got, err := s.Split(body, partitions, 2000)
-			require.NoError(t, err)
-			if first, ok := want[name]; ok {
-				require.Equal(t, first, got)
+			for _, n := range []int{1, partitions} {
+				split, err := s.Split(body, n, 2000)
+				require.NoError(t, err)
+				got, key := result{split.Spans, wiresOf(t, split.Chunks)}, fmt.Sprint(name, n)
+				if first, ok := want[key]; ok {
+					require.Equal(t, first, got)
+				}
+				want[key] = got
+				_, err = s.Split(body[:len(body)-3], n, 2000)
+				require.Error(t, err)
 			}
-			want[name] = got
-			_, err = s.Split(body[:len(body)-3], partitions, 2000)
-			require.Error(t, err)
 		}
 	}
 }
 
-func TestSplitChunksDoNotShareMemory(t *testing.T) {
+func TestWrittenChunksShareNoMemory(t *testing.T) {
 	for _, body := range captures(t, ".pb") {
 		var s otlp.Splitter
 		own := bytes.Clone(body)
 		got, err := s.Split(own, partitions, 2000)
 		require.NoError(t, err)
-		before := strings.Clone(string(join(wires(got.Chunks)...)))
+		written := join(wiresOf(t, got.Chunks)...)
+		before := bytes.Clone(written)
 		clear(own)
-		require.Equal(t, before, string(join(wires(got.Chunks)...)))
+		_, err = s.Split(request(span("another")), partitions, 2000)
+		require.NoError(t, err)
+		require.Equal(t, before, written)
 	}
 }
 
-func TestSplitValidatesWithoutAllocating(t *testing.T) {
-	body := request(span("a", bytes.Repeat(attribute(9, field(1, []byte("v"))), 1000)...))
+func TestSplitAllocatesNothing(t *testing.T) {
+	body := request(span("a", bytes.Repeat(attribute(9, field(1, []byte("v"))), 1000)...), span("b"))
 	var s otlp.Splitter
+	buf := make([]byte, 0, 2*len(body))
 	allocs := testing.AllocsPerRun(20, func() {
-		_, err := s.Split(body, 1, 1<<20)
-		require.NoError(t, err)
+		got, err := s.Split(body, 1, 1<<20)
+		if err != nil || got.Spans != 2 {
+			t.Fatal(got.Spans, err)
+		}
+		buf = got.Chunks[0].AppendTo(buf[:0])
 	})
-	require.LessOrEqual(t, allocs, 4.0) // the list of chunks and the chunk
+	require.Zero(t, allocs)
+	require.Equal(t, body, buf)
 }

@@ -61,45 +61,65 @@ func CutMarker() []byte { return []byte{payloadVersion, flagCut} }
 // at position first is published, so that two deciders make one.
 func CutID(first uint64) string { return "cut" + strconv.FormatUint(first, 10) }
 
-// AppendPayload appends the encoded payload to dst and returns it, compressed
-// if that makes it smaller. Several entries may name one project. The result's
-// capacity is about twice the entries' bytes: pass the buffer of an earlier
-// call to save allocations.
+// AppendPayload appends the encoded payload to dst and returns it. Several
+// entries may name one project.
 func AppendPayload(dst []byte, entries []Entry, cut bool) []byte {
 	size := 0
 	for _, e := range entries {
-		size += len(e.Project) + len(e.Wire) + len(e.Claim) + 2*binary.MaxVarintLen32
+		size += EntrySize(e.Project, len(e.Wire)+len(e.Claim))
 	}
+	body := make([]byte, 0, size)
+	for _, e := range entries {
+		if e.Claim != "" {
+			body = AppendClaim(body, e.Project, e.Claim)
+		} else {
+			body = append(AppendWireHead(body, e.Project, len(e.Wire)), e.Wire...)
+		}
+	}
+	return AppendBody(dst, body, cut)
+}
+
+// EntrySize is what an entry with n bytes of OTLP data, or a key as long, takes
+// of a body at most.
+func EntrySize(project schema.ProjectID, n int) int {
+	return len(project) + n + 2*binary.MaxVarintLen32
+}
+
+// AppendWireHead appends to a body, which AppendBody will encode, the beginning
+// of an entry with size bytes of OTLP data. The caller appends these next.
+func AppendWireHead(body []byte, project schema.ProjectID, size int) []byte {
+	return binary.AppendUvarint(appendProject(body, project), uint64(size)<<1) //nolint:gosec // sizes are not negative
+}
+
+// AppendClaim appends to a body an entry that is a claim check.
+func AppendClaim(body []byte, project schema.ProjectID, key string) []byte {
+	body = binary.AppendUvarint(appendProject(body, project), uint64(len(key))<<1|1)
+	return append(body, key...)
+}
+
+func appendProject(body []byte, project schema.ProjectID) []byte {
+	return append(binary.AppendUvarint(body, uint64(len(project))), project...)
+}
+
+// AppendBody appends the payload with the given body to dst and returns it,
+// compressed if that makes it smaller. dst must not overlap the body; pass the
+// buffer of an earlier call to save allocations.
+func AppendBody(dst, body []byte, cut bool) []byte {
 	start := len(dst)
-	dst = slices.Grow(dst, headerBytes+size+encoder().MaxEncodedSize(size))
 	var flags byte
 	if cut {
 		flags |= flagCut
 	}
 	dst = append(dst, payloadVersion, flags)
-	bodyStart := len(dst)
-	for _, e := range entries {
-		dst = binary.AppendUvarint(dst, uint64(len(e.Project)))
-		dst = append(dst, e.Project...)
-		if e.Claim != "" {
-			dst = binary.AppendUvarint(dst, uint64(len(e.Claim))<<1|1)
-			dst = append(dst, e.Claim...)
-			continue
+	if len(body) >= minCompressBytes {
+		frame := encoder().EncodeAll(body, dst)
+		if len(frame)-len(dst) < len(body)-len(body)/16 {
+			frame[start+1] |= flagZstd
+			return frame
 		}
-		dst = binary.AppendUvarint(dst, uint64(len(e.Wire))<<1)
-		dst = append(dst, e.Wire...)
+		dst = frame[:len(dst)] // whose memory may have grown
 	}
-	body := dst[bodyStart:]
-	if len(body) < minCompressBytes {
-		return dst
-	}
-	// The frame is written behind the body and then moved over it.
-	frame := encoder().EncodeAll(body, dst[len(dst):])
-	if len(frame) >= len(body)-len(body)/16 {
-		return dst
-	}
-	dst[start+1] |= flagZstd
-	return append(dst[:bodyStart], frame...)
+	return append(dst, body...)
 }
 
 // IsCut reports whether the payload's header has the cut flag, also for a
