@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
@@ -125,6 +126,38 @@ func TestMessagesStayWithinTheLimit(t *testing.T) {
 	require.Greater(t, w.state(0).Last, uint64(5))
 }
 
+// Requests of all sizes come back whole and in order, one by one as they grow,
+// and what a query holds does not change while more arrives.
+func TestRowsOfAllSizes(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r, b := w.receiver(), w.builder()
+	sent := 0
+	var views []catalog.Segment
+	var lengths []int
+	for _, n := range []int{1, 14, 1, 1, 3, 40, 5000, 1, 2047, 2048, 2049} {
+		w.send(r, "p", upTo(sent + n)[sent:]...)
+		sent += n
+		require.Equal(t, upTo(sent), w.seen(b, "p"))
+		tail, err := b.Tail(t.Context(), "p", 0, 0)
+		require.NoError(t, err)
+		require.Len(t, tail.Segments, 1)
+		views, lengths = append(views, tail.Segments[0]), append(lengths, sent)
+	}
+	for i, view := range views {
+		require.Equal(t, upTo(lengths[i]), scan(t, view))
+		for _, n := range []int{0, lengths[i] - 1, lengths[i], sent - 1} {
+			rows, err := view.Trace(t.Context(), traceID(n))
+			require.NoError(t, err)
+			if n >= lengths[i] {
+				require.Empty(t, rows)
+				continue
+			}
+			require.Len(t, rows, 1)
+			require.Equal(t, n, number(t, &rows[0]))
+		}
+	}
+}
+
 func TestMalformedRequest(t *testing.T) {
 	w := newWorld(t, logmem.Options{})
 	_, err := w.receiver().Receive(t.Context(), "p", []byte{0x0a, 0xff})
@@ -157,7 +190,8 @@ func TestStoppedReceiverRefuses(t *testing.T) {
 }
 
 // A caller that goes away neither blocks the committer nor gets an answer that
-// is not true.
+// is not true, and the memory of its request may be used again at once, also
+// while the spans wait for the publish before theirs.
 func TestCallerGoesAway(t *testing.T) {
 	w := newWorld(t, logmem.Options{})
 	r := w.receiver()
@@ -172,11 +206,15 @@ func TestCallerGoesAway(t *testing.T) {
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := r.Receive(ctx, "p", request(1))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	for n := range 3 {
+		body := request(n)
+		_, err := r.Receive(ctx, "p", body)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		clear(body)
+	}
 	release()
-	w.send(r, "p", 2)
-	require.Equal(t, []int{1, 2}, w.seen(w.builder(), "p"))
+	w.send(r, "p", 3)
+	require.Equal(t, upTo(4), w.seen(w.builder(), "p"))
 }
 
 func TestQueriesFailRatherThanMiss(t *testing.T) {

@@ -34,13 +34,6 @@ type segment struct {
 	claims   map[string]struct{} // keys of the claims that the batch refers to
 }
 
-// projectRows are one project's rows in the order of the log. They are only
-// ever appended to, so a prefix that was read under the lock stays valid.
-type projectRows struct {
-	spans   []schema.Span
-	byTrace map[schema.TraceID][]int32 // indexes into spans
-}
-
 // damaged is what could not be decoded, to be kept raw.
 type damaged struct {
 	position uint64
@@ -97,25 +90,19 @@ func (s *segment) add(e wal.Entry, position uint64) (int, error) {
 	if rows == nil {
 		rows = &projectRows{byTrace: make(map[schema.TraceID][]int32)}
 	}
-	before := len(rows.spans)
-	spans, err := s.decoder.Decode(e.Wire, position, rows.spans)
+	n, err := rows.add(s.decoder, e.Wire, position)
 	if err != nil {
 		return 0, err
 	}
-	rows.spans = spans
-	for i := before; i < len(spans); i++ {
-		id := spans[i].TraceID
-		rows.byTrace[id] = append(rows.byTrace[id], int32(i)) //nolint:gosec // a batch holds far fewer than 2^31 rows
-	}
 	s.projects[e.Project] = rows
-	return len(spans) - before, nil
+	return n, nil
 }
 
 func (s *segment) size() (bytes, spans int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, rows := range s.projects {
-		spans += len(rows.spans)
+		spans += rows.pages.rows()
 	}
 	return s.bytes, spans
 }
@@ -128,7 +115,7 @@ type view struct {
 	last    uint64
 	closed  bool
 	rows    *projectRows // nil: the project has none here
-	spans   []schema.Span
+	pages   rowPages
 }
 
 func (s *segment) view(project schema.ProjectID) *view {
@@ -136,7 +123,7 @@ func (s *segment) view(project schema.ProjectID) *view {
 	defer s.mu.RUnlock()
 	v := &view{segment: s, first: s.first, last: s.last, closed: s.closed, rows: s.projects[project]}
 	if v.rows != nil {
-		v.spans = slices.Clip(v.rows.spans)
+		v.pages = slices.Clone(v.rows.pages)
 	}
 	return v
 }
@@ -149,16 +136,15 @@ func (v *view) Range() (first, last uint64, closed bool) { return v.first, v.las
 // segment: read only.
 func (v *view) Scan(ctx context.Context, _ engine.Request) iter.Seq2[[]schema.Span, error] {
 	return func(yield func([]schema.Span, error) bool) {
-		for rest := v.spans; len(rest) > 0; {
-			n := min(len(rest), chunkRows)
-			chunk := rest[:n]
-			rest = rest[n:]
-			if err := ctx.Err(); err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(chunk, nil) {
-				return
+		for _, page := range v.pages {
+			for chunk := range slices.Chunk(page, chunkRows) {
+				if err := ctx.Err(); err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(chunk, nil) {
+					return
+				}
 			}
 		}
 	}
@@ -174,13 +160,13 @@ func (v *view) Trace(_ context.Context, id schema.TraceID) ([]schema.Span, error
 		return nil, nil
 	}
 	v.segment.mu.RLock()
-	defer v.segment.mu.RUnlock()
-	var spans []schema.Span
-	for _, i := range v.rows.byTrace[id] {
-		if int(i) < len(v.spans) {
-			spans = append(spans, v.spans[i])
+	numbers := slices.Clone(v.rows.byTrace[id])
+	v.segment.mu.RUnlock()
+	var rows []*schema.Span
+	for _, i := range numbers {
+		if row := v.pages.row(int(i)); row != nil {
+			rows = append(rows, row)
 		}
 	}
-	sortSpans(spans)
-	return spans, nil
+	return sortedRows(rows), nil
 }

@@ -77,7 +77,7 @@ func (p *partition) commit(ctx context.Context, seg *segment) error {
 }
 
 func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema.ProjectID) error {
-	spans := seg.sorted(project)
+	spans := seg.view(project).pages.sorted()
 	if len(spans) == 0 {
 		return nil
 	}
@@ -182,16 +182,4 @@ func (s *segment) projectIDs() []schema.ProjectID {
 	}
 	slices.Sort(ids)
 	return ids
-}
-
-// sorted returns a project's rows in the order of a block. Rows that are equal
-// there keep the order of the log, so that every builder writes the same bytes.
-func (s *segment) sorted(project schema.ProjectID) []schema.Span {
-	spans := slices.Clone(s.view(project).spans)
-	sortSpans(spans)
-	return spans
-}
-
-func sortSpans(spans []schema.Span) {
-	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
 }

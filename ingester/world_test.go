@@ -211,13 +211,16 @@ func request(numbers ...int) []byte {
 
 // span is an OTLP span whose ids follow from n.
 func span(n int, name string) []byte {
-	id := make([]byte, 16)
-	id[0], id[8], id[14], id[15] = 0xa0, 0xb0, byte(n>>8), byte(n)
-	b := appendField(nil, 1, id)
+	id := traceID(n)
+	b := appendField(nil, 1, id[:])
 	b = appendField(b, 2, id[8:])
 	b = appendField(b, 5, []byte(name))
 	b = protowire.AppendFixed64(protowire.AppendTag(b, 7, protowire.Fixed64Type), uint64(1e18+n))
 	return protowire.AppendFixed64(protowire.AppendTag(b, 8, protowire.Fixed64Type), uint64(1e18+n+5))
+}
+
+func traceID(n int) schema.TraceID {
+	return schema.TraceID{0: 0xa0, 8: 0xb0, 14: byte(n >> 8), 15: byte(n)}
 }
 
 func appendField(dst []byte, num protowire.Number, b []byte) []byte {

@@ -1,0 +1,103 @@
+package ingester
+
+import (
+	"slices"
+
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// projectRows are one project's rows in the order of the log. They are only
+// ever appended to, so pages that were read under the lock stay valid.
+type projectRows struct {
+	pages   rowPages
+	byTrace map[schema.TraceID][]int32 // numbers of rows
+}
+
+// rowPages are rows in pieces: one growing slice would be copied, and its past
+// sizes kept until the next garbage collection, again and again.
+type rowPages [][]schema.Span
+
+// A page has room for as many rows as all before it, within these bounds: a
+// project with one span must not cost much, and one with many few pages.
+const (
+	minPageRows = 16
+	maxPageRows = 2048
+)
+
+// add decodes wire into rows behind the others, all or none.
+func (r *projectRows) add(d *otlp.Decoder, wire []byte, position uint64) (int, error) {
+	before := r.pages.rows()
+	page := r.tail(before)
+	rows, err := d.Decode(wire, position, page[len(page):])
+	if err != nil {
+		return 0, err
+	}
+	switch n, last := len(page)+len(rows), len(r.pages)-1; {
+	case n <= cap(page):
+		r.pages[last] = page[:n]
+	case len(page) == 0: // it was too small, and Decode has made another
+		r.pages[last] = rows
+	default:
+		r.pages = append(r.pages, rows)
+	}
+	for i := range rows {
+		id := rows[i].TraceID
+		r.byTrace[id] = append(r.byTrace[id], int32(before+i)) //nolint:gosec // a batch holds far fewer than 2^31 rows
+	}
+	return len(rows), nil
+}
+
+// tail is the last page, a new one if that is nearly full.
+func (r *projectRows) tail(rows int) []schema.Span {
+	if n := len(r.pages); n > 0 {
+		if last := r.pages[n-1]; cap(last)-len(last) > cap(last)/8 {
+			return last
+		}
+	}
+	page := make([]schema.Span, 0, min(max(rows, minPageRows), maxPageRows))
+	r.pages = append(r.pages, page)
+	return page
+}
+
+func (p rowPages) rows() int {
+	n := 0
+	for _, page := range p {
+		n += len(page)
+	}
+	return n
+}
+
+// row is row number i, nil if there are not as many.
+func (p rowPages) row(i int) *schema.Span {
+	for _, page := range p {
+		if i < len(page) {
+			return &page[i]
+		}
+		i -= len(page)
+	}
+	return nil
+}
+
+// sorted returns copies of all rows in the order of a block.
+func (p rowPages) sorted() []schema.Span {
+	rows := make([]*schema.Span, 0, p.rows())
+	for _, page := range p {
+		for i := range page {
+			rows = append(rows, &page[i])
+		}
+	}
+	return sortedRows(rows)
+}
+
+// sortedRows returns copies of rows in the order of a block. Rows that are equal
+// there stay as they are, so that every builder writes the same bytes. It sorts
+// the pointers, because rows are large.
+func sortedRows(rows []*schema.Span) []schema.Span {
+	slices.SortStableFunc(rows, schema.Compare)
+	spans := make([]schema.Span, len(rows))
+	for i, row := range rows {
+		spans[i] = *row
+	}
+	return spans
+}
