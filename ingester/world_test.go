@@ -43,7 +43,7 @@ func newWorld(t *testing.T, opts logmem.Options) *world {
 func config() ingester.Config {
 	return ingester.Config{
 		MaxRequestBytes: 64 << 20, MaxInflightBytes: 128 << 20, MaxMessageBytes: 900 << 10, PublishTimeout: 5 * time.Second,
-		CutBytes: 16 << 20, CutAge: time.Hour, LiveBytes: 32 << 20, LiveAge: time.Hour,
+		CutBytes: 16 << 20, CutAge: time.Hour, LiveBytes: 32 << 20, LiveAge: time.Hour, BuildMemory: 512 << 20,
 	}
 }
 
