@@ -333,4 +333,3 @@ func TestBuildMemoryHoldsABatch(t *testing.T) {
 	cfg.BuildMemory--
 	require.ErrorContains(t, cfg.Validate(), "ingester.build-memory")
 }
-

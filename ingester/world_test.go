@@ -35,6 +35,7 @@ type world struct {
 	server *wal.Log // instead of log, when there is one
 	bucket objstore.Bucket
 	cfg    ingester.Config
+	sent   int // by requireWorking
 }
 
 func newWorld(t *testing.T, opts logmem.Options) *world {
