@@ -61,45 +61,77 @@ func (r *Receiver) readBody(req *http.Request) (*body, error) {
 	return b, nil
 }
 
-// readFrom reads src to its end. Memory doubles as the body grows, up to the
-// limit: how large a compressed body becomes is not known beforehand.
+// readFrom reads src to its end, into parts that double what there is: how large
+// a compressed body becomes is not known beforehand. The parts are joined at
+// the end, so that a body which turns out to be too large has taken no more
+// than the limit.
 func (b *body) readFrom(src io.Reader, contentLength int64) error {
 	limit := int(b.receiver.cfg.MaxRequestBytes)
 	want := max(cap(b.bytes), firstBodyBytes, int(min(contentLength+1, int64(limit))))
-	for {
-		if err := b.grow(min(want, limit+1)); err != nil {
+	var parts [][]byte
+	for read := 0; ; {
+		if err := b.allocate(min(want, limit+1-read)); err != nil {
 			return err
 		}
-		for len(b.bytes) < cap(b.bytes) {
-			n, err := src.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-			b.bytes = b.bytes[:len(b.bytes)+n]
-			if len(b.bytes) > limit {
-				return fmt.Errorf("%w: more than %d bytes after decompression", errTooLarge, limit)
-			}
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("%w after %d bytes: %w", errEncoding, len(b.bytes), err)
-			}
+		ended, err := b.fill(src)
+		read += len(b.bytes)
+		switch {
+		case read > limit:
+			return fmt.Errorf("%w: more than %d bytes after decompression", errTooLarge, limit)
+		case err != nil:
+			return fmt.Errorf("%w after %d bytes: %w", errEncoding, read, err)
+		case ended:
+			b.join(parts, read)
+			return nil
 		}
-		want = 2 * cap(b.bytes)
+		parts = append(parts, b.bytes)
+		b.bytes, want = nil, read
 	}
 }
 
-// grow makes room for capacity bytes and charges it to the budget.
-func (b *body) grow(capacity int) error {
-	charge := int64(max(capacity, cap(b.bytes))) - b.charged
-	if err := b.receiver.admit(charge); err != nil {
+// allocate makes b.bytes an empty buffer with room for capacity bytes at least,
+// and charges it to the budget.
+func (b *body) allocate(capacity int) error {
+	capacity = max(capacity, cap(b.bytes))
+	if err := b.receiver.admit(int64(capacity)); err != nil {
 		return err
 	}
-	b.charged += charge
+	b.charged += int64(capacity)
 	if capacity > cap(b.bytes) {
-		grown := make([]byte, len(b.bytes), capacity)
-		copy(grown, b.bytes)
-		b.bytes = grown
+		b.bytes = make([]byte, 0, capacity)
 	}
 	return nil
+}
+
+// fill reads until b.bytes is full or src has ended.
+func (b *body) fill(src io.Reader) (ended bool, err error) {
+	for len(b.bytes) < cap(b.bytes) {
+		n, err := src.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+		b.bytes = b.bytes[:len(b.bytes)+n]
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// join puts the earlier parts before b.bytes. The moment of copying, in which
+// memory is taken twice, is not charged: a request as large as is allowed has
+// to fit into the budget.
+func (b *body) join(parts [][]byte, size int) {
+	if len(parts) == 0 {
+		return
+	}
+	joined := make([]byte, 0, size)
+	for _, part := range append(parts, b.bytes) {
+		joined = append(joined, part...)
+	}
+	b.bytes = joined
+	b.receiver.inflight.give(b.charged - int64(size))
+	b.charged = int64(size)
 }
 
 // release gives the memory back. Nothing may use the bytes afterwards.

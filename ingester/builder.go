@@ -1,9 +1,13 @@
 package ingester
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/catalog/tail"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -31,6 +36,8 @@ type Builder struct {
 	logger     *slog.Logger
 	metrics    *builderMetrics
 	partitions []*partition
+	memory     *memory
+	tails      *tail.Reader
 	began      time.Time
 	aborted    abort
 }
@@ -49,8 +56,9 @@ func NewFollower(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logge
 func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger *slog.Logger, reg prometheus.Registerer) *Builder {
 	b := &Builder{
 		cfg: cfg, log: log, bucket: bucket, stores: stores, logger: logger,
-		metrics: newBuilderMetrics(reg), began: time.Now(), aborted: newAbort(),
+		metrics: newBuilderMetrics(reg), tails: tail.New(log, bucket, reg), began: time.Now(), aborted: newAbort(),
 	}
+	b.memory = newMemory(int64(min(cfg.BuildMemory, math.MaxInt64)), b.metrics) //nolint:gosec // bounded here
 	for p := range log.Partitions() {
 		b.partitions = append(b.partitions, newPartition(b, p))
 	}
@@ -96,6 +104,9 @@ func (b *Builder) tick(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-b.memory.stuck:
+			b.relieve(ctx)
+			continue
 		case <-ticker.C:
 		}
 		for _, p := range b.partitions {
@@ -104,6 +115,7 @@ func (b *Builder) tick(ctx context.Context) {
 			}
 		}
 		b.trim()
+		b.relieve(ctx)
 		if now := time.Now(); b.stores && now.Sub(swept) >= sweepInterval {
 			swept = now
 			if err := b.sweepClaims(ctx, now); err != nil && ctx.Err() == nil {
@@ -115,7 +127,8 @@ func (b *Builder) tick(ctx context.Context) {
 
 func (b *Builder) tickPartition(ctx context.Context, p *partition) error {
 	if b.stores {
-		return p.cutIfOlder(ctx, b.cfg.CutAge)
+		_, err := p.cutIfOlder(ctx, b.cfg.CutAge)
+		return err
 	}
 	state, err := b.log.Stream(p.id).State(ctx)
 	if err != nil {
@@ -125,8 +138,31 @@ func (b *Builder) tickPartition(ctx context.Context, p *partition) error {
 	return nil
 }
 
-// trim forgets stored batches that are older than LiveAge, or the oldest of
-// them until they fit into LiveBytes.
+// relieve ends the largest open batch that is read to the log's end, when
+// reading has stopped and no closed batch will free memory.
+func (b *Builder) relieve(ctx context.Context) {
+	if !b.stores || !b.memory.isStuck() {
+		return
+	}
+	open := make(map[*partition]int, len(b.partitions))
+	for _, p := range b.partitions {
+		open[p] = p.openBytes()
+	}
+	largest := slices.SortedFunc(maps.Keys(open), func(p, o *partition) int { return cmp.Compare(open[o], open[p]) })
+	for _, p := range largest {
+		cut, err := p.cutIfOlder(ctx, 0)
+		if err != nil && ctx.Err() == nil {
+			p.logger.Warn("cutting for memory failed, trying again", slog.Any("err", err))
+		}
+		if cut {
+			b.metrics.earlyCuts.Inc()
+			return
+		}
+	}
+}
+
+// trim forgets stored batches that are older than LiveAge, and the oldest ones
+// until the others fit into LiveBytes and memory is not full.
 func (b *Builder) trim() {
 	now := time.Now()
 	total, spans := 0, 0
@@ -138,7 +174,7 @@ func (b *Builder) trim() {
 		total += bytes
 		spans += n
 	}
-	for progress := true; progress && total > int(b.cfg.LiveBytes); {
+	for progress := true; progress && (total > int(b.cfg.LiveBytes) || b.memory.isFull()); {
 		progress = false
 		for _, p := range b.partitions {
 			if bytes, dropped := p.dropOldest(now.Add(time.Hour)); dropped {
@@ -172,13 +208,13 @@ func (b *Builder) Flush(ctx context.Context) error {
 	return group.Wait()
 }
 
-// catchUpTimeout bounds how long a query waits for live data.
-const catchUpTimeout = 10 * time.Second
+// catchUpTimeout bounds how long a query waits for live data before it reads
+// the rest in the log. A builder that is not overloaded is behind for less.
+const catchUpTimeout = 2 * time.Second
 
-// Tail returns what memory holds of the partition after position `after`,
-// caught up with the log's last position at the time of the call. It
-// implements catalog.Live. Fails with
-// catalog.ErrBehind when it cannot catch up.
+// Tail returns what memory holds of the partition after position `after`, and
+// what the log has beyond that: nothing, unless reading has stopped or cannot
+// keep up. It implements catalog.Live.
 func (b *Builder) Tail(ctx context.Context, project schema.ProjectID, partition int, after uint64) (catalog.Tail, error) {
 	p := b.partitions[partition]
 	stream := b.log.Stream(partition)
@@ -188,18 +224,11 @@ func (b *Builder) Tail(ctx context.Context, project schema.ProjectID, partition 
 	}
 	waitCtx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
-	var tail catalog.Tail
-	err = p.wait(waitCtx, func() bool {
-		if !p.caughtUp(stream.Epoch(), state) {
-			return false
-		}
-		tail = p.tail(project, after)
-		return true
-	})
-	if err != nil && ctx.Err() == nil {
-		return tail, fmt.Errorf("%w: partition %d has not reached position %d", catalog.ErrBehind, partition, state.Last)
+	_ = p.wait(waitCtx, func() bool { return p.stopped || p.caughtUp(stream.Epoch(), state) }) // its end is the timeout's
+	if err := ctx.Err(); err != nil {
+		return catalog.Tail{}, err
 	}
-	return tail, err
+	return p.tail(project, stream, state, after), nil
 }
 
 var _ catalog.Live = (*Builder)(nil)

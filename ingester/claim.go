@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/catalog/tail"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -73,7 +74,7 @@ func (p *partition) redeem(ctx context.Context, stream wal.Stream, position uint
 			continue
 		}
 		claims = append(claims, e.Claim)
-		wire, err := p.fetchClaim(ctx, e)
+		wire, err := tail.Redeem(ctx, p.builder.bucket, e)
 		if errors.Is(err, objstore.ErrNotExist) {
 			return nil, p.lostClaim(ctx, stream, position, e.Claim)
 		}
@@ -83,22 +84,6 @@ func (p *partition) redeem(ctx context.Context, stream wal.Stream, position uint
 		entries[i].Wire = wire
 	}
 	return claims, nil
-}
-
-// fetchClaim reads a claim's data: a payload with one entry of its project.
-func (p *partition) fetchClaim(ctx context.Context, e wal.Entry) ([]byte, error) {
-	data, _, err := p.builder.bucket.Get(ctx, e.Claim, objstore.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	payload, err := wal.DecodePayload(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Claim, err)
-	}
-	if len(payload.Entries) != 1 || payload.Entries[0].Project != e.Project || payload.Entries[0].Claim != "" {
-		return nil, fmt.Errorf("%s: %w: not one entry of project %s", e.Claim, wal.ErrPayload, e.Project)
-	}
-	return payload.Entries[0].Wire, nil
 }
 
 func (p *partition) lostClaim(ctx context.Context, stream wal.Stream, position uint64, key string) error {

@@ -18,7 +18,13 @@ type Config struct {
 	CutAge           time.Duration `yaml:"cut_age"`
 	LiveBytes        flagext.Bytes `yaml:"live_bytes"`
 	LiveAge          time.Duration `yaml:"live_age"`
+	BuildMemory      flagext.Bytes `yaml:"build_memory"`
 }
+
+// defaultBuildMemory is enough to fill one batch while another is stored, in
+// each of four partitions: 16 MB of spans take up to three times that in
+// memory, which makes 8 · 48 MB, and 96 MB of stored batches.
+const defaultBuildMemory = 512 << 20
 
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
@@ -32,8 +38,9 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.PublishTimeout, prefix+"publish-timeout", 10*time.Second, "How long to wait for the log's acknowledgement before answering 503.")
 	bytes(&c.CutBytes, "cut-bytes", 16<<20, "Bytes of spans per partition after which a batch ends and becomes a block.")
 	f.DurationVar(&c.CutAge, prefix+"cut-age", time.Minute, "Age of a batch's first message after which the batch ends although it is small.")
-	bytes(&c.LiveBytes, "live-bytes", 32<<20, "Bytes of stored batches per process that stay in memory for queries, which saves listing the bucket.")
+	bytes(&c.LiveBytes, "live-bytes", 96<<20, "Memory per process for stored batches that stay for queries, which saves listing the bucket.")
 	f.DurationVar(&c.LiveAge, prefix+"live-age", time.Minute, "How long a stored batch stays in memory at most.")
+	bytes(&c.BuildMemory, "build-memory", defaultBuildMemory, "Memory per process for spans of all batches, open, waiting for their blocks or stored. Above it the log is not read further, and queries read there what follows.")
 }
 
 // maxRequestBytes keeps every accepted value below what a block can hold.
@@ -51,6 +58,7 @@ func (c *Config) Validate() error {
 	refuse(c.MaxInflightBytes < c.MaxRequestBytes, "ingester.max-inflight-bytes must not be below ingester.max-request-bytes")
 	refuse(c.MaxMessageBytes <= 0, "ingester.max-message-bytes must be positive")
 	refuse(c.CutBytes <= 0, "ingester.cut-bytes must be positive")
+	refuse(c.BuildMemory < c.CutBytes, "ingester.build-memory must not be below ingester.cut-bytes")
 	refuse(c.CutAge <= 0, "ingester.cut-age must be positive")
 	refuse(c.PublishTimeout <= 0, "ingester.publish-timeout must be positive")
 	return errors.Join(errs...)

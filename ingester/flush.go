@@ -11,26 +11,27 @@ import (
 )
 
 // cutIfOlder ends the open batch with a marker when its first message is older
-// than age and nothing of the log is still unread.
-func (p *partition) cutIfOlder(ctx context.Context, age time.Duration) error {
+// than age and nothing of the log is still unread. It returns whether it did.
+func (p *partition) cutIfOlder(ctx context.Context, age time.Duration) (bool, error) {
 	stream := p.builder.log.Stream(p.id)
 	p.mu.Lock()
 	first, opened, open := p.openBatch()
 	p.mu.Unlock()
 	if !open || time.Since(opened) < age {
-		return nil
+		return false, nil
 	}
 	state, err := stream.State(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	p.mu.Lock()
 	current := p.caughtUp(stream.Epoch(), state)
 	p.mu.Unlock()
-	if current {
-		_, err = p.publishCut(ctx, stream, first)
+	if !current {
+		return false, nil
 	}
-	return err
+	_, err = p.publishCut(ctx, stream, first)
+	return err == nil, err
 }
 
 // publishCut appends a cut marker. Its id names the batch, so that of several
@@ -79,15 +80,23 @@ func (p *partition) flush(ctx context.Context) error {
 	return p.wait(ctx, func() bool { return p.epoch != stream.Epoch() || p.stored >= until })
 }
 
-// tail is a project's part of the segments that reach beyond after.
-// REQUIRES: p.mu.
-func (p *partition) tail(project schema.ProjectID, after uint64) catalog.Tail {
-	tail := catalog.Tail{Epoch: p.epoch, From: max(p.from, 1)}
+// tail is a project's part of the segments that reach beyond after, and of
+// what follows them in the log as state describes it.
+func (p *partition) tail(project schema.ProjectID, stream wal.Stream, state wal.State, after uint64) catalog.Tail {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.epoch != stream.Epoch() || !p.started || p.skipping {
+		return p.builder.tails.Whole(project, stream, state)
+	}
+	tail := catalog.Tail{Epoch: p.epoch, From: p.from}
+	next := max(p.applied+1, p.from)
 	for _, seg := range p.segments {
-		if v := seg.view(project); v.last > after {
+		v := seg.view(project)
+		if next = max(next, v.last+1); v.last > after {
 			tail.Segments = append(tail.Segments, v)
 		}
 	}
+	tail.Unread = p.builder.tails.Unread(project, stream, next, state.Last)
 	return tail
 }
 
@@ -99,9 +108,8 @@ func (p *partition) storedSize() (bytes, spans int) {
 		if seg.storedAt.IsZero() {
 			break
 		}
-		b, n := seg.size()
-		bytes += b
-		spans += n
+		bytes += seg.bytes
+		spans += seg.spans()
 	}
 	return bytes, spans
 }

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -35,13 +33,16 @@ const (
 // which store nothing and say so.
 func (r *Receiver) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/traces", r.serve(r.exportTraces))
-	mux.HandleFunc("POST /v1/logs", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
+	mux.HandleFunc("/v1/traces", r.serve(r.exportTraces))
+	mux.HandleFunc("/v1/logs", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
 		return rejectLogs(b)
 	}))
-	mux.HandleFunc("POST /v1/metrics", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
+	mux.HandleFunc("/v1/metrics", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
 		return rejectMetrics(b)
 	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		r.writeError(w, req, contentTypeOf(req), fmt.Errorf("%w %q: send OTLP traces to /v1/traces", errNotFound, req.URL.Path))
+	})
 	return mux
 }
 
@@ -61,25 +62,36 @@ type partialSuccess struct {
 
 type exportFunc func(ctx context.Context, project schema.ProjectID, p payload) (partialSuccess, error)
 
-// errUnsupported is answered with 415.
-var errUnsupported = errors.New("unsupported media type")
+var (
+	// errNotFound is answered with 404, errMethod with 405, errUnsupported with 415.
+	errNotFound    = errors.New("unknown path")
+	errMethod      = errors.New("method not allowed")
+	errUnsupported = errors.New("unsupported media type")
+)
 
 func (r *Receiver) serve(export exportFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		contentType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
-		asJSON := contentType == contentJSON
+		contentType := contentTypeOf(req)
 		success, err := r.export(req, contentType, export)
 		if err != nil {
-			r.writeError(w, req, asJSON, err)
+			r.writeError(w, req, contentType, err)
 			return
 		}
-		writeOTLP(w, http.StatusOK, asJSON, success.json(), success.protobuf())
+		writeOTLP(w, http.StatusOK, contentType == contentJSON, success.json(), success.protobuf())
 	}
 }
 
+func contentTypeOf(req *http.Request) string {
+	contentType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	return contentType
+}
+
 func (r *Receiver) export(req *http.Request, contentType string, export exportFunc) (partialSuccess, error) {
+	if req.Method != http.MethodPost {
+		return partialSuccess{}, fmt.Errorf("%w: %s, want POST", errMethod, req.Method)
+	}
 	if contentType != contentProtobuf && contentType != contentJSON {
-		return partialSuccess{}, fmt.Errorf("%w: Content-Type %q, want %s or %s", errUnsupported, contentType, contentProtobuf, contentJSON)
+		return partialSuccess{}, fmt.Errorf("%w: Content-Type %q, want %s or %s", errUnsupported, req.Header.Get("Content-Type"), contentProtobuf, contentJSON)
 	}
 	project, err := projectOf(req.Header.Get(HeaderProject))
 	if err != nil {
@@ -114,37 +126,6 @@ func (r *Receiver) exportTraces(ctx context.Context, project schema.ProjectID, p
 	return partialSuccess{int64(result.Rejected), result.Reason, "rejectedSpans"}, err
 }
 
-const tracesOnly = "spanlake stores traces only: send this signal elsewhere"
-
-// rejectLogs and rejectMetrics answer what a Collector sends with one exporter
-// for everything: an error would make it retry for ever.
-func rejectLogs(p payload) (partialSuccess, error) {
-	req := plogotlp.NewExportRequest()
-	if err := unmarshal(p, req.UnmarshalProto, req.UnmarshalJSON); err != nil {
-		return partialSuccess{}, err
-	}
-	return partialSuccess{int64(req.Logs().LogRecordCount()), tracesOnly, "rejectedLogRecords"}, nil
-}
-
-func rejectMetrics(p payload) (partialSuccess, error) {
-	req := pmetricotlp.NewExportRequest()
-	if err := unmarshal(p, req.UnmarshalProto, req.UnmarshalJSON); err != nil {
-		return partialSuccess{}, err
-	}
-	return partialSuccess{int64(req.Metrics().DataPointCount()), tracesOnly, "rejectedDataPoints"}, nil
-}
-
-func unmarshal(p payload, fromProto, fromJSON func([]byte) error) error {
-	decode := fromProto
-	if p.json {
-		decode = fromJSON
-	}
-	if err := decode(p.body); err != nil {
-		return fmt.Errorf("%w: %w", otlp.ErrMalformed, err)
-	}
-	return nil
-}
-
 // protobuf is an Export*ServiceResponse, the same bytes for all three signals:
 // partial_success = 1 {rejected = 1, error_message = 2}, left out when all is
 // stored, as OTLP demands.
@@ -176,8 +157,9 @@ func writeOTLP(w http.ResponseWriter, status int, asJSON bool, jsonBody, protoBo
 	_, _ = w.Write(body) // the client is gone; its spans are durable
 }
 
-// writeError answers with a google.rpc.Status, as OTLP prescribes.
-func (r *Receiver) writeError(w http.ResponseWriter, req *http.Request, asJSON bool, err error) {
+// writeError answers with a google.rpc.Status, as OTLP prescribes, or in words
+// to who did not send OTLP to a path of OTLP.
+func (r *Receiver) writeError(w http.ResponseWriter, req *http.Request, contentType string, err error) {
 	status, code := http.StatusInternalServerError, codes.Internal
 	var refused *RefusedError
 	switch {
@@ -189,6 +171,11 @@ func (r *Receiver) writeError(w http.ResponseWriter, req *http.Request, asJSON b
 		w.Header().Set("Retry-After", strconv.Itoa(int(refused.RetryAfter/time.Second)))
 	case errors.Is(err, errTooLarge):
 		status, code = http.StatusRequestEntityTooLarge, codes.InvalidArgument
+	case errors.Is(err, errNotFound):
+		status, code = http.StatusNotFound, codes.NotFound
+	case errors.Is(err, errMethod):
+		w.Header().Set("Allow", http.MethodPost)
+		status, code = http.StatusMethodNotAllowed, codes.InvalidArgument
 	case errors.Is(err, errUnsupported):
 		status, code = http.StatusUnsupportedMediaType, codes.InvalidArgument
 	case errors.Is(err, otlp.ErrMalformed), errors.Is(err, schema.ErrBadProject), errors.Is(err, errEncoding):
@@ -196,8 +183,12 @@ func (r *Receiver) writeError(w http.ResponseWriter, req *http.Request, asJSON b
 	default:
 		r.logger.ErrorContext(req.Context(), "an export request failed", slog.Any("err", err))
 	}
+	if (errors.Is(err, errNotFound) || errors.Is(err, errMethod)) && contentType != contentProtobuf && contentType != contentJSON {
+		http.Error(w, err.Error(), status)
+		return
+	}
 	body := &spb.Status{Code: int32(code), Message: err.Error()} //nolint:gosec // one of grpc's few codes
 	jsonBody, _ := protojson.Marshal(body)
 	protoBody, _ := proto.Marshal(body) // a status of two scalars always marshals
-	writeOTLP(w, status, asJSON, jsonBody, protoBody)
+	writeOTLP(w, status, contentType == contentJSON, jsonBody, protoBody)
 }

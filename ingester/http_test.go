@@ -65,7 +65,11 @@ func post(t *testing.T, url string, body []byte, headers ...string) (answer, []b
 }
 
 func tryPost(ctx context.Context, url string, body []byte, headers ...string) (answer, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	return tryRequest(ctx, http.MethodPost, url, body, headers...)
+}
+
+func tryRequest(ctx context.Context, method, url string, body []byte, headers ...string) (answer, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, nil, err
 	}

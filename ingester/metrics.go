@@ -66,6 +66,12 @@ type builderMetrics struct {
 	visibleLag    prometheus.Histogram
 	liveBytes     prometheus.Gauge
 	liveSpans     prometheus.Gauge
+
+	memoryBytes    prometheus.Gauge
+	memoryLimit    prometheus.Gauge
+	stops          prometheus.Counter
+	stoppedSeconds prometheus.Counter
+	earlyCuts      prometheus.Counter
 }
 
 func newBuilderMetrics(reg prometheus.Registerer) *builderMetrics {
@@ -86,7 +92,13 @@ func newBuilderMetrics(reg prometheus.Registerer) *builderMetrics {
 			Name: name("visible_lag_seconds"), Help: "From the log's timestamp of a message until queries see its spans.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
-		liveBytes: f.NewGauge(prometheus.GaugeOpts{Name: name("live_bytes"), Help: "Bytes of spans held in memory for queries."}),
-		liveSpans: f.NewGauge(prometheus.GaugeOpts{Name: name("live_spans"), Help: "Spans held in memory for queries."}),
+		liveBytes: f.NewGauge(prometheus.GaugeOpts{Name: name("live_bytes"), Help: "Bytes of memory taken by stored spans that are kept for queries."}),
+		liveSpans: f.NewGauge(prometheus.GaugeOpts{Name: name("live_spans"), Help: "Stored spans that are kept in memory for queries."}),
+
+		memoryBytes:    f.NewGauge(prometheus.GaugeOpts{Name: name("memory_bytes"), Help: "Bytes of memory taken by spans of open, closed and stored batches."}),
+		memoryLimit:    f.NewGauge(prometheus.GaugeOpts{Name: name("memory_limit_bytes"), Help: "Bytes of memory from which on the log is not read further."}),
+		stops:          f.NewCounter(prometheus.CounterOpts{Name: name("stops_total"), Help: "Times that a partition stopped reading the log because memory was full."}),
+		stoppedSeconds: f.NewCounter(prometheus.CounterOpts{Name: name("stopped_seconds_total"), Help: "How long partitions have not read the log because memory was full, added up."}),
+		earlyCuts:      f.NewCounter(prometheus.CounterOpts{Name: name("early_cuts_total"), Help: "Batches ended early because memory was full."}),
 	}
 }

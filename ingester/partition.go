@@ -3,6 +3,7 @@ package ingester
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 // partition reads one partition of the log. Its goroutines:
 //
-//	read ──apply──▶ segments ──closed──▶ store ──purge──▶ the log
+//	read ──admit, apply──▶ segments ──closed──▶ store ──purge──▶ the log
 //	                   ▲
 //	                queries           decide: a cut marker when the batch is old
 //
@@ -24,8 +25,6 @@ type partition struct {
 	builder *Builder
 	id      int
 	logger  *slog.Logger
-
-	toStore chan *segment // capacity maxPending
 
 	mu sync.Mutex
 	// run counts the beginnings of reading. Whatever was read in an earlier
@@ -38,19 +37,14 @@ type partition struct {
 	applied  uint64     // last position read
 	stored   uint64     // everything up to here is in blocks
 	segments []*segment // in the order of the log, without a gap; only the last may be open
+	open     int        // bytes of the open batch
+	storing  *segment   // what the storing goroutine works on, perhaps void
+	stopped  bool       // reading waits for memory
 	changed  chan struct{}
 }
 
-// maxPending is how many closed batches may wait for their blocks before
-// reading stops: one, so that reading goes on while blocks are written, and
-// memory stays within three batches per partition.
-const maxPending = 1
-
 func newPartition(b *Builder, id int) *partition {
-	return &partition{
-		builder: b, id: id, logger: b.logger.With(slog.Int("partition", id)),
-		toStore: make(chan *segment, maxPending),
-	}
+	return &partition{builder: b, id: id, logger: b.logger.With(slog.Int("partition", id))}
 }
 
 // read follows the log for ever. After a reset nothing is resumed.
@@ -76,7 +70,8 @@ func (p *partition) read(ctx context.Context) {
 	}
 }
 
-// begin voids everything that was read before.
+// begin voids everything that was read before. A batch that is being stored
+// stays in memory until that ends.
 func (p *partition) begin(stream wal.Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +79,14 @@ func (p *partition) begin(stream wal.Stream) {
 	p.epoch = stream.Epoch()
 	p.started, p.skipping = false, false
 	p.from, p.applied, p.stored = 0, 0, 0
-	p.segments = nil
+	for _, seg := range p.segments {
+		p.settle(seg)
+		if seg != p.storing {
+			p.builder.memory.give(seg.bytes)
+		}
+	}
+	p.segments, p.open = nil, 0
+	p.builder.memory.begins(p)
 	p.notify()
 }
 
@@ -100,25 +102,69 @@ func (p *partition) apply(ctx context.Context, stream wal.Stream, msg wal.Messag
 	if p.skipping {
 		return p.skip(ctx, stream, msg, cut)
 	}
+	if err := p.admit(ctx, stream, msg, cut); err != nil {
+		return err
+	}
 	payload, decodeErr := wal.DecodePayload(msg.Payload)
 	claims, err := p.redeem(ctx, stream, msg.Position, payload.Entries)
 	if err != nil {
 		return err
 	}
 	seg := p.openSegment(stream, msg)
-	spans := seg.apply(msg, payload, claims, decodeErr)
+	spans, bytes := seg.apply(msg, payload, claims, decodeErr)
 	p.builder.metrics.appliedSpans.Add(float64(spans))
 	p.observeLag(msg.Time)
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.builder.memory.take(bytes)
 	p.applied = msg.Position
+	p.open += bytes
+	if cut {
+		p.open = 0
+		seg.waits = true
+		p.builder.memory.batchClosed(p)
+	}
 	p.notify()
-	p.mu.Unlock()
-	if cut && p.builder.stores {
-		select {
-		case p.toStore <- seg:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	return nil
+}
+
+// admit waits until there is memory for a message. The end of a batch never
+// waits: it is what frees memory. Queries read in the log what waits.
+func (p *partition) admit(ctx context.Context, stream wal.Stream, msg wal.Message, cut bool) error {
+	m := p.builder.memory
+	if cut || !m.isFull() {
+		return nil
+	}
+	p.builder.trim()
+	defer p.setStopped(false)
+	return m.admit(ctx, p, p.openBytes(), func() { p.setStopped(true) }, func() error {
+		return stillThere(ctx, stream, msg.Position)
+	})
+}
+
+func (p *partition) openBytes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
+func (p *partition) setStopped(stopped bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = stopped
+	p.notify()
+}
+
+// stillThere fails when a message that waits to be applied is not in the log
+// any more, or in blocks already, stored by another builder. Then memory is as
+// old, and reading has to begin anew.
+func stillThere(ctx context.Context, stream wal.Stream, position uint64) error {
+	state, err := stream.State(ctx)
+	if err != nil {
+		return err
+	}
+	if state.Last < position || state.Floor() >= position {
+		return fmt.Errorf("%w: position %d waited for memory, the log has %d to %d now", wal.ErrReset, position, state.First, state.Last)
 	}
 	return nil
 }

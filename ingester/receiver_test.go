@@ -144,7 +144,9 @@ func TestRowsOfAllSizes(t *testing.T) {
 		views, lengths = append(views, tail.Segments[0]), append(lengths, sent)
 	}
 	for i, view := range views {
-		require.Equal(t, upTo(lengths[i]), scan(t, view))
+		rows, err := scan(t, view)
+		require.NoError(t, err)
+		require.Equal(t, upTo(lengths[i]), rows)
 		for _, n := range []int{0, lengths[i] - 1, lengths[i], sent - 1} {
 			rows, err := view.Trace(t.Context(), traceID(n))
 			require.NoError(t, err)

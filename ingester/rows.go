@@ -2,6 +2,7 @@ package ingester
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -58,6 +59,24 @@ func (r *projectRows) tail(rows int) []schema.Span {
 	page := make([]schema.Span, 0, min(max(rows, minPageRows), maxPageRows))
 	r.pages = append(r.pages, page)
 	return page
+}
+
+// What rows take besides the memory of their message: themselves, and their
+// place in the index. A map's entry takes about half again as much as its key
+// and value, and the index of a trace begins with room for two rows.
+const (
+	rowBytes        = int(unsafe.Sizeof(schema.Span{}))
+	indexTraceBytes = 64 + 8
+	indexRowBytes   = 8
+)
+
+// bytes is the memory that the rows take besides that of their messages.
+func (r *projectRows) bytes() int {
+	n := r.pages.rows()*indexRowBytes + len(r.byTrace)*indexTraceBytes
+	for _, page := range r.pages {
+		n += cap(page) * rowBytes
+	}
+	return n
 }
 
 func (p rowPages) rows() int {

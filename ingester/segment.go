@@ -22,14 +22,16 @@ type segment struct {
 	logNanos uint64    // log time of its first message
 	opened   time.Time // when the batch began, by the earlier of the log's clock and ours
 
-	decoder  *otlp.Decoder // of the appending goroutine
-	damaged  []damaged     // of the appending goroutine, then of the storing one
-	storedAt time.Time     // guarded by partition.mu; zero: not stored yet
+	decoder *otlp.Decoder // of the appending goroutine
+	damaged []damaged     // of the appending goroutine, then of the storing one
+	bytes   int           // memory taken; of the appending goroutine until the batch is closed
+
+	waits    bool      // guarded by partition.mu: closed and not stored yet
+	storedAt time.Time // guarded by partition.mu; zero: not stored yet
 
 	mu       sync.RWMutex
 	last     uint64 // last position applied
 	closed   bool   // last is a cut
-	bytes    int
 	projects map[schema.ProjectID]*projectRows
 	claims   map[string]struct{} // keys of the claims that the batch refers to
 }
@@ -57,10 +59,13 @@ func newSegment(stream wal.Stream, msg wal.Message) *segment {
 
 // apply adds a message, of which payload is the content with its claims
 // redeemed, or err says why it could not be decoded. What cannot be decoded is
-// set aside and never stops the partition. It returns the spans added.
-func (s *segment) apply(msg wal.Message, payload wal.Payload, claims []string, err error) (spans int) {
+// set aside and never stops the partition. It returns the spans added and the
+// bytes of memory that they take.
+func (s *segment) apply(msg wal.Message, payload wal.Payload, claims []string, err error) (spans, bytes int) {
+	before := s.bytes
 	if err != nil {
 		s.damaged = append(s.damaged, damaged{msg.Position, -1, msg.Payload, err})
+		s.bytes += len(msg.Payload)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,20 +73,20 @@ func (s *segment) apply(msg wal.Message, payload wal.Payload, claims []string, e
 		s.claims[c] = struct{}{}
 	}
 	for i, e := range payload.Entries {
+		s.bytes += len(e.Wire) // rows share its memory
 		n, err := s.add(e, msg.Position)
 		if err != nil {
 			s.damaged = append(s.damaged, damaged{msg.Position, i, e.Wire, err})
 			continue
 		}
 		spans += n
-		s.bytes += len(e.Wire)
 	}
 	s.last = msg.Position
 	if wal.IsCut(msg.Payload) {
 		s.closed = true
 		s.decoder = nil
 	}
-	return spans
+	return spans, s.bytes - before
 }
 
 // add decodes one entry into its project's rows. REQUIRES: s.mu.
@@ -90,21 +95,23 @@ func (s *segment) add(e wal.Entry, position uint64) (int, error) {
 	if rows == nil {
 		rows = &projectRows{byTrace: make(map[schema.TraceID][]int32)}
 	}
+	before := rows.bytes() + s.decoder.SharedBytes()
 	n, err := rows.add(s.decoder, e.Wire, position)
 	if err != nil {
 		return 0, err
 	}
 	s.projects[e.Project] = rows
+	s.bytes += rows.bytes() + s.decoder.SharedBytes() - before
 	return n, nil
 }
 
-func (s *segment) size() (bytes, spans int) {
+func (s *segment) spans() (n int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, rows := range s.projects {
-		spans += rows.pages.rows()
+		n += rows.pages.rows()
 	}
-	return s.bytes, spans
+	return n
 }
 
 // view is one project's part of a segment as a query sees it. It implements
@@ -113,7 +120,6 @@ type view struct {
 	segment *segment
 	first   uint64
 	last    uint64
-	closed  bool
 	rows    *projectRows // nil: the project has none here
 	pages   rowPages
 }
@@ -121,16 +127,15 @@ type view struct {
 func (s *segment) view(project schema.ProjectID) *view {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	v := &view{segment: s, first: s.first, last: s.last, closed: s.closed, rows: s.projects[project]}
+	v := &view{segment: s, first: s.first, last: s.last, rows: s.projects[project]}
 	if v.rows != nil {
 		v.pages = slices.Clone(v.rows.pages)
 	}
 	return v
 }
 
-// Range returns the first and the last position that the segment covers, and
-// whether it ends in a cut.
-func (v *view) Range() (first, last uint64, closed bool) { return v.first, v.last, v.closed }
+// Range returns the first and the last position that the segment covers.
+func (v *view) Range() (first, last uint64) { return v.first, v.last }
 
 // Scan yields every row, in the order of the log. The rows belong to the
 // segment: read only.

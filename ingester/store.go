@@ -23,14 +23,38 @@ const UndecodablePrefix = "undecodable/"
 // log only when all of it is in the bucket. A crash between the two stores the
 // same objects again.
 func (p *partition) store(ctx context.Context) {
-	for {
-		select {
-		case seg := <-p.toStore:
-			p.storeSegment(ctx, seg)
-		case <-ctx.Done():
+	for ctx.Err() == nil {
+		seg, err := p.nextToStore(ctx)
+		if err != nil {
 			return
 		}
+		p.storeSegment(ctx, seg)
+		p.release(seg)
 	}
+}
+
+// nextToStore waits for the oldest closed batch that is not stored.
+func (p *partition) nextToStore(ctx context.Context) (*segment, error) {
+	err := p.wait(ctx, func() bool {
+		i := slices.IndexFunc(p.segments, func(seg *segment) bool { return seg.waits })
+		if i < 0 {
+			return false
+		}
+		p.storing = p.segments[i]
+		return true
+	})
+	return p.storing, err // nobody else writes it
+}
+
+// release ends the work on a batch. If that became void meanwhile, its memory
+// is free only now.
+func (p *partition) release(seg *segment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.storing == seg && !slices.Contains(p.segments, seg) {
+		p.builder.memory.give(seg.bytes)
+	}
+	p.storing = nil
 }
 
 // storeSegment tries until it succeeds or the run that read seg is void.
@@ -134,10 +158,21 @@ func (p *partition) committed(seg *segment) {
 	if slices.Contains(p.segments, seg) {
 		seg.storedAt = time.Now()
 		p.stored = seg.last
+		p.storing = nil
+		p.settle(seg)
 		p.notify()
 	}
 	p.mu.Unlock()
 	p.builder.trim()
+}
+
+// settle notes that a batch does not wait for its blocks any more.
+// REQUIRES: p.mu.
+func (p *partition) settle(seg *segment) {
+	if seg.waits {
+		seg.waits = false
+		p.builder.memory.batchDone()
+	}
 }
 
 // markStored does the same for batches that another builder has stored: all
@@ -148,6 +183,7 @@ func (p *partition) markStored(floor uint64) {
 	for _, seg := range p.segments {
 		if seg.closed && seg.last <= floor && seg.storedAt.IsZero() {
 			seg.storedAt = time.Now()
+			p.settle(seg)
 			p.stored = max(p.stored, seg.last)
 		}
 	}
@@ -169,6 +205,7 @@ func (p *partition) dropOldest(before time.Time) (bytes int, dropped bool) {
 	}
 	p.segments = slices.Clone(p.segments[1:]) // queries may hold the old slice
 	p.from = seg.last + 1
+	p.builder.memory.give(seg.bytes)
 	return seg.bytes, true
 }
 

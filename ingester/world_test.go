@@ -2,6 +2,7 @@ package ingester_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,6 +20,8 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/internal/wal/embedded"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -29,8 +32,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	t      *testing.T
 	log    *logmem.Log
+	server *wal.Log // instead of log, when there is one
 	bucket objstore.Bucket
 	cfg    ingester.Config
+	sent   int // by requireWorking
 }
 
 func newWorld(t *testing.T, opts logmem.Options) *world {
@@ -40,10 +45,36 @@ func newWorld(t *testing.T, opts logmem.Options) *world {
 	return &world{t: t, log: log, bucket: bucketmem.New(), cfg: config()}
 }
 
+// newServerWorld is a world on the log of a real server.
+func newServerWorld(t *testing.T, partitions int) *world {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), MaxStoreBytes: 1 << 30})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Shutdown()) })
+	w := &world{t: t, bucket: bucketmem.New(), cfg: config()}
+	w.server, err = wal.Open(t.Context(), wal.Options{
+		Dial: server.Dial, ServerSyncAlways: true, Partitions: partitions, MaxBytesPerPartition: 128 << 20,
+		Covered: func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
+			return catalog.Highest(ctx, w.bucket, partition, partitions, epoch)
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+// theLog is what processes open.
+func (w *world) theLog() ingester.Log {
+	if w.server != nil {
+		return w.server
+	}
+	return w.log
+}
+
 func config() ingester.Config {
 	return ingester.Config{
 		MaxRequestBytes: 64 << 20, MaxInflightBytes: 128 << 20, MaxMessageBytes: 900 << 10, PublishTimeout: 5 * time.Second,
-		CutBytes: 16 << 20, CutAge: time.Hour, LiveBytes: 32 << 20, LiveAge: time.Hour,
+		CutBytes: 16 << 20, CutAge: time.Hour, LiveBytes: 32 << 20, LiveAge: time.Hour, BuildMemory: 512 << 20,
 	}
 }
 
@@ -59,7 +90,7 @@ func (w *world) stop(s services.Service) {
 
 func (w *world) receiver() *ingester.Receiver {
 	w.t.Helper()
-	r := ingester.NewReceiver(w.cfg, w.log, w.bucket, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := ingester.NewReceiver(w.cfg, w.theLog(), w.bucket, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	w.start(r)
 	return r
 }
@@ -74,7 +105,7 @@ type builder struct {
 func (w *world) builder() builder {
 	w.t.Helper()
 	reg := prometheus.NewRegistry()
-	b := builder{ingester.NewBuilder(w.cfg, w.log, w.bucket, slog.New(slog.DiscardHandler), reg), reg}
+	b := builder{ingester.NewBuilder(w.cfg, w.theLog(), w.bucket, slog.New(slog.DiscardHandler), reg), reg}
 	w.start(b)
 	return b
 }
@@ -82,12 +113,12 @@ func (w *world) builder() builder {
 func (w *world) follower() builder {
 	w.t.Helper()
 	reg := prometheus.NewRegistry()
-	b := builder{ingester.NewFollower(w.cfg, w.log, w.bucket, slog.New(slog.DiscardHandler), reg), reg}
+	b := builder{ingester.NewFollower(w.cfg, w.theLog(), w.bucket, slog.New(slog.DiscardHandler), reg), reg}
 	w.start(b)
 	return b
 }
 
-// count reads a counter.
+// count reads a counter or a gauge.
 func (b builder) count(t *testing.T, name string) float64 {
 	t.Helper()
 	families, err := b.metrics.Gather()
@@ -96,7 +127,7 @@ func (b builder) count(t *testing.T, name string) float64 {
 		if f.GetName() == name {
 			sum := 0.0
 			for _, m := range f.GetMetric() {
-				sum += m.GetCounter().GetValue()
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 			return sum
 		}
@@ -113,7 +144,7 @@ func (w *world) send(r *ingester.Receiver, project schema.ProjectID, numbers ...
 }
 
 func (w *world) catalog() *catalog.Catalog {
-	return catalog.New(w.bucket, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return catalog.New(w.bucket, w.theLog(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
 // seen returns the numbers of all spans that a query sees, sorted, through the
@@ -125,23 +156,41 @@ func (w *world) seen(live catalog.Live, project schema.ProjectID) []int {
 
 func (w *world) seenThrough(cat *catalog.Catalog, live catalog.Live, project schema.ProjectID) []int {
 	w.t.Helper()
-	partitions := make([]int, w.log.Partitions())
+	partitions := make([]int, w.theLog().Partitions())
 	for p := range partitions {
 		partitions[p] = p
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	joined, err := cat.Join(ctx, live, project, partitions, nil)
-	require.NoError(w.t, err)
+	var old *catalog.View
+	for {
+		joined, err := cat.Join(ctx, live, project, partitions, old)
+		require.NoError(w.t, err)
+		numbers, err := w.numbers(joined)
+		if errors.Is(err, catalog.ErrStale) {
+			old = joined.View
+			continue
+		}
+		require.NoError(w.t, err)
+		slices.Sort(numbers)
+		return numbers
+	}
+}
+
+func (w *world) numbers(joined *catalog.Joined) ([]int, error) {
+	w.t.Helper()
 	var numbers []int
 	for _, name := range joined.Blocks {
 		numbers = append(numbers, w.blockSpans(name)...)
 	}
 	for _, segment := range joined.Segments {
-		numbers = append(numbers, scan(w.t, segment)...)
+		more, err := scan(w.t, segment)
+		if err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, more...)
 	}
-	slices.Sort(numbers)
-	return numbers
+	return numbers, nil
 }
 
 func (w *world) blockSpans(name schema.BlockName) []int {
@@ -234,16 +283,18 @@ func number(t *testing.T, s *schema.Span) int {
 	return n
 }
 
-func scan(t *testing.T, segment catalog.Segment) []int {
+func scan(t *testing.T, segment catalog.Segment) ([]int, error) {
 	t.Helper()
 	var numbers []int
 	for chunk, err := range segment.Scan(t.Context(), scanAll()) {
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		for i := range chunk {
 			numbers = append(numbers, number(t, &chunk[i]))
 		}
 	}
-	return numbers
+	return numbers, nil
 }
 
 func upTo(n int) []int {

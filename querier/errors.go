@@ -35,7 +35,7 @@ func status(err error) int {
 		return statusClientClosed
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
-	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled), errors.Is(err, catalog.ErrBehind):
+	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

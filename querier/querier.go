@@ -3,6 +3,7 @@ package querier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,25 +35,30 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bu
 	}
 }
 
-// maxRetries bounds how often a query begins anew because a block was gone.
-const maxRetries = 5
+// maxRetries bounds how often a query begins anew because a block was gone, or
+// a part of the log was purged before it was read: after a pause of storing,
+// several batches may be purged within a query.
+const maxRetries = 10
 
 // read joins blocks and live data and lets f read them. When a block that the
-// listing named is gone or replaced, merged away meanwhile, everything that
-// was read is void and f is called again with a newer listing.
+// listing named is gone or replaced, merged away meanwhile, or a part of the
+// log was purged, everything that was read is void and f is called again with a
+// newer listing.
 func (q *Querier) read(ctx context.Context, project schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
 	var old *catalog.View
+	var gone error
 	for range maxRetries {
 		joined, err := q.catalog.Join(ctx, q.live, project, partitions, old)
 		if err != nil {
 			return err
 		}
 		err = f(joined)
-		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) {
+		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) && !errors.Is(err, catalog.ErrStale) {
 			return err
 		}
+		gone = err
 		q.metrics.retries.Inc()
 		old = joined.View
 	}
-	return catalog.ErrUnsettled
+	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
 }

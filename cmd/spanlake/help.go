@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/grafana/dskit/flagext"
+	"github.com/spanlake/spanlake/internal/app"
 )
 
 // usageError is a command line that cannot be understood.
@@ -88,7 +88,7 @@ func printFlags(w io.Writer, fs *flag.FlagSet, sections []section) {
 
 func printFlag(w io.Writer, f *flag.Flag) {
 	kind, usage := flag.UnquoteUsage(f)
-	if _, ok := f.Value.(*flagext.Bytes); ok {
+	if _, ok := f.Value.(*app.Size); ok {
 		kind = "size"
 	}
 	fmt.Fprintf(w, "  -%s", f.Name)

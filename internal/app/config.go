@@ -128,6 +128,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 
 	f.TextVar(&c.Logging.Level, "logging.level", slog.LevelInfo, "Least `level` of messages on standard error: debug, info, warn or error.")
 	f.StringVar(&c.Logging.Format, "logging.format", formatText, "Form of the messages: text or json.")
+	acceptSizes(f)
 }
 
 // Validate names every key whose value cannot work.

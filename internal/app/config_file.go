@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/grafana/dskit/flagext"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -89,7 +90,7 @@ func (d *decoder) decode(node *yaml.Node, v reflect.Value, path string) error {
 	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", node.Line, path, err)
 	}
-	if err := node.Decode(v.Addr().Interface()); err != nil {
+	if err := decodeValue(node, v.Addr().Interface()); err != nil {
 		if from.masked != "" { // what YAML says of it quotes the value
 			return fmt.Errorf("line %d: %s: the value with %s is not valid", node.Line, path, from.names())
 		}
@@ -97,6 +98,13 @@ func (d *decoder) decode(node *yaml.Node, v reflect.Value, path string) error {
 	}
 	d.origins[path] = from
 	return nil
+}
+
+func decodeValue(node *yaml.Node, dst any) error {
+	if size, ok := dst.(*flagext.Bytes); ok {
+		return setSize(size, node.Value)
+	}
+	return node.Decode(dst)
 }
 
 // isSection reports whether a type is one of ours that holds further keys.

@@ -40,7 +40,7 @@ nats:
 
 * ` + "`${NAME}`" + ` in a value of the file is replaced by the environment variable NAME, which must be set. ` + "`$${NAME}`" + ` stands for
   ` + "`${NAME}`" + ` itself. Flags are taken as they are: the shell expands them.
-* Durations have units: ` + "`300ms`, `30s`, `1h30m`" + `. Sizes too: ` + "`900KiB`, `64MiB`, `1GiB`" + `.
+* Durations have units: ` + "`300ms`, `30s`, `1h30m`" + `. Sizes too: ` + "`900KiB`, `64MiB`, `1GiB`" + `; a number without one is bytes.
 * ` + "`spanlake config -config.file spanlake.yaml`" + ` tells everything that is wrong with a file, or prints what would be used: every key, those
   that were set with the line or flag they come from, secrets masked.
 * Lists are one text with commas: ` + "`http://a:8222,http://b:8222`" + `.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,32 +14,41 @@ var (
 	// ErrUnsettled means that blocks kept disappearing or the log kept moving
 	// under a query, which can be repeated.
 	ErrUnsettled = errors.New("blocks and live data did not settle")
-	// ErrBehind means that the live data did not catch up with the log in
-	// time. The query can be repeated.
-	ErrBehind = errors.New("live data is behind the log")
+	// ErrStale means that something that a join has found is gone, because the
+	// log was purged or a batch was stored meanwhile: join again.
+	ErrStale = errors.New("the log has moved on")
 )
 
 // Live answers for what is not yet in blocks.
 type Live interface {
 	// Tail returns a project's part of everything after a position of the
-	// partition's log, caught up with the log's end at the time of the call.
-	// Fails with ErrBehind when it cannot catch up.
+	// partition's log, up to the log's end at the time of the call.
 	Tail(ctx context.Context, project schema.ProjectID, partition int, after uint64) (Tail, error)
 }
 
-// Tail is the end of a partition's log in memory.
+// Tail is the end of a partition's log: what a builder holds in memory, then
+// what only the log has.
 type Tail struct {
 	Epoch    uint64
 	From     uint64 // first position held; what lies before is not here
 	Segments []Segment
+	Unread   *Unread // nil: the segments reach to the log's end
 }
 
-// Segment is a batch, or the beginning of one, in memory.
+// Segment is a batch, or the beginning of one, in memory, or a part of the log.
 type Segment interface {
+	// Scan and Trace fail with ErrStale when what they read is gone.
 	engine.Source
-	// Range returns the first and last position, and whether the last one is
-	// a cut, so that the segment is a whole batch.
-	Range() (first, last uint64, closed bool)
+	// Range returns the first and last position.
+	Range() (first, last uint64)
+}
+
+// Unread is the part of a log that nobody holds in memory.
+type Unread struct {
+	First, Last uint64
+	// Between returns the messages from one position to another within the
+	// part, both included.
+	Between func(first, last uint64) Segment
 }
 
 // Joined is what a query reads: together these hold every message of the
@@ -89,8 +99,13 @@ func join(ctx context.Context, live Live, project schema.ProjectID, partitions [
 			return nil, false, nil
 		}
 		for _, s := range tail.Segments {
-			if first, last, closed := s.Range(); last > f.position && (!closed || !view.holds(p, f.epoch, first, last)) {
+			if first, last := s.Range(); last > f.position && !view.holds(p, f.epoch, first, last) {
 				joined.Segments = append(joined.Segments, s)
+			}
+		}
+		if u := tail.Unread; u != nil {
+			for _, r := range view.missing(p, f.epoch, max(u.First, f.position+1), u.Last) {
+				joined.Segments = append(joined.Segments, u.Between(r.first, r.last))
 			}
 		}
 	}
@@ -100,8 +115,42 @@ func join(ctx context.Context, live Live, project schema.ProjectID, partitions [
 // holds reports whether a block of the project covers the range: the covering
 // rule for live segments.
 func (v *View) holds(partition int, epoch, first, last uint64) bool {
-	segment := schema.BlockName{Partition: partition, Partitions: len(v.floors), Epoch: epoch, First: first, Last: last}
+	segment := v.named(partition, epoch, first, last)
 	return slices.ContainsFunc(v.blocks, func(b schema.BlockName) bool { return b.Contains(segment) })
+}
+
+// positions is a range of the log, both ends included.
+type positions struct{ first, last uint64 }
+
+// missing returns the parts of a range of the log that no block of the project
+// covers, in order: the covering rule for messages whose batches are not known.
+// A block holds all of its project's messages in its range, so those need not
+// be read, whether or not the log still has them.
+func (v *View) missing(partition int, epoch, first, last uint64) []positions {
+	var covered []positions
+	for _, b := range v.blocks {
+		overlap := v.named(partition, epoch, max(b.First, first), min(b.Last, last))
+		if overlap.First <= overlap.Last && b.Contains(overlap) {
+			covered = append(covered, positions{overlap.First, overlap.Last})
+		}
+	}
+	slices.SortFunc(covered, func(a, b positions) int { return cmp.Compare(a.first, b.first) })
+	var rest []positions
+	for _, c := range covered {
+		if first < c.first {
+			rest = append(rest, positions{first, c.first - 1})
+		}
+		first = max(first, c.last+1)
+	}
+	if first <= last {
+		rest = append(rest, positions{first, last})
+	}
+	return rest
+}
+
+// named is the name of a block of the range, to compare others with.
+func (v *View) named(partition int, epoch, first, last uint64) schema.BlockName {
+	return schema.BlockName{Partition: partition, Partitions: len(v.floors), Epoch: epoch, First: first, Last: last}
 }
 
 // mayShare reports whether a block can hold traces of partition p among count.

@@ -18,6 +18,7 @@ type Decoder struct {
 	resources map[string]*schema.Resource
 	scopes    map[string]*schema.Scope
 	kept      int // bytes of the keys of both maps
+	made      int // bytes of all resources and scopes ever made
 }
 
 // The resources and scopes that a Decoder remembers. Past either limit it
@@ -170,7 +171,16 @@ func (d *Decoder) keep(n int) {
 		d.forget()
 	}
 	d.kept += n
+	d.made += n + sharedOverhead
 }
+
+// sharedOverhead is what a resource or scope takes besides its wire bytes:
+// itself, and its entry in a map.
+const sharedOverhead = 192
+
+// SharedBytes is about how much memory the resources and scopes take that the
+// Decoder has made so far. Rows keep them alive.
+func (d *Decoder) SharedBytes() int { return d.made }
 
 // validText is s with what is not UTF-8 replaced.
 func validText(s string) string { return strings.ToValidUTF8(s, string(utf8.RuneError)) }

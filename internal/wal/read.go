@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -41,8 +42,7 @@ func (st *stream) reset(reason string, err error) error {
 	return fmt.Errorf("%w (%s): %w", ErrReset, reason, err)
 }
 
-// Read implements Stream. The cursor is a consumer of its own, held in the
-// server's memory, that acknowledges nothing and is never resumed.
+// Read implements Stream.
 func (st *stream) Read(ctx context.Context, handle func(Message) error) error {
 	s, err := st.log.await(ctx)
 	if err != nil {
@@ -55,8 +55,35 @@ func (st *stream) Read(ctx context.Context, handle func(Message) error) error {
 	if err != nil {
 		return st.readError(ctx, err)
 	}
+	return st.follow(ctx, reader{stream: st, session: s, next: state.First, last: math.MaxUint64}, handle)
+}
+
+// ReadRange implements Stream.
+func (st *stream) ReadRange(ctx context.Context, first, last uint64, handle func(Message) error) error {
+	if first > last {
+		return nil
+	}
+	s, err := st.session()
+	if err != nil {
+		return err
+	}
+	_, state, err := st.look(ctx, s)
+	if err != nil {
+		return err
+	}
+	if first < state.First || last > state.Last {
+		return st.reset(resetTruncated, fmt.Errorf("asked for %d to %d, the log has %d to %d", first, last, state.First, state.Last))
+	}
+	return st.follow(ctx, reader{stream: st, session: s, next: first, last: last}, handle)
+}
+
+// follow reads from r.next to r.last. The cursor is a consumer of its own, held
+// in the server's memory, that acknowledges nothing and is never resumed.
+func (st *stream) follow(ctx context.Context, r reader, handle func(Message) error) error {
+	s := r.session
 	consumer, err := s.js.CreateConsumer(ctx, st.name, jetstream.ConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverAllPolicy,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       max(r.next, 1),
 		AckPolicy:         jetstream.AckNonePolicy,
 		ReplayPolicy:      jetstream.ReplayInstantPolicy,
 		MemoryStorage:     true,
@@ -68,14 +95,14 @@ func (st *stream) Read(ctx context.Context, handle func(Message) error) error {
 	}
 	defer st.goodbye(ctx, s, consumer.CachedInfo().Name)
 	it, err := consumer.Messages(
-		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, max(pullBytes, 2*(s.maxPayload+headroomBytes))),
+		jetstream.PullMaxMessagesWithBytesLimit(int(min(r.last-r.next, pullMessages-1))+1, max(pullBytes, 2*(s.maxPayload+headroomBytes))), //nolint:gosec // bounded
 		jetstream.WithMessagesErrOnMissingHeartbeat(true))
 	if err != nil {
 		return st.readError(ctx, st.requestError(ctx, s, "start cursor", err))
 	}
 	defer it.Stop()
 	defer context.AfterFunc(ctx, it.Stop)()
-	r := reader{stream: st, session: s, next: state.First, checked: time.Now()}
+	r.checked = time.Now()
 	return r.run(ctx, it, handle)
 }
 
@@ -100,17 +127,18 @@ func (st *stream) goodbye(ctx context.Context, s *session, consumer string) {
 	}
 }
 
-// reader is one Read.
+// reader is one Read or ReadRange.
 type reader struct {
 	stream    *stream
 	session   *session
 	next      uint64 // the position that must come next
+	last      uint64 // where to end; the highest number for a reader without end
 	delivered uint64 // messages that the cursor has delivered
 	checked   time.Time
 }
 
 func (r *reader) run(ctx context.Context, it jetstream.MessagesContext, handle func(Message) error) error {
-	for {
+	for r.next <= r.last {
 		msg, err := it.Next(jetstream.NextMaxWait(checkInterval))
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -120,6 +148,8 @@ func (r *reader) run(ctx context.Context, it jetstream.MessagesContext, handle f
 			err = r.deliver(ctx, msg, handle)
 		case !errors.Is(err, nats.ErrTimeout):
 			return r.failure(err)
+		case r.last != math.MaxUint64:
+			return r.stream.reset(resetGap, fmt.Errorf("position %d does not come", r.next))
 		default:
 			err = nil // nothing came
 		}
@@ -130,6 +160,7 @@ func (r *reader) run(ctx context.Context, it jetstream.MessagesContext, handle f
 			return err
 		}
 	}
+	return nil
 }
 
 // deliver hands on a message if it is the next one in the stream, by both its
@@ -148,7 +179,9 @@ func (r *reader) deliver(ctx context.Context, msg jetstream.Msg, handle func(Mes
 		if err := r.judgeGap(ctx, position); err != nil {
 			return err
 		}
-		r.next = position
+		if r.next = position; position > r.last {
+			return nil // what was left of the range is missing from the log
+		}
 	}
 	r.next++
 	return handle(Message{Position: meta.Sequence.Stream, Time: meta.Timestamp, Payload: msg.Data()})

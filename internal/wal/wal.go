@@ -98,6 +98,14 @@ type Stream interface {
 	// message cannot be proven to be the next.
 	Read(ctx context.Context, handle func(Message) error) error
 
+	// ReadRange calls handle with the messages from position first to last,
+	// both included, in order, from the caller's goroutine, and returns nil
+	// after the last one; at once when first is above last. For whoever
+	// reads a part of the log once: it does not wait for a log that is not
+	// ready. Returns handle's error as it is, and ErrReset when messages of the
+	// range were purged or do not exist: what handle was given is void.
+	ReadRange(ctx context.Context, first, last uint64, handle func(Message) error) error
+
 	// Purge removes the messages below position before: the commit of the
 	// batches up to the cut at before, which is kept. Purging again or to a
 	// lower position does nothing. Returns ErrReset when the log ends below

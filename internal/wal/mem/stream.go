@@ -213,6 +213,36 @@ func (s *Stream) Read(ctx context.Context, handle func(wal.Message) error) error
 	}
 }
 
+// ReadRange implements wal.Stream.
+func (s *Stream) ReadRange(ctx context.Context, first, last uint64, handle func(wal.Message) error) error {
+	if first > last {
+		return nil
+	}
+	var resets int
+	if err := s.do(ctx, "ReadRange", func() error {
+		resets = s.resets
+		if first < s.first() || last > s.last {
+			return fmt.Errorf("%w: asked for %d to %d, the log has %d to %d", wal.ErrReset, first, last, s.first(), s.last)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for position := first; position <= last; position++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		m, _, err := s.at(position, resets)
+		if err != nil {
+			return err
+		}
+		if err := handle(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // at returns the message at a position, or a channel to wait on while it does
 // not exist.
 func (s *Stream) at(position uint64, resets int) (wal.Message, <-chan struct{}, error) {

@@ -36,6 +36,9 @@ func Run(t *testing.T, open func(t *testing.T) wal.Stream) {
 		{"reading delivers what is and what comes", testRead},
 		{"readers are independent", testReaders},
 		{"the handler's and the context's errors end reading", testReadErrors},
+		{"a range is read once", testRange},
+		{"a range that is not there resets", testRangeGone},
+		{"the handler's and the context's errors end reading a range", testRangeErrors},
 		{"a purge keeps the cut", testPurge},
 		{"a purge beyond the end is refused", testPurgeBeyond},
 		{"the floor follows the kept cut", testFloor},
@@ -172,6 +175,69 @@ func testReadErrors(t *testing.T, s wal.Stream) {
 	})
 	require.Equal(t, context.Canceled, err)
 	require.Equal(t, context.Canceled, s.Read(ctx, func(wal.Message) error { return nil }))
+}
+
+// readRange returns the positions that ReadRange delivers.
+func readRange(t *testing.T, s wal.Stream, first, last uint64) ([]uint64, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var got []uint64
+	err := s.ReadRange(ctx, first, last, func(m wal.Message) error {
+		require.Equal(t, data(int(m.Position)-1), m.Payload)
+		require.False(t, m.Time.IsZero())
+		got = append(got, m.Position)
+		return nil
+	})
+	return got, err
+}
+
+func testRange(t *testing.T, s wal.Stream) {
+	t.Helper()
+	const messages = 20
+	for i := range messages {
+		publish(t, s, data(i))
+	}
+	for _, r := range [][2]uint64{{1, messages}, {1, 1}, {messages, messages}, {3, 11}, {5, 4}} {
+		var want []uint64
+		for position := r[0]; position <= r[1]; position++ {
+			want = append(want, position)
+		}
+		got, err := readRange(t, s, r[0], r[1])
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+func testRangeGone(t *testing.T, s wal.Stream) {
+	t.Helper()
+	_, err := readRange(t, s, 1, 1)
+	require.ErrorIs(t, err, wal.ErrReset, "nothing is there yet")
+	for i := range 6 {
+		publish(t, s, data(i))
+	}
+	require.NoError(t, s.Purge(t.Context(), 4))
+	_, err = readRange(t, s, 3, 6)
+	require.ErrorIs(t, err, wal.ErrReset)
+	_, err = readRange(t, s, 5, 7)
+	require.ErrorIs(t, err, wal.ErrReset)
+	got, err := readRange(t, s, 4, 6)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{4, 5, 6}, got)
+}
+
+func testRangeErrors(t *testing.T, s wal.Stream) {
+	t.Helper()
+	publish(t, s, data(0))
+	publish(t, s, data(1))
+	own := errors.New("own")
+	require.Equal(t, own, s.ReadRange(t.Context(), 1, 2, func(wal.Message) error { return own }))
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.ReadRange(ctx, 1, 2, func(wal.Message) error {
+		cancel()
+		return nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func testPurge(t *testing.T, s wal.Stream) {

@@ -1,0 +1,72 @@
+package tail
+
+import (
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/spanlake/spanlake/schema"
+)
+
+// index tells which messages may hold rows of a trace: a search looks up one
+// trace after the other, and each would read all of the log's tail.
+type index struct {
+	messages []indexed // by position
+	hashes   int
+}
+
+type indexed struct {
+	position uint64
+	traces   []uint32 // hashes of its trace ids, sorted
+}
+
+// maxHashes bounds an index to 4 MB. A tail of more traces is read whole for
+// every lookup.
+const maxHashes = 1 << 20
+
+// full reports whether the index knows nothing because there was too much.
+func (x *index) full() bool { return x.hashes > maxHashes }
+
+func (x *index) add(position uint64, rows []schema.Span) {
+	if x.full() {
+		return
+	}
+	traces := make([]uint32, 0, len(rows))
+	for i := range rows {
+		if i == 0 || rows[i].TraceID != rows[i-1].TraceID {
+			traces = append(traces, hash(rows[i].TraceID))
+		}
+	}
+	slices.Sort(traces)
+	traces = slices.Clone(slices.Compact(traces))
+	x.messages = append(x.messages, indexed{position, traces})
+	if x.hashes += len(traces); x.full() {
+		x.messages = nil
+	}
+}
+
+func hash(id schema.TraceID) uint32 { return uint32(xxhash.Sum64(id[:])) } //nolint:gosec // the lower half is as good
+
+// maxSkip is how many messages in vain are cheaper than a read of their own,
+// which takes three requests to the server.
+const maxSkip = 4
+
+type span struct{ first, last uint64 }
+
+// ranges returns few ranges of positions with every message that may hold rows
+// of the trace.
+func (x *index) ranges(id schema.TraceID) []span {
+	h := hash(id)
+	var found []span
+	for _, m := range x.messages {
+		if _, ok := slices.BinarySearch(m.traces, h); !ok {
+			continue
+		}
+		if n := len(found); n > 0 && m.position-found[n-1].last <= maxSkip+1 {
+			found[n-1].last = m.position
+			continue
+		}
+		found = append(found, span{m.position, m.position})
+	}
+	return found
+}
