@@ -223,7 +223,7 @@ func (w *world) requireFound(segments []catalog.Segment) {
 	}
 	found, err := engine.Search(w.t.Context(), plan, [][]engine.Source{sources}, engine.SearchOptions{})
 	require.NoError(w.t, err)
-	require.Equal(w.t, len(segments), len(found.Traces))
+	require.Len(w.t, found.Traces, len(segments))
 }
 
 // Text that is not UTF-8 is kept byte for byte.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -140,7 +141,7 @@ func TestBadRequests(t *testing.T) {
 		{name: "deep JSON log record", path: "/v1/logs", body: logsJSON, headers: asJSON, status: 400, text: "depth"},
 		{name: "deep JSON data point", path: "/v1/metrics", body: metricsJSON, headers: asJSON, status: 400, text: "depth"},
 		{name: "broken logs", path: "/v1/logs", body: []byte("x"), status: 400, text: "malformed"},
-		{name: "broken metrics", path: "/v1/metrics", body: append(deepMetrics[:len(deepMetrics):len(deepMetrics)], 0x0a, 5), status: 400, text: "malformed"},
+		{name: "broken metrics", path: "/v1/metrics", body: append(slices.Clip(deepMetrics), 0x0a, 5), status: 400, text: "malformed"},
 	}
 	w := newWorld(t, logmem.Options{})
 	r, b := w.receiver(), w.builder()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -168,7 +169,7 @@ func TestTraces(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, spans, want)
 		for i := range spans {
-			require.Equal(t, fmt.Sprint(n), spans[i].Name)
+			require.Equal(t, strconv.Itoa(n), spans[i].Name)
 		}
 		require.True(t, slices.IsSortedFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) }))
 		return w.messagesRead() - before
