@@ -43,8 +43,8 @@ func (w *world) outage() *outage {
 }
 
 // spanMemory is more than one message of a small span takes in memory, with
-// the first resource and scope of a batch.
-const spanMemory = 2 << 10
+// the first resource and scope of a batch, or a page for the rows after it.
+const spanMemory = 6 << 10
 
 // While nothing can be stored, memory stays within the budget and queries see
 // everything: what memory has no place for they read in the log. When the
@@ -130,7 +130,7 @@ func TestBatchesAboveTheBudget(t *testing.T) {
 // their memory: the largest ends its batch.
 func TestIdlePartitionsGiveMemory(t *testing.T) {
 	w := newWorld(t, logmem.Options{Partitions: 4})
-	w.cfg.BuildMemory = 4 * spanMemory
+	w.cfg.BuildMemory = 3 * spanMemory / 2
 	r, b := w.receiver(), w.builder()
 	for n := range 100 {
 		w.send(r, "p", n)
@@ -182,7 +182,7 @@ func TestFollowerWithinABudget(t *testing.T) {
 // the log's rest, and each message once.
 func TestStoppedBuilderBesideAnother(t *testing.T) {
 	w := newServerWorld(t, 1)
-	w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, 6*spanMemory
+	w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, 2*spanMemory
 	healthy := w.bucket
 	w.outage().away.Store(true)
 	r, stopped := w.receiver(), w.builder()
@@ -210,7 +210,7 @@ func TestStoppedReadingNotices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, logmem.Options{})
-				w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, 6*spanMemory
+				w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, 2*spanMemory
 				healthy := w.bucket
 				w.outage().away.Store(true)
 				r, b := w.receiver(), w.builder()

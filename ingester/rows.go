@@ -22,7 +22,7 @@ type rowPages [][]schema.Span
 // A page has room for as many rows as all before it, within these bounds: a
 // project with one span must not cost much, and one with many few pages.
 const (
-	minPageRows = 16
+	minPageRows = 4
 	maxPageRows = 2048
 )
 
