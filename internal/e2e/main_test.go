@@ -17,8 +17,8 @@ var (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if program.dir != "" {
-		_ = os.RemoveAll(program.dir) // a leftover costs disk space only
+	if programs.dir != "" {
+		_ = os.RemoveAll(programs.dir) // a leftover costs disk space only
 	}
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines are left over:", err)

@@ -1,0 +1,257 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+)
+
+// clusterRounds is how many rounds one cluster lasts at most: what is in its
+// bucket is compared again and again.
+const clusterRounds = 25
+
+// TestCrashCluster ends processes of a cluster again and again while it is
+// being sent spans: two ingesters, each of which builds every partition, a
+// querier, and the NATS server that holds the log. What they acknowledged must
+// be found, once. Clusters take turns with a folder and with S3, and on S3 the
+// clock of the NATS server steps.
+func TestCrashCluster(t *testing.T) {
+	seed := seedOf(t)
+	worlds := max((*crashRounds+clusterRounds-1)/clusterRounds, 2)
+	for number := range worlds {
+		rounds := *crashRounds*(number+1)/worlds - *crashRounds*number/worlds
+		onS3Too := number%2 == 1
+		t.Run(fmt.Sprintf("%d", number), func(t *testing.T) {
+			w := newCluster(t, seed+uint64(number), onS3Too)
+			for round := range rounds {
+				w.round(round)
+			}
+			w.finish()
+			w.report(rounds)
+		})
+	}
+}
+
+// cluster is two ingesters and a querier on one log and one bucket.
+type cluster struct {
+	*crashWorld
+
+	nats      *natsServer
+	ingesters [2]*member
+	querier   *member
+	off       time.Duration // what the NATS server's clock is off
+	counts    map[string]int
+}
+
+// member is a process of the cluster.
+type member struct {
+	target string
+
+	mu      sync.Mutex
+	process *process // nil: it does not run
+	client  *client  // nil: it is not ready
+}
+
+// newCluster starts one. On S3 it has a NATS server with a clock that can be
+// moved.
+func newCluster(t *testing.T, seed uint64, s3 bool) *cluster {
+	t.Helper()
+	dir := t.TempDir()
+	where := inFolder(filepath.Join(dir, "bucket"))
+	if s3 {
+		where = onS3(t)
+	}
+	natsDir := filepath.Join(dir, "nats")
+	w := &cluster{
+		crashWorld: newCrashWorld(t, seed, natsDir, where), nats: newNATS(t, natsDir, s3),
+		ingesters: [2]*member{{target: "ingester"}, {target: "ingester"}}, querier: &member{target: "querier"},
+		counts: make(map[string]int),
+	}
+	w.nats.run()
+	w.startAll()
+	return w
+}
+
+func (w *cluster) members() []*member { return append(w.ingesters[:], w.querier) }
+
+// launch starts a member and does not wait for it.
+func (w *cluster) launch(m *member) {
+	args := append(smallBatches(), "-target="+m.target, "-bucket="+w.place.url, "-nats.url="+w.nats.url,
+		"-nats.monitor-urls="+w.nats.monitor, "-log.max-bytes=128KB", "-querier.open-blocks=100000")
+	m.process = runProcess(w.t, w.place.env, buildProgram(w.t), append(loopback(), args...)...)
+}
+
+// start starts a member and waits until it is ready.
+func (w *cluster) start(m *member) {
+	w.launch(m)
+	c := newClient(w.t, m.process.ready(w.t))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.client = c
+}
+
+// startAll starts the members that do not run, and waits until all of them can
+// work: those that ran have the NATS server back.
+func (w *cluster) startAll() {
+	for _, m := range w.members() {
+		if m.process == nil {
+			w.launch(m)
+		}
+	}
+	for _, m := range w.members() {
+		if m.current() == nil {
+			c := newClient(w.t, m.process.ready(w.t))
+			m.mu.Lock()
+			m.client = c
+			m.mu.Unlock()
+		}
+		eventually(w.t, func() bool {
+			requireRunning(w.t, m.process)
+			got, err := m.client.get(w.t.Context(), "", "/ready")
+			return err == nil && got.status == http.StatusOK
+		})
+	}
+}
+
+func (m *member) current() *client {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.client
+}
+
+// leave is what a member is for senders before it ends.
+func (m *member) leave() (*process, *client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, c := m.process, m.client
+	m.process, m.client = nil, nil
+	return p, c
+}
+
+func (w *cluster) kill(m *member) {
+	p, c := m.leave()
+	p.kill()
+	if c != nil {
+		c.close()
+	}
+	w.requireCalm(p)
+}
+
+func (w *cluster) terminate(m *member) {
+	p, c := m.leave()
+	require.Zero(w.t, p.terminate(w.t), p.stderr)
+	c.close()
+	w.requireCalm(p)
+}
+
+// requireCalm is the common one but for what is to be expected while the NATS
+// server or the bucket is away.
+func (w *cluster) requireCalm(p *process) {
+	w.t.Helper()
+	away := regexp.MustCompile(`(?m)^.*level=ERROR msg="storing a batch failed, trying again".*$`)
+	requireCalm(w.t, away.ReplaceAllString(p.stderr.String(), ""))
+}
+
+// anyIngester is one of those that run, nil if none does.
+func (w *cluster) anyIngester(random *rand.Rand) *client {
+	first := random.IntN(len(w.ingesters))
+	for i := range w.ingesters {
+		if c := w.ingesters[(first+i)%len(w.ingesters)].current(); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// round makes one kind of trouble while spans are being sent, each kind once
+// before any comes again, and looks for what was acknowledged.
+func (w *cluster) round(number int) {
+	kinds := w.troubles()
+	kind := kinds[number%len(kinds)]
+	if number >= len(kinds) {
+		kind = kinds[w.random.IntN(len(kinds))]
+	}
+	w.counts[kind.name]++
+	w.underLoad(kind)
+	w.startAll()
+	w.requireTraces(w.querier.client, w.recentTraces())
+	if number%5 == 4 {
+		w.requireRows(false)
+	}
+	if number%10 == 9 {
+		w.requireTraces(w.querier.client, w.allTraces())
+		w.requireSearch(w.querier.client)
+	}
+}
+
+// underLoad sends spans before, during and after the trouble.
+func (w *cluster) underLoad(kind trouble) {
+	load, stop := context.WithCancel(w.t.Context())
+	defer stop()
+	group, ctx := errgroup.WithContext(load)
+	for i, s := range w.senders {
+		random := rand.New(rand.NewPCG(w.random.Uint64(), uint64(i)))
+		group.Go(func() error { return s.runOn(ctx, func() *client { return w.anyIngester(random) }) })
+	}
+	if kind.flushing {
+		random := rand.New(rand.NewPCG(w.random.Uint64(), 0))
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				if c := w.anyIngester(random); c != nil {
+					_ = c.flush(ctx) // an error is that it has ended
+				}
+			}
+			return nil
+		})
+	}
+	w.awaitAcks(ctx, 20+w.random.IntN(200))
+	w.pause(20)
+	kind.make()
+	w.awaitAcks(ctx, 20)
+	stop()
+	require.NoError(w.t, group.Wait())
+}
+
+// awaitAcks waits until so many more requests are acknowledged, or somebody who
+// sends has failed.
+func (w *cluster) awaitAcks(ctx context.Context, more int) {
+	target := w.ledger.ackedRequests() + more
+	eventually(w.t, func() bool { return w.ledger.ackedRequests() >= target || ctx.Err() != nil })
+}
+
+// pause lets the others get somewhere: the moment of a crash is random.
+func (w *cluster) pause(most int) {
+	<-time.After(time.Duration(w.random.IntN(1000*most)) * time.Microsecond)
+}
+
+// finish looks for everything, in memory, in blocks and in the rows of blocks.
+func (w *cluster) finish() {
+	c := w.querier.client
+	w.requireTraces(c, w.allTraces())
+	w.requireSearch(c)
+	require.NoError(w.t, w.ingesters[0].client.flush(w.t.Context()))
+	w.requireTraces(c, w.allTraces())
+	w.requireSearch(c)
+	for _, m := range w.members() {
+		w.terminate(m)
+	}
+	w.nats.terminate()
+	w.requireStored()
+	for _, kind := range slices.Sorted(maps.Keys(w.counts)) {
+		w.t.Logf("%3d times %s", w.counts[kind], kind)
+	}
+	if w.nats.clock != nil {
+		w.t.Logf("the log's time went back between %d batches", stepsBack(w.blocks()))
+	}
+}
