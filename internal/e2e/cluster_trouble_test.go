@@ -16,7 +16,8 @@ type trouble struct {
 	make     func()
 }
 
-// troubles are the kinds that this cluster can have.
+// troubles are the kinds that this cluster can have, in any order but that what
+// only some clusters can have comes first.
 func (w *cluster) troubles() []trouble {
 	kinds := []trouble{
 		{"an ingester is killed", false, func() { w.restart(w.anyMember(w.ingesters[:]), w.kill) }},
@@ -31,11 +32,15 @@ func (w *cluster) troubles() []trouble {
 		{"the log's server is asked to end", false, func() { w.restartNATS(w.nats.terminate) }},
 		{"ingesters are killed while starting", false, w.killWhileStarting},
 	}
-	if w.place.gateway != nil {
-		first := []trouble{{"the bucket is away until the log is full", false, w.fillLog}, {"the log's clock steps", true, w.stepClock}}
-		kinds = slices.Concat(first, kinds, []trouble{{"the bucket is away for a moment", true, w.restartGateway}})
+	w.random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+	if w.place.gateway == nil {
+		return kinds
 	}
-	return kinds
+	return append([]trouble{
+		{"the bucket is away until the log is full", false, w.fillLog},
+		{"the log's clock steps", true, w.stepClock},
+		{"the bucket is away for a moment", true, w.restartGateway},
+	}, kinds...)
 }
 
 func (w *cluster) anyMember(of []*member) *member { return of[w.random.IntN(len(of))] }
