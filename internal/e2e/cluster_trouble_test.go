@@ -21,7 +21,6 @@ type trouble struct {
 func (w *cluster) troubles() []trouble {
 	kinds := []trouble{
 		{"an ingester is killed", false, func() { w.restart(w.anyMember(w.ingesters[:]), w.kill) }},
-		{"the log's server is killed in the middle of a purge", true, w.killMidPurge},
 		{"both ingesters are killed", false, w.killIngesters},
 		{"the log's server is killed", false, func() { w.restartNATS(w.nats.kill) }},
 		{"an ingester is killed while flushing", true, func() { w.restart(w.anyMember(w.ingesters[:]), w.kill) }},
@@ -33,14 +32,16 @@ func (w *cluster) troubles() []trouble {
 		{"ingesters are killed while starting", false, w.killWhileStarting},
 	}
 	w.random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-	if w.place.gateway == nil {
-		return kinds
+	first := []trouble{{"the log's server is killed in the middle of a purge", true, w.killMidPurge}}
+	if w.nats.clock != nil {
+		first = append(first, trouble{"the log's clock steps", true, w.stepClock})
 	}
-	return append([]trouble{
-		{"the bucket is away until the log is full", false, w.fillLog},
-		{"the log's clock steps", true, w.stepClock},
-		{"the bucket is away for a moment", true, w.restartGateway},
-	}, kinds...)
+	if w.place.gateway != nil {
+		first = append(first,
+			trouble{"the bucket is away until the log is full", false, w.fillLog},
+			trouble{"the bucket is away for a moment", true, w.restartGateway})
+	}
+	return append(first, kinds...)
 }
 
 func (w *cluster) anyMember(of []*member) *member { return of[w.random.IntN(len(of))] }

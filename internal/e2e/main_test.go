@@ -9,10 +9,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// flags of the crash test, set before any test runs.
+// flags, set before any test runs.
 var (
-	crashRounds = flag.Int("crash.rounds", 5, "how often TestCrash ends the server")
-	crashSeed   = flag.Uint64("crash.seed", 0, "seed of TestCrash; 0 takes a random one")
+	full        = flag.Bool("full", false, "do on S3 all that is done on a folder")
+	crashRounds = flag.Int("crash.rounds", 5, "how often TestCrashCluster makes trouble; TestCrash ends a server a fifth as often, on a folder and on S3")
+	crashSeed   = flag.Uint64("crash.seed", 0, "seed of the crash tests; 0 takes a random one")
 )
 
 func TestMain(m *testing.M) {
