@@ -180,7 +180,7 @@ func (w *cluster) terminate(m *member) {
 // server or the bucket is away.
 func (w *cluster) requireCalm(p *process) {
 	w.t.Helper()
-	away := regexp.MustCompile(`(?m)^.*level=ERROR msg="storing a batch failed, trying again".*$`)
+	away := regexp.MustCompile(`(?m)^.*level=ERROR msg="storing a batch failed, trying again".*err=".*(log is unavailable|transient).*$`)
 	requireCalm(w.t, away.ReplaceAllString(p.stderr.String(), ""))
 }
 

@@ -25,10 +25,13 @@ const (
 // TestConformance asks the queries of the conformance suite over HTTP: while
 // the data is live, from blocks, and after a restart.
 func TestConformance(t *testing.T) {
-	everywhere(t, testConformance)
+	inThisProcess(t, testConformance)
+	if *full {
+		asProgram(t, testConformance)
+	}
 }
 
-func testConformance(t *testing.T, start starter, short bool) {
+func testConformance(t *testing.T, start starter) {
 	t.Helper()
 	bodies, err := corpus.Dataset()
 	require.NoError(t, err)
@@ -41,9 +44,6 @@ func testConformance(t *testing.T, start starter, short bool) {
 	require.Zero(t, s.blocksOpened(t), "nothing is in blocks yet")
 	t.Run("from blocks", func(t *testing.T) { requireConformance(t, s.client) })
 	require.NotZero(t, s.blocksOpened(t), "the answers did not come from blocks")
-	if short {
-		return
-	}
 	s.stop()
 	s = start(fromBlocks, noCutByAge)
 	t.Run("after a restart", func(t *testing.T) { requireConformance(t, s.client) })

@@ -87,15 +87,31 @@ type starter func(args ...string) *server
 // times as long, so that short says to do only a part, unless -full is set.
 func everywhere(t *testing.T, test func(t *testing.T, start starter, short bool)) {
 	t.Helper()
+	inThisProcess(t, func(t *testing.T, start starter) {
+		t.Helper()
+		test(t, start, false)
+	})
+	asProgram(t, func(t *testing.T, start starter) {
+		t.Helper()
+		test(t, start, !*full)
+	})
+}
+
+func inThisProcess(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Helper()
 	t.Run("folder", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		test(t, func(args ...string) *server { return startServer(t, dir, args...) }, false)
+		test(t, func(args ...string) *server { return startServer(t, dir, args...) })
 	})
+}
+
+func asProgram(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Helper()
 	t.Run("S3", func(t *testing.T) {
 		t.Parallel()
 		place, dir := onS3(t), t.TempDir()
-		test(t, func(args ...string) *server { return startProgram(t, place, dir, args...) }, !*full)
+		test(t, func(args ...string) *server { return startProgram(t, place, dir, args...) })
 	})
 }
 
