@@ -142,8 +142,12 @@ func (w *cluster) restartGateway() {
 // it starts, and leaves it wrong for the rounds to come.
 func (w *cluster) stepClock() {
 	steps := []time.Duration{-400 * time.Millisecond, 400 * time.Millisecond, -time.Hour, time.Hour, -26 * time.Hour, 26 * time.Hour}
-	for range 4 {
-		w.off += steps[w.random.IntN(len(steps))]
+	for i := range 4 {
+		step := steps[w.random.IntN(len(steps))]
+		if i == 0 {
+			step = -step.Abs() // back at least once
+		}
+		w.off += step
 		w.nats.step(w.off)
 		w.pause(500)
 	}
