@@ -12,7 +12,7 @@ import (
 // flags, set before any test runs.
 var (
 	full        = flag.Bool("full", false, "do on S3 all that is done on a folder")
-	crashRounds = flag.Int("crash.rounds", 5, "how often TestCrashCluster makes trouble; TestCrash ends a server a fifth as often, on a folder and on S3")
+	crashRounds = flag.Int("crash.rounds", 4, "how often TestCrashCluster makes trouble; TestCrash ends a server a fifth as often, on a folder and on S3")
 	crashSeed   = flag.Uint64("crash.seed", 0, "seed of the crash tests; 0 takes a random one")
 )
 

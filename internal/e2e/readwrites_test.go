@@ -41,7 +41,7 @@ func TestReadYourWrites(t *testing.T) {
 				t.Helper()
 				n := tc.writes
 				if short {
-					n /= 5
+					n /= 10
 				}
 				testReadYourWrites(t, start(tc.memory, "-ingester.cut-bytes=2KB", "-querier.open-blocks=100000"), n)
 			})
