@@ -13,8 +13,10 @@ BENCH ?= .
 # How much each fuzz target runs: executions, or a duration such as 5m. With a
 # duration go test now and then reports its own deadline as a failure.
 FUZZTIME ?= 20000x
-# How often the crash test kills the server.
+# How often the crash tests make trouble, and what they draw at random from; 0
+# takes another seed each time.
 ROUNDS ?= 20
+SEED ?= 0
 
 # What the binaries call themselves. Outside of a repository they know nothing.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -68,11 +70,13 @@ test-race: ## Run the tests with the race detector (needs a C compiler)
 	$(GO) test -race $$($(GO) list $(PKG) | grep -v /internal/e2e$$)
 	$(GO) test -race -run TestReadYourWrites ./internal/e2e
 
-e2e: ## Run the end-to-end tests, also when nothing has changed
-	$(GO) test -count=1 ./internal/e2e/...
+e2e: ## Run the end-to-end tests, all of them on S3 too
+	$(GO) test -count=1 -timeout 30m ./internal/e2e -full
 
-crash: ## Kill the server ROUNDS times and look for what it acknowledged
-	$(GO) test -count=1 -timeout 60m -v -run TestCrash ./internal/e2e -crash.rounds=$(ROUNDS)
+# ROUNDS with two ingesters, a querier and a NATS server, and a fifth as many
+# with one process on a folder and on S3 each.
+crash: ## Kill processes ROUNDS times and look for what they acknowledged
+	$(GO) test -count=1 -timeout 60m -v -run TestCrash ./internal/e2e -crash.rounds=$(ROUNDS) -crash.seed=$(SEED)
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@set -e; \

@@ -2,6 +2,7 @@ package ingester
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,13 +36,33 @@ func (p *partition) cutIfOlder(ctx context.Context, age time.Duration) (bool, er
 }
 
 // publishCut appends a cut marker. Its id names the batch, so that of several
-// deciders one makes it; a second one would only end an empty batch.
+// deciders one makes it; a second one would only end an empty batch. A log that
+// is full takes no marker either. That passes when an earlier batch is stored,
+// but if there is none, nothing would ever leave the log: then room is made.
 func (p *partition) publishCut(ctx context.Context, stream wal.Stream, first uint64) (uint64, error) {
 	position, err := stream.Publish(ctx, wal.CutMarker(), wal.CutID(first))
+	for try := 0; try < maxRooms && errors.Is(err, wal.ErrFull) && p.isOldest(first); try++ {
+		if err := stream.MakeRoom(ctx); err != nil {
+			return 0, err
+		}
+		position, err = stream.Publish(ctx, wal.CutMarker(), wal.CutID(first))
+	}
 	if err != nil {
 		return 0, fmt.Errorf("publish a cut marker: %w", err)
 	}
 	return position, nil
+}
+
+// maxRooms bounds how often room for one marker is made before the next tick:
+// messages of receivers may take it first.
+const maxRooms = 5
+
+// isOldest reports whether everything before the batch that begins at first is
+// in blocks.
+func (p *partition) isOldest(first uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stored+1 == first
 }
 
 // openBatch describes the open batch, if one holds a message. REQUIRES: p.mu.

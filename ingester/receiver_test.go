@@ -69,9 +69,36 @@ func TestFullLogRecovers(t *testing.T) {
 	require.ErrorIs(t, refused, wal.ErrFull)
 	require.Greater(t, acknowledged, 5)
 	b := w.builder()
-	// No marker fits into a full log: only the cuts on data can free it.
+	// No marker is due: only the cuts on data can free it.
 	require.Eventually(t, func() bool {
 		_, err := r.Receive(t.Context(), "p", request(acknowledged))
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	require.Equal(t, upTo(acknowledged+1), w.seen(b, "p"))
+}
+
+// Several receivers can fill a log before any of them has seen enough for a
+// cut, as can one that is killed again and again: then the log is one open
+// batch, and a marker must get in all the same.
+func TestFullLogWithoutCutRecovers(t *testing.T) {
+	w := newWorld(t, logmem.Options{MaxBytes: 4096})
+	w.cfg.CutBytes, w.cfg.CutAge = 2048, 10*time.Millisecond
+	receivers := []*ingester.Receiver{w.receiver(), w.receiver(), w.receiver()}
+	acknowledged := 0
+	for {
+		_, err := receivers[acknowledged%len(receivers)].Receive(t.Context(), "p", request(acknowledged))
+		if err != nil {
+			require.ErrorIs(t, err, wal.ErrFull)
+			break
+		}
+		acknowledged++
+	}
+	for err := error(nil); err == nil; {
+		_, err = w.log.Mem(0).Publish(t.Context(), wal.AppendPayload(nil, nil, false), "") // as small as a marker
+	}
+	b := w.builder()
+	require.Eventually(t, func() bool {
+		_, err := receivers[0].Receive(t.Context(), "p", request(acknowledged))
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 	require.Equal(t, upTo(acknowledged+1), w.seen(b, "p"))

@@ -195,7 +195,7 @@ func (c *Config) validateLog() error {
 	}
 	if c.Log.MaxBytes < 2*c.Ingester.CutBytes {
 		// The cut that ends a batch is itself a message: a log that fills up
-		// before it would never be emptied.
+		// before it is emptied only by raising its limit.
 		errs = append(errs, fmt.Errorf("log.max-bytes %s: want at least twice ingester.cut-bytes, so that a full log holds a whole batch", &c.Log.MaxBytes))
 	}
 	switch {

@@ -75,8 +75,9 @@ type request struct {
 
 // refusedError is the answer of a server that did not store some or all spans.
 type refusedError struct {
-	status int // of HTTP
-	text   string
+	status     int // of HTTP
+	text       string
+	retryAfter string // the header
 }
 
 func (e *refusedError) Error() string { return fmt.Sprintf("refused: %d %s", e.status, e.text) }
@@ -88,7 +89,7 @@ func (c *client) export(ctx context.Context, r request) error {
 		return err
 	}
 	if partial := reply.GetPartialSuccess(); partial.GetRejectedSpans() != 0 || partial.GetErrorMessage() != "" {
-		return &refusedError{http.StatusOK, partial.String()}
+		return &refusedError{status: http.StatusOK, text: partial.String()}
 	}
 	return nil
 }
@@ -120,7 +121,7 @@ func (c *client) sendHTTP(ctx context.Context, r request) (*coltracepb.ExportTra
 		return nil, err
 	}
 	if got.status != http.StatusOK {
-		return nil, &refusedError{got.status, string(got.body)}
+		return nil, &refusedError{got.status, string(got.body), got.header.Get("Retry-After")}
 	}
 	if got := got.header.Get("Content-Type"); got != contentType {
 		return nil, fmt.Errorf("a request of type %s was answered with %s", contentType, got)

@@ -25,11 +25,17 @@ const (
 // TestConformance asks the queries of the conformance suite over HTTP: while
 // the data is live, from blocks, and after a restart.
 func TestConformance(t *testing.T) {
-	t.Parallel()
+	inThisProcess(t, testConformance)
+	if *full {
+		asProgram(t, testConformance)
+	}
+}
+
+func testConformance(t *testing.T, start starter) {
+	t.Helper()
 	bodies, err := corpus.Dataset()
 	require.NoError(t, err)
-	dir := t.TempDir()
-	s := startServer(t, dir, fromBlocks, noCutByAge)
+	s := start(fromBlocks, noCutByAge)
 	for _, body := range bodies {
 		require.NoError(t, s.export(t.Context(), request{protocol: corpus.HTTPProtobuf, body: body}))
 	}
@@ -39,7 +45,7 @@ func TestConformance(t *testing.T) {
 	t.Run("from blocks", func(t *testing.T) { requireConformance(t, s.client) })
 	require.NotZero(t, s.blocksOpened(t), "the answers did not come from blocks")
 	s.stop()
-	s = startServer(t, dir, fromBlocks, noCutByAge)
+	s = start(fromBlocks, noCutByAge)
 	t.Run("after a restart", func(t *testing.T) { requireConformance(t, s.client) })
 }
 

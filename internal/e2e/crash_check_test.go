@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -102,30 +103,39 @@ func (w *crashWorld) requireNoFaults(how string, faults []string) {
 	require.Empty(w.t, faults[:min(len(faults), most)], "%s: %d faults among %d spans sent", how, len(faults), len(w.ledger.spans))
 }
 
-// requireRows reads the blocks themselves while no server runs. complete means
+// requireRows reads the blocks themselves while nothing is sent. complete means
 // that everything acknowledged must be in them.
 func (w *crashWorld) requireRows(complete bool) {
 	w.t.Helper()
-	bucket := w.bucket()
 	all := w.blocks()
 	require.Empty(w.t, strangers(all))
 	byProject := make(map[schema.ProjectID][]schema.BlockName)
 	for _, name := range all {
 		byProject[name.Project] = append(byProject[name.Project], name)
 	}
+	var mu sync.Mutex
 	var rows []row
+	group, ctx := errgroup.WithContext(w.t.Context())
+	group.SetLimit(8)
 	for _, names := range byProject {
 		for _, name := range schema.Visible(names) {
-			rows = append(rows, w.rowsOf(bucket, name)...)
+			group.Go(func() error {
+				of, err := w.rowsOf(ctx, name)
+				mu.Lock()
+				defer mu.Unlock()
+				rows = append(rows, of...)
+				return err
+			})
 		}
 	}
+	require.NoError(w.t, group.Wait())
 	w.requireNoFaults("in blocks", w.ledger.judgeRows(rows, complete))
 }
 
 // blocks lists all blocks of all projects. The bucket must hold nothing else.
 func (w *crashWorld) blocks() (all []schema.BlockName) {
 	w.t.Helper()
-	for object, err := range w.bucket().List(w.t.Context(), objstore.ListOptions{}) {
+	for object, err := range w.bucket.List(w.t.Context(), objstore.ListOptions{}) {
 		require.NoError(w.t, err)
 		name, err := schema.ParseBlockName(object.Key)
 		require.NoError(w.t, err)
@@ -150,18 +160,20 @@ func strangers(all []schema.BlockName) (overlapping []string) {
 	return overlapping
 }
 
-func (w *crashWorld) rowsOf(bucket objstore.Bucket, name schema.BlockName) []row {
-	w.t.Helper()
-	reader, err := block.Open(w.t.Context(), bucket, name.Key())
-	require.NoError(w.t, err)
-	var rows []row
-	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
-		require.NoError(w.t, err)
+func (w *crashWorld) rowsOf(ctx context.Context, name schema.BlockName) (rows []row, err error) {
+	reader, err := block.Open(ctx, w.bucket, name.Key())
+	if err != nil {
+		return nil, err
+	}
+	for chunk, err := range reader.Scan(ctx, block.ScanRequest{}) {
+		if err != nil {
+			return nil, err
+		}
 		for i := range chunk {
 			rows = append(rows, row{spanKey{name.Project, chunk[i].TraceID, chunk[i].SpanID}, name, chunk[i].Position})
 		}
 	}
-	return rows
+	return rows, nil
 }
 
 // requireStored expects, after a server has ended in peace, that the log is

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -31,20 +32,54 @@ type crashRequest struct {
 	request request
 }
 
+// fate is what became of a request.
+type fate int
+
+const (
+	acked   fate = iota
+	refused      // the server asks to send again later
+	gone         // nobody answered: the outcome is unknown
+)
+
 // run sends until ctx ends or the server is gone. It fails when the server
 // gives an answer that it must not give.
 func (s *crashSender) run(ctx context.Context, c *client) error {
+	return s.sendAll(ctx, func() *client { return c }, func(f fate) bool { return f != gone })
+}
+
+// runOn sends to whom pick names each time, nil for nobody, until ctx ends. It
+// fails when a server gives an answer that it must not give.
+func (s *crashSender) runOn(ctx context.Context, pick func() *client) error {
+	return s.sendAll(ctx, pick, func(f fate) bool {
+		if f != acked {
+			const pause = 10 * time.Millisecond // far below what is asked for, to keep a full log full
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+		return true
+	})
+}
+
+func (s *crashSender) sendAll(ctx context.Context, pick func() *client, goOn func(fate) bool) error {
 	if s.pending != nil && s.random.IntN(2) == 0 {
 		s.pending = nil // as a client that is restarted, too
 	}
 	s.recent = nil
 	for ctx.Err() == nil {
-		if err := s.prepare(); err != nil {
-			return err
+		f := gone
+		if c := pick(); c != nil {
+			err := s.prepare()
+			if err == nil {
+				f, err = s.send(ctx, c)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		gone, err := s.send(ctx, c)
-		if gone || err != nil {
-			return err
+		if !goOn(f) {
+			return nil
 		}
 	}
 	return nil
@@ -66,25 +101,40 @@ func (s *crashSender) prepare() error {
 	return s.ledger.sending(s.project, s.pending.data)
 }
 
-// send sends the pending request. gone means that the server is.
-func (s *crashSender) send(ctx context.Context, c *client) (gone bool, err error) {
-	err = c.export(ctx, s.pending.request)
-	var refused *refusedError
+// send sends the pending request.
+func (s *crashSender) send(ctx context.Context, c *client) (fate, error) {
+	err := c.export(ctx, s.pending.request)
+	var no *refusedError
 	answer, ofGRPC := status.FromError(err)
 	switch {
 	case err == nil:
 		err = s.ledger.acknowledged(s.project, s.pending.data)
 		s.pending = nil
-		return false, err
-	case errors.As(err, &refused):
-		if refused.status == http.StatusServiceUnavailable || refused.status == http.StatusTooManyRequests {
-			return false, nil
-		}
-		return false, err
+		return acked, err
+	case errors.As(err, &no) && no.status == http.StatusServiceUnavailable:
+		return refused, nil
+	case errors.As(err, &no) && no.status == http.StatusTooManyRequests && no.retryAfter != "":
+		s.ledger.refusedFull("HTTP")
+		return refused, nil
+	case errors.As(err, &no):
+		return refused, err
+	case answer.Code() == codes.ResourceExhausted && hasRetryInfo(answer):
+		s.ledger.refusedFull("gRPC")
+		return refused, nil
 	case !ofGRPC, answer.Code() == codes.Unavailable, answer.Code() == codes.Canceled: // of the connection
-		return true, nil
+		return gone, nil
 	}
-	return false, err
+	return gone, err
+}
+
+// hasRetryInfo tells whether OTLP clients send again: without it they drop.
+func hasRetryInfo(answer *status.Status) bool {
+	for _, detail := range answer.Details() {
+		if _, ok := detail.(*errdetails.RetryInfo); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // spans makes a few spans of a few traces, some of which have spans already.

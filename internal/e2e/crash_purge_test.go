@@ -2,38 +2,30 @@ package e2e_test
 
 import (
 	"context"
-	"path/filepath"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/catalog"
-	"github.com/spanlake/spanlake/internal/objstore/fs"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
 	"github.com/spanlake/spanlake/schema"
 )
 
-// withLog opens the log while no server runs.
+// withLog opens the log while its server does not run.
 func (w *crashWorld) withLog(f func(*wal.Log)) {
 	w.t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: filepath.Join(w.dir, "nats"), MaxStoreBytes: 1 << 40})
+	server, err := embedded.Start(embedded.Options{Dir: w.natsDir, MaxStoreBytes: 1 << 40})
 	require.NoError(w.t, err)
 	defer func() { require.NoError(w.t, server.Shutdown()) }()
 	log, err := wal.Open(w.t.Context(), wal.Options{
 		Dial: server.Dial, ServerSyncAlways: true,
 		Covered: func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
-			return catalog.Highest(ctx, w.bucket(), partition, partitions, epoch)
+			return catalog.Highest(ctx, w.bucket, partition, partitions, epoch)
 		},
 	})
 	require.NoError(w.t, err)
 	defer log.Close()
 	f(log)
-}
-
-func (w *crashWorld) bucket() *fs.Bucket {
-	bucket, err := fs.Open(filepath.Join(w.dir, "bucket"))
-	require.NoError(w.t, err)
-	return bucket
 }
 
 // halfPurge does what a crash in the middle of a purge leaves behind, wherever

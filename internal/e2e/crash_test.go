@@ -3,12 +3,14 @@ package e2e_test
 import (
 	"context"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -16,20 +18,36 @@ import (
 // spans, mostly without warning, and starts it anew on the same folder. Every
 // span that it acknowledged must be found, once.
 func TestCrash(t *testing.T) {
+	seed := seedOf(t)
+	rounds := max(*crashRounds/5, 2)
+	t.Run("folder", func(t *testing.T) {
+		dir := t.TempDir()
+		testCrash(t, seed, rounds, dir, inFolder(filepath.Join(dir, "bucket")))
+	})
+	t.Run("S3", func(t *testing.T) { testCrash(t, seed, rounds, t.TempDir(), onS3(t)) })
+}
+
+// seedOf says how to repeat a test of crashes.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
 	seed := *crashSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("to repeat: -crash.seed=%d -crash.rounds=%d", seed, *crashRounds)
-	w := newCrashWorld(t, seed)
-	for round := range *crashRounds {
+	return seed
+}
+
+func testCrash(t *testing.T, seed uint64, rounds int, dir string, place place) {
+	t.Helper()
+	w := single{newCrashWorld(t, seed, filepath.Join(dir, "nats"), place), dir}
+	for round := range rounds {
 		w.round(round)
 		if round%5 == 4 {
 			w.requireRows(false)
 		}
 	}
 	p, c := w.start()
-	w.requireTraces(c, w.allTraces())
 	w.requireSearch(c)
 	require.NoError(t, c.flush(t.Context()))
 	w.requireTraces(c, w.allTraces())
@@ -37,7 +55,7 @@ func TestCrash(t *testing.T) {
 	c.close()
 	w.terminate(p)
 	w.requireStored()
-	t.Logf("%d requests acknowledged, %d spans sent, %d purges cut short", w.ledger.ackedRequests(), len(w.ledger.spans), w.halfPurges)
+	w.report(rounds)
 }
 
 // end is how a round of the crash test ends.
@@ -52,10 +70,12 @@ const (
 	ends
 )
 
-// crashWorld is a folder, what was sent to the servers on it, and who sends.
+// crashWorld is a log and a bucket, what was sent there, and who sends.
 type crashWorld struct {
 	t       *testing.T
-	dir     string
+	natsDir string // of the log's server, embedded or not
+	place   place
+	bucket  objstore.Bucket // at the place
 	random  *rand.Rand
 	ledger  *ledger
 	senders []*crashSender
@@ -64,10 +84,10 @@ type crashWorld struct {
 	halfPurges int
 }
 
-func newCrashWorld(t *testing.T, seed uint64) *crashWorld {
+func newCrashWorld(t *testing.T, seed uint64, natsDir string, place place) *crashWorld {
 	t.Helper()
 	w := &crashWorld{
-		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 0)),
+		t: t, natsDir: natsDir, place: place, bucket: place.open(t), random: rand.New(rand.NewPCG(seed, 0)),
 		ledger: newLedger(), begin: time.Now(),
 	}
 	const senders = 6
@@ -83,20 +103,47 @@ func newCrashWorld(t *testing.T, seed uint64) *crashWorld {
 	return w
 }
 
-// start starts a server whose batches are small and short, so that at every
-// moment one of them is being cut, stored or purged.
-func (w *crashWorld) start() (*process, *client) {
+func (w *crashWorld) report(rounds int) {
+	w.t.Logf("%d rounds: %d requests acknowledged, %d spans sent, %d purges cut short, log full %d times by HTTP and %d by gRPC; each span found once",
+		rounds, w.ledger.ackedRequests(), len(w.ledger.spans), w.halfPurges, w.ledger.fullRefusals("HTTP"), w.ledger.fullRefusals("gRPC"))
+}
+
+// someRequests is how many are acknowledged before something happens. To read
+// a trace back takes longer on S3.
+func (w *crashWorld) someRequests() int {
+	most := 400
+	if w.place.gateway != nil {
+		most = 80
+	}
+	return 20 + w.random.IntN(most)
+}
+
+// smallBatches keep batches small and short, so that at every moment one of
+// them is being cut, stored or purged.
+func smallBatches() []string {
+	return []string{"-ingester.cut-age=300ms", "-ingester.cut-bytes=32KB", "-ingester.live-age=200ms"}
+}
+
+// single is one process with everything on a folder.
+type single struct {
+	*crashWorld
+
+	dir string
+}
+
+// start starts a server and waits for it.
+func (w single) start() (*process, *client) {
 	p := w.launch()
 	return p, newClient(w.t, p.ready(w.t))
 }
 
-func (w *crashWorld) launch() *process {
-	return startProcess(w.t, w.dir, "-ingester.cut-age=300ms", "-ingester.cut-bytes=32KB",
-		"-ingester.live-age=200ms", "-querier.open-blocks=100000")
+func (w single) launch() *process {
+	args := append(smallBatches(), "-data-dir="+w.dir, "-bucket="+w.place.url, "-querier.open-blocks=100000")
+	return runProcess(w.t, w.place.env, buildProgram(w.t), append(loopback(), args...)...)
 }
 
 // round ends one or more servers in one way.
-func (w *crashWorld) round(number int) {
+func (w single) round(number int) {
 	how := end(number) % ends
 	if number >= int(ends) {
 		how = end(w.random.IntN(int(ends)))
@@ -122,7 +169,7 @@ func (w *crashWorld) round(number int) {
 
 // loadAndEnd starts the server, looks for what was acknowledged in the last
 // round, puts it under load and ends it at a random moment.
-func (w *crashWorld) loadAndEnd(flushing bool, end func(*process)) {
+func (w single) loadAndEnd(flushing bool, end func(*process)) {
 	p, c := w.start()
 	w.requireTraces(c, w.recentTraces())
 	load, stop := context.WithCancel(w.t.Context())
@@ -137,7 +184,7 @@ func (w *crashWorld) loadAndEnd(flushing bool, end func(*process)) {
 			return nil
 		})
 	}
-	target := w.ledger.ackedRequests() + 20 + w.random.IntN(400)
+	target := w.ledger.ackedRequests() + w.someRequests()
 	eventually(w.t, func() bool {
 		requireRunning(w.t, p)
 		return w.ledger.ackedRequests() >= target
@@ -149,13 +196,13 @@ func (w *crashWorld) loadAndEnd(flushing bool, end func(*process)) {
 	c.close()
 }
 
-func (w *crashWorld) kill(p *process) {
+func (w single) kill(p *process) {
 	p.kill()
 	requireCalm(w.t, p.stderr.String())
 }
 
 // killWhileStarting ends servers while they recover.
-func (w *crashWorld) killWhileStarting() {
+func (w single) killWhileStarting() {
 	for range 3 {
 		p := w.launch()
 		<-time.After(time.Duration(w.random.IntN(300)) * time.Millisecond)
@@ -164,7 +211,7 @@ func (w *crashWorld) killWhileStarting() {
 }
 
 // terminate asks the server to end, which it must do without a fault.
-func (w *crashWorld) terminate(p *process) {
+func (w single) terminate(p *process) {
 	require.Zero(w.t, p.terminate(w.t), p.stderr)
 	requireCalm(w.t, p.stderr.String())
 }

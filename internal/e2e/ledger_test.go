@@ -39,12 +39,13 @@ type ledger struct {
 	spans  map[spanKey]sentSpan
 	traces map[schema.ProjectID]map[schema.TraceID]bool // those that may exist
 	acks   int                                          // requests acknowledged
+	full   map[string]int                               // requests refused because the log was full, by protocol
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		seed: maphash.MakeSeed(), spans: make(map[spanKey]sentSpan),
-		traces: make(map[schema.ProjectID]map[schema.TraceID]bool),
+		traces: make(map[schema.ProjectID]map[schema.TraceID]bool), full: make(map[string]int),
 	}
 }
 
@@ -93,6 +94,20 @@ func (l *ledger) ackedRequests() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.acks
+}
+
+// refusedFull notes that a request was refused because the log was full.
+func (l *ledger) refusedFull(protocol string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full[protocol]++
+}
+
+// fullRefusals counts them.
+func (l *ledger) fullRefusals(protocol string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full[protocol]
 }
 
 // tracesOf lists the traces of a project that may be there.

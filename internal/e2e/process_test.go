@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,38 +15,50 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is the built command, made when a test first needs it.
-var program struct {
+// programs are those that were built, each when a test first needs it.
+var programs struct {
 	once sync.Once
 	dir  string
+	err  error
+
+	spanlake, nats, natsClock program
+}
+
+type program struct {
+	once sync.Once
 	path string
 	err  error
+}
+
+// build builds a program with go build and returns its path.
+func (p *program) build(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	programs.once.Do(func() { programs.dir, programs.err = os.MkdirTemp("", "spanlake-e2e-") })
+	require.NoError(t, programs.err)
+	p.once.Do(func() {
+		p.path = filepath.Join(programs.dir, name)
+		var text []byte
+		text, p.err = exec.CommandContext(t.Context(), "go", append([]string{"build", "-buildvcs=false", "-o", p.path}, args...)...).CombinedOutput()
+		if p.err != nil {
+			p.err = errors.Join(p.err, errors.New(string(text)))
+		}
+	})
+	require.NoError(t, p.err)
+	return p.path
 }
 
 // buildProgram builds the command, with the race detector if the test has it,
 // and returns its path.
 func buildProgram(t *testing.T) string {
 	t.Helper()
-	program.once.Do(func() {
-		if program.dir, program.err = os.MkdirTemp("", "spanlake-e2e-"); program.err != nil {
-			return
-		}
-		program.path = filepath.Join(program.dir, "spanlake")
-		args := []string{"build", "-buildvcs=false", "-o", program.path}
-		if raceDetector {
-			args = append(args, "-race")
-		}
-		var text []byte
-		text, program.err = exec.CommandContext(t.Context(), "go", append(args, "../../cmd/spanlake")...).CombinedOutput()
-		if program.err != nil {
-			program.err = errors.Join(program.err, errors.New(string(text)))
-		}
-	})
-	require.NoError(t, program.err)
-	return program.path
+	var args []string
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	return programs.spanlake.build(t, "spanlake", append(args, "../../cmd/spanlake")...)
 }
 
-// process is the built command running a server.
+// process is a program that runs.
 type process struct {
 	cmd    *exec.Cmd
 	stdout *output
@@ -57,8 +70,16 @@ type process struct {
 // with the test at the latest.
 func startProcess(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
+	return runProcess(t, nil, buildProgram(t), append(append(loopback(), "-data-dir="+dir), args...)...)
+}
+
+// runProcess starts a program with further environment variables and does not
+// wait for it. It is killed with the test at the latest.
+func runProcess(t *testing.T, env []string, path string, args ...string) *process {
+	t.Helper()
 	p := &process{stdout: new(output), stderr: new(output), exited: make(chan struct{})}
-	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), buildProgram(t), append(append(loopback(), "-data-dir="+dir), args...)...)
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	require.NoError(t, p.cmd.Start())
 	go func() {
@@ -68,7 +89,7 @@ func startProcess(t *testing.T, dir string, args ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("messages of the server:\n%s", p.stderr)
+			t.Logf("messages of %s %s:\n%s", filepath.Base(path), strings.Join(args, " "), p.stderr)
 		}
 	})
 	return p
@@ -77,7 +98,7 @@ func startProcess(t *testing.T, dir string, args ...string) *process {
 // ready waits for the lines that say where the server listens.
 func (p *process) ready(t *testing.T) endpoints {
 	t.Helper()
-	lines := regexp.MustCompile(`(?s)OTLP gRPC +(\S+)\n.*OTLP HTTP +http://(\S+)\n.*API +http://(\S+)`)
+	lines := regexp.MustCompile(`(?s)(?:OTLP gRPC +(\S+)\n.*OTLP HTTP +http://(\S+)\n.*)?API +http://(\S+)`)
 	var found []string
 	eventually(t, func() bool {
 		requireRunning(t, p)
@@ -97,6 +118,12 @@ func requireRunning(t *testing.T, p *process) {
 	}
 }
 
+// signal sends a signal, which must arrive.
+func (p *process) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(s))
+}
+
 // kill ends the process without warning and returns when it is gone.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // unless it has ended by itself
@@ -106,12 +133,8 @@ func (p *process) kill() {
 // terminate asks the process to end and returns its exit code.
 func (p *process) terminate(t *testing.T) int {
 	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	select {
-	case <-p.exited:
-	case <-t.Context().Done():
-		require.Fail(t, "the server does not end", p.stderr.String())
-	}
+	p.signal(t, syscall.SIGTERM)
+	<-p.exited
 	return p.cmd.ProcessState.ExitCode()
 }
 

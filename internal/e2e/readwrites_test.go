@@ -37,15 +37,20 @@ func TestReadYourWrites(t *testing.T) {
 		{"batches stay for a while", "-ingester.live-age=100ms", writes / 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			testReadYourWrites(t, tc.memory, tc.writes)
+			everywhere(t, func(t *testing.T, start starter, short bool) {
+				t.Helper()
+				n := tc.writes
+				if short {
+					n /= 10
+				}
+				testReadYourWrites(t, start(tc.memory, "-ingester.cut-bytes=2KB", "-querier.open-blocks=100000"), n)
+			})
 		})
 	}
 }
 
-func testReadYourWrites(t *testing.T, memory string, writes int) {
+func testReadYourWrites(t *testing.T, s *server, writes int) {
 	t.Helper()
-	s := startServer(t, t.TempDir(), memory, "-ingester.cut-bytes=2KB", "-querier.open-blocks=100000")
 	written := make([]*writer, writers)
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range written {

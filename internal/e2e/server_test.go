@@ -29,7 +29,7 @@ const (
 	noCutByAge = "-ingester.cut-age=1h"
 )
 
-// server is the product running in this process.
+// server is the product running, in this process or in one of its own.
 type server struct {
 	*client
 
@@ -61,6 +61,58 @@ func startServer(t *testing.T, dir string, args ...string) *server {
 	require.NoError(t, a.AwaitReady(t.Context()))
 	s.client = newClient(t, endpoints{api: a.APIAddr().String(), grpc: a.OTLPGRPCAddr().String(), http: a.OTLPHTTPAddr().String()})
 	return s
+}
+
+// startProgram does the same with the built program, whose blocks are at the
+// place.
+func startProgram(t *testing.T, place place, dir string, args ...string) *server {
+	t.Helper()
+	args = append(append(loopback(), "-data-dir="+dir, "-bucket="+place.url), args...)
+	p := runProcess(t, place.env, buildProgram(t), args...)
+	s := &server{client: newClient(t, p.ready(t))}
+	s.stop = sync.OnceFunc(func() {
+		s.close()
+		require.Zero(t, p.terminate(t), p.stderr)
+		requireCalm(t, p.stderr.String())
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// starter starts a server on what the last one of its kind has left.
+type starter func(args ...string) *server
+
+// everywhere runs a test of one server in parallel with itself: in this process
+// on a folder, and as the built program on S3. There everything takes several
+// times as long, so that short says to do only a part, unless -full is set.
+func everywhere(t *testing.T, test func(t *testing.T, start starter, short bool)) {
+	t.Helper()
+	inThisProcess(t, func(t *testing.T, start starter) {
+		t.Helper()
+		test(t, start, false)
+	})
+	asProgram(t, func(t *testing.T, start starter) {
+		t.Helper()
+		test(t, start, !*full)
+	})
+}
+
+func inThisProcess(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Helper()
+	t.Run("folder", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		test(t, func(args ...string) *server { return startServer(t, dir, args...) })
+	})
+}
+
+func asProgram(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Helper()
+	t.Run("S3", func(t *testing.T) {
+		t.Parallel()
+		place, dir := onS3(t), t.TempDir()
+		test(t, func(args ...string) *server { return startProgram(t, place, dir, args...) })
+	})
 }
 
 // output collects what a server writes. Safe for concurrent use.

@@ -105,6 +105,35 @@ func (st *stream) publishIn(ctx context.Context, s *session, payload []byte, id 
 	return ack.Sequence, nil
 }
 
+// MarkerRoom is by how much MakeRoom raises the limit, in bytes: a few times
+// what a cut marker takes with its headers.
+const MarkerRoom = 4 << 10
+
+// MakeRoom implements Stream.
+func (st *stream) MakeRoom(ctx context.Context) error {
+	s, err := st.writable()
+	if err == nil {
+		err = st.makeRoomIn(ctx, s)
+	}
+	if err != nil {
+		return fmt.Errorf("make room in partition %d: %w", st.partition, err)
+	}
+	return nil
+}
+
+func (st *stream) makeRoomIn(ctx context.Context, s *session) error {
+	js, state, err := st.look(ctx, s)
+	if err != nil || state.Bytes+MarkerRoom/2 <= state.MaxBytes {
+		return err
+	}
+	config := js.CachedInfo().Config
+	config.MaxBytes += MarkerRoom
+	if _, err := s.js.UpdateStream(ctx, config); err != nil {
+		return st.requestError(ctx, s, "raise the size limit", err)
+	}
+	return nil
+}
+
 // State implements Stream.
 func (st *stream) State(ctx context.Context) (State, error) {
 	s, err := st.session()

@@ -88,6 +88,13 @@ type Stream interface {
 	// message was on its way) or ErrReadOnly.
 	Publish(ctx context.Context, payload []byte, id string) (position uint64, err error)
 
+	// MakeRoom raises the limit of a log that has no room for a cut marker, so
+	// that a batch which fills the whole log can still be ended; if there is
+	// room, it does nothing. Others may be faster: publish the marker at once,
+	// and call again if there is ErrFull again. On a server the limit is back at
+	// the configured one after the next reconnect.
+	MakeRoom(ctx context.Context) error
+
 	// State asks the stream's leader.
 	State(ctx context.Context) (State, error)
 

@@ -25,6 +25,7 @@ type Stream struct {
 	messages []wal.Message // ascending, without gaps
 	last     uint64
 	bytes    uint64
+	maxBytes uint64
 	ids      map[string]uint64 // remembered message ids and their positions
 	resets   int               // counts events after which readers must start again
 	ended    error             // why the stream is of no more use
@@ -43,10 +44,12 @@ type Faults struct {
 
 func newStream(opts Options, epoch uint64) *Stream {
 	return &Stream{
-		opts:    opts,
-		epoch:   epoch,
-		ids:     map[string]uint64{},
-		changed: make(chan struct{}),
+		opts:  opts,
+		epoch: epoch,
+
+		maxBytes: opts.MaxBytes,
+		ids:      map[string]uint64{},
+		changed:  make(chan struct{}),
 	}
 }
 
@@ -73,7 +76,7 @@ func (s *Stream) publish(payload []byte, id string) (uint64, error) {
 		return at, nil
 	}
 	size := uint64(len(payload)) + overheadBytes
-	if s.bytes+size > s.opts.MaxBytes {
+	if s.bytes+size > s.maxBytes {
 		return 0, wal.ErrFull
 	}
 	s.bytes += size
@@ -87,10 +90,20 @@ func (s *Stream) publish(payload []byte, id string) (uint64, error) {
 	return s.last, nil
 }
 
+// MakeRoom implements wal.Stream.
+func (s *Stream) MakeRoom(ctx context.Context) error {
+	return s.do(ctx, "MakeRoom", func() error {
+		if s.bytes+wal.MarkerRoom/2 > s.maxBytes {
+			s.maxBytes += wal.MarkerRoom
+		}
+		return nil
+	})
+}
+
 // State implements wal.Stream.
 func (s *Stream) State(ctx context.Context) (state wal.State, err error) {
 	err = s.do(ctx, "State", func() error {
-		state = wal.State{First: s.first(), Last: s.last, Bytes: s.bytes, MaxBytes: s.opts.MaxBytes}
+		state = wal.State{First: s.first(), Last: s.last, Bytes: s.bytes, MaxBytes: s.maxBytes}
 		if len(s.messages) > 0 {
 			state.FirstIsCut = wal.IsCut(s.messages[0].Payload)
 		}

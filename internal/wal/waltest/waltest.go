@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) wal.Stream) {
 		{"the floor follows the kept cut", testFloor},
 		{"one id is stored once", testID},
 		{"a full log refuses and recovers", testFull},
+		{"a cut marker gets into a full log", testMakeRoom},
 		{"a large payload is refused", testTooLarge},
 		{"an ended context publishes nothing", testContext},
 		{"fast-forward moves the end", testFastForward},
@@ -331,6 +332,28 @@ func testFull(t *testing.T, s wal.Stream) {
 	require.NoError(t, s.Purge(t.Context(), stored))
 	require.Equal(t, stored+1, publish(t, s, payload))
 	require.Less(t, state(t, s).Bytes, st.Bytes)
+}
+
+func testMakeRoom(t *testing.T, s wal.Stream) {
+	t.Helper()
+	require.NoError(t, s.MakeRoom(t.Context()))
+	require.EqualValues(t, MaxBytes, state(t, s).MaxBytes, "there was room")
+	for _, size := range []int{100_000, 1_000, 0} { // the last ones as small as a marker
+		for err := error(nil); err == nil; {
+			_, err = s.Publish(t.Context(), make([]byte, size+len(wal.CutMarker())), "")
+		}
+	}
+	full := state(t, s)
+	_, err := s.Publish(t.Context(), wal.CutMarker(), wal.CutID(1))
+	require.ErrorIs(t, err, wal.ErrFull)
+	require.NoError(t, s.MakeRoom(t.Context()))
+	position, err := s.Publish(t.Context(), wal.CutMarker(), wal.CutID(1))
+	require.NoError(t, err)
+	require.Equal(t, full.Last+1, position)
+	require.LessOrEqual(t, state(t, s).MaxBytes, full.MaxBytes+wal.MarkerRoom)
+	again, err := s.Publish(t.Context(), wal.CutMarker(), wal.CutID(1))
+	require.NoError(t, err)
+	require.Equal(t, position, again)
 }
 
 func testTooLarge(t *testing.T, s wal.Stream) {
