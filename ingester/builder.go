@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -33,7 +34,13 @@ type Builder struct {
 	partitions []*partition
 	began      time.Time
 	aborted    abort
+	encoding   chan struct{} // holds a token per block that is being encoded
 }
+
+// maxEncoding is how many blocks are encoded at once. Partitions are often cut
+// together, and each encoding takes the memory of a batch again. Half of the
+// processors can encode far more than all of them can receive.
+func maxEncoding() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
 
 // NewBuilder returns a builder that stores what it reads.
 func NewBuilder(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Builder {
@@ -50,6 +57,7 @@ func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger
 	b := &Builder{
 		cfg: cfg, log: log, bucket: bucket, stores: stores, logger: logger,
 		metrics: newBuilderMetrics(reg), began: time.Now(), aborted: newAbort(),
+		encoding: make(chan struct{}, maxEncoding()),
 	}
 	for p := range log.Partitions() {
 		b.partitions = append(b.partitions, newPartition(b, p))
