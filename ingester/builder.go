@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -40,7 +41,13 @@ type Builder struct {
 	tails      *tail.Reader
 	began      time.Time
 	aborted    abort
+	encoding   chan struct{} // holds a token per block that is being encoded
 }
+
+// maxEncoding is how many blocks are encoded at once. Partitions are often cut
+// together, and each encoding takes the memory of a batch again. Half of the
+// processors can encode far more than all of them can receive.
+func maxEncoding() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
 
 // NewBuilder returns a builder that stores what it reads.
 func NewBuilder(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Builder {
@@ -57,6 +64,7 @@ func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger
 	b := &Builder{
 		cfg: cfg, log: log, bucket: bucket, stores: stores, logger: logger,
 		metrics: newBuilderMetrics(reg), tails: tail.New(log, bucket, reg), began: time.Now(), aborted: newAbort(),
+		encoding: make(chan struct{}, maxEncoding()),
 	}
 	b.memory = newMemory(int64(min(cfg.BuildMemory, math.MaxInt64)), b.metrics) //nolint:gosec // bounded here
 	for p := range log.Partitions() {

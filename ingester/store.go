@@ -101,13 +101,12 @@ func (p *partition) commit(ctx context.Context, seg *segment) error {
 }
 
 func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema.ProjectID) error {
-	spans := seg.view(project).pages.sorted()
-	if len(spans) == 0 {
-		return nil
-	}
-	object, err := block.Encode(project, spans)
+	object, err := p.encode(ctx, seg, project)
 	if err != nil {
 		return fmt.Errorf("encode the block of project %s: %w", project, err)
+	}
+	if object.Spans == 0 {
+		return nil
 	}
 	name := schema.BlockName{
 		Project: project, Partition: p.id, Partitions: p.builder.log.Partitions(), Epoch: seg.stream.Epoch(),
@@ -118,12 +117,23 @@ func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema
 		return err
 	}
 	m := p.builder.metrics
-	m.storedSpans.WithLabelValues(string(project)).Add(float64(len(spans)))
+	m.storedSpans.WithLabelValues(string(project)).Add(float64(object.Spans))
 	m.storedBlocks.WithLabelValues(string(project)).Inc()
 	m.storedBytes.WithLabelValues(string(project)).Add(float64(len(object.Data)))
 	p.logger.Debug("block stored", slog.String("project", string(project)), slog.String("block", name.Key()),
-		slog.Int("spans", len(spans)), slog.Int("bytes", len(object.Data)))
+		slog.Int("spans", object.Spans), slog.Int("bytes", len(object.Data)))
 	return nil
+}
+
+// encode makes the block of a project's rows, when it is its turn.
+func (p *partition) encode(ctx context.Context, seg *segment, project schema.ProjectID) (*block.Object, error) {
+	select {
+	case p.builder.encoding <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-p.builder.encoding }()
+	return block.Encode(project, seg.view(project).pages.sorted())
 }
 
 // storeDamaged keeps what could not be decoded, for a person to look at.
