@@ -1,9 +1,6 @@
 package ingester
 
 import (
-	"context"
-	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -123,64 +120,30 @@ func (s *segment) size() (bytes, spans int) {
 // view is one project's part of a segment as a query sees it. It implements
 // catalog.Segment. Rows that arrive later do not show in it.
 type view struct {
-	segment *segment
-	first   uint64
-	last    uint64
-	closed  bool
-	rows    *projectRows // nil: the project has none here
-	spans   []schema.Span
+	*engine.Memory
+	spans       []schema.Span // in the order of the log
+	first, last uint64
+	closed      bool
 }
 
 func (s *segment) view(project schema.ProjectID) *view {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	v := &view{segment: s, first: s.first, last: s.last, closed: s.closed, rows: s.projects[project]}
-	if v.rows != nil {
-		v.spans = slices.Clip(v.rows.spans)
+	rows := s.projects[project]
+	if rows == nil {
+		rows = &projectRows{}
 	}
-	return v
+	byTrace := func(id schema.TraceID) []int32 {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return rows.byTrace[id]
+	}
+	return &view{
+		Memory: engine.NewMemory(rows.spans, byTrace), spans: rows.spans,
+		first: s.first, last: s.last, closed: s.closed,
+	}
 }
 
 // Range returns the first and the last position that the segment covers, and
 // whether it ends in a cut.
 func (v *view) Range() (first, last uint64, closed bool) { return v.first, v.last, v.closed }
-
-// Scan yields every row, in the order of the log. The rows belong to the
-// segment: read only.
-func (v *view) Scan(ctx context.Context, _ engine.Request) iter.Seq2[[]schema.Span, error] {
-	return func(yield func([]schema.Span, error) bool) {
-		for rest := v.spans; len(rest) > 0; {
-			n := min(len(rest), chunkRows)
-			chunk := rest[:n]
-			rest = rest[n:]
-			if err := ctx.Err(); err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(chunk, nil) {
-				return
-			}
-		}
-	}
-}
-
-// chunkRows bounds what a scan yields at once, so that a query notices its
-// cancellation.
-const chunkRows = 4096
-
-// Trace returns the trace's rows in the order of blocks.
-func (v *view) Trace(_ context.Context, id schema.TraceID) ([]schema.Span, error) {
-	if v.rows == nil {
-		return nil, nil
-	}
-	v.segment.mu.RLock()
-	defer v.segment.mu.RUnlock()
-	var spans []schema.Span
-	for _, i := range v.rows.byTrace[id] {
-		if int(i) < len(v.spans) {
-			spans = append(spans, v.spans[i])
-		}
-	}
-	sortSpans(spans)
-	return spans, nil
-}

@@ -19,6 +19,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/vec"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -234,7 +235,7 @@ func number(t *testing.T, s *schema.Span) int {
 func scan(t *testing.T, segment catalog.Segment) []int {
 	t.Helper()
 	var numbers []int
-	for chunk, err := range segment.Scan(t.Context(), scanAll()) {
+	for chunk, err := range segment.Scan(t.Context(), everything(), vec.AllColumns()) {
 		require.NoError(t, err)
 		for i := range chunk {
 			numbers = append(numbers, number(t, &chunk[i]))

@@ -63,7 +63,7 @@ func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
 		read = wrap(read)
 	}
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, OpenBlocks: 2}
+	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: 4 << 10}
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)

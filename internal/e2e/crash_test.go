@@ -92,7 +92,7 @@ func (w *crashWorld) start() (*process, *client) {
 
 func (w *crashWorld) launch() *process {
 	return startProcess(w.t, w.dir, "-ingester.cut-age=300ms", "-ingester.cut-bytes=32KB",
-		"-ingester.live-age=200ms", "-querier.open-blocks=100000")
+		"-ingester.live-age=200ms", "-querier.cache-bytes=1GB")
 }
 
 // round ends one or more servers in one way.

@@ -45,7 +45,7 @@ func TestReadYourWrites(t *testing.T) {
 
 func testReadYourWrites(t *testing.T, memory string, writes int) {
 	t.Helper()
-	s := startServer(t, t.TempDir(), memory, "-ingester.cut-bytes=2KB", "-querier.open-blocks=100000")
+	s := startServer(t, t.TempDir(), memory, "-ingester.cut-bytes=2KB", "-querier.cache-bytes=1GB")
 	written := make([]*writer, writers)
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range written {

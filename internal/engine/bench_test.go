@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/engine"
-	"github.com/spanlake/spanlake/schema"
 )
 
 // benchmarkQueries are the common shapes of predicates.
@@ -71,4 +70,4 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-var _ engine.Source = memory([]schema.Span(nil))
+var _ engine.Source = memory{}

@@ -29,9 +29,10 @@ func FuzzSearch(f *testing.F) {
 			return
 		}
 		matched := matchedIDs(t, plan, rows)
-		for i := range rows {
-			if matched[rows[i].SpanID] {
-				require.True(t, plan.Match(&rows[i]), text)
+		requireFilter(t, plan, rows.spans, text)
+		for i := range rows.spans {
+			if matched[rows.spans[i].SpanID] {
+				require.True(t, plan.Match(&rows.spans[i]), text)
 			}
 		}
 		query, err := traceql.Parse(text)
@@ -43,10 +44,24 @@ func FuzzSearch(f *testing.F) {
 			return
 		}
 		others := matchedIDs(t, negated, rows)
-		for i := range rows {
-			require.NotEqual(t, matched[rows[i].SpanID], others[rows[i].SpanID], text)
+		for i := range rows.spans {
+			require.NotEqual(t, matched[rows.spans[i].SpanID], others[rows.spans[i].SpanID], text)
 		}
 	})
+}
+
+// requireFilter compares a plan's filter with what Match says of rows.
+func requireFilter(t *testing.T, plan *engine.Plan, rows []schema.Span, message string) {
+	t.Helper()
+	filter, sure := plan.Filter()
+	selected, err := engine.NewRows().Select(rows, filter)
+	require.NoError(t, err)
+	for i := range rows {
+		matches := plan.Match(&rows[i])
+		if matches || sure {
+			require.Equal(t, matches, selected.Has(i), "%s: %s", message, rows[i].Name)
+		}
+	}
 }
 
 func tryCompile(text string) (*engine.Plan, bool) {

@@ -32,13 +32,13 @@ func TestMatcher(t *testing.T) {
 		{"\uFFFD", []string{"\uFFFD", "\xff"}, []string{"a"}},
 	}
 	for _, tt := range tests {
-		match, err := matcher(tt.pattern)
+		p, err := matcher(tt.pattern)
 		require.NoError(t, err, tt.pattern)
 		for _, s := range tt.matches {
-			require.True(t, match(s), "%q %q", tt.pattern, s)
+			require.True(t, p.match(s), "%q %q", tt.pattern, s)
 		}
 		for _, s := range tt.others {
-			require.False(t, match(s), "%q %q", tt.pattern, s)
+			require.False(t, p.match(s), "%q %q", tt.pattern, s)
 		}
 	}
 	_, err := matcher("(")
@@ -60,11 +60,11 @@ func FuzzMatcher(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
-		match, err := matcher(pattern)
+		p, err := matcher(pattern)
 		re, reErr := traceql.CompileRegex(pattern)
 		require.Equal(t, reErr == nil, err == nil)
 		if err == nil {
-			require.Equal(t, re.MatchString(text), match(text), "%q %q", pattern, text)
+			require.Equal(t, re.MatchString(text), p.match(text), "%q %q", pattern, text)
 		}
 	})
 }

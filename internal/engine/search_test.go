@@ -12,6 +12,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -244,24 +245,34 @@ type broken struct {
 	scan, trace error
 }
 
-func (b broken) Scan(ctx context.Context, req engine.Request) iter.Seq2[[]schema.Span, error] {
-	return func(yield func([]schema.Span, error) bool) {
-		for chunk, err := range b.memory.Scan(ctx, req) {
+func (b broken) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
+	return thenFail(b.memory.Scan(ctx, filter, columns), b.scan)
+}
+
+func (b broken) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
+	return thenFail(b.memory.Find(ctx, filter), b.scan)
+}
+
+// thenFail yields what all does, and if there is one the error behind it.
+func thenFail[T any](all iter.Seq2[T, error], failure error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for chunk, err := range all {
 			if !yield(chunk, err) {
 				return
 			}
 		}
-		if b.scan != nil {
-			yield(nil, b.scan)
+		if failure != nil {
+			var none T
+			yield(none, failure)
 		}
 	}
 }
 
-func (b broken) Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
+func (b broken) Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) ([]schema.Span, error) {
 	if b.trace != nil {
 		return nil, b.trace
 	}
-	return b.memory.Trace(ctx, id)
+	return b.memory.Traces(ctx, ids, columns)
 }
 
 func TestSearchErrors(t *testing.T) {
@@ -284,7 +295,9 @@ func TestSearchErrors(t *testing.T) {
 
 type vanishing struct{ memory }
 
-func (vanishing) Trace(context.Context, schema.TraceID) ([]schema.Span, error) { return nil, nil }
+func (vanishing) Traces(context.Context, []schema.TraceID, vec.Columns) ([]schema.Span, error) {
+	return nil, nil
+}
 
 func TestCompileRefuses(t *testing.T) {
 	filter := &traceql.SpansetFilter{Expr: &traceql.Intrinsic{ID: traceql.IntrinsicChildCount}}

@@ -29,8 +29,9 @@ type Source interface {
 	Spans() int
 }
 
-// LookupOnly is s without what it finds: for a source that matters only because
-// it may hold rows of traces that were found elsewhere.
+// LookupOnly is s without what it finds, as if it had no rows to search: for a
+// source that matters only because it may hold rows of traces that were found
+// elsewhere.
 func LookupOnly(s Source) Source { return lookupOnly{s} }
 
 type lookupOnly struct{ Source }
@@ -38,6 +39,8 @@ type lookupOnly struct{ Source }
 func (lookupOnly) Scan(context.Context, *vec.Filter, vec.Columns) iter.Seq2[[]schema.Span, error] {
 	return func(func([]schema.Span, error) bool) {}
 }
+
+func (lookupOnly) Spans() int { return 0 }
 
 func (lookupOnly) Find(context.Context, *vec.Filter) iter.Seq2[[]vec.Hit, error] {
 	return func(func([]vec.Hit, error) bool) {}
