@@ -86,11 +86,26 @@ func hasValue(e traceql.FieldExpr) *vec.Filter {
 			return hasValue(e.X)
 		}
 	default:
-		if f := fieldFilter(e, presentPredicate()); f != nil {
+		if f := presentFilter(e); f != nil {
 			return f
 		}
 	}
 	return bound(modeMay)
+}
+
+// presentFilter holds for the rows that have the field. It is nil if sources
+// do not know the field.
+func presentFilter(e traceql.FieldExpr) *vec.Filter {
+	if i, ok := e.(*traceql.Intrinsic); ok {
+		switch partsOfIntrinsic(i.ID) {
+		case partEvent: // what every event has
+			e = &traceql.Intrinsic{ID: traceql.IntrinsicEventName}
+		case partLink:
+		default:
+			return bound(modeMay)
+		}
+	}
+	return fieldFilter(e, presentPredicate())
 }
 
 func (c *compiler) comparisonFilter(e *traceql.Binary, m mode) (*vec.Filter, error) {
@@ -114,7 +129,7 @@ func (c *compiler) comparisonFilter(e *traceql.Binary, m mode) (*vec.Filter, err
 
 // presenceFilter is the filter of a comparison with nil.
 func (c *compiler) presenceFilter(op traceql.Operator, e traceql.FieldExpr, m mode) *vec.Filter {
-	present := fieldFilter(e, presentPredicate())
+	present := presentFilter(e)
 	switch {
 	case present == nil && op == traceql.OpNotEqual:
 		return c.fallback(m, e)

@@ -42,6 +42,8 @@ func templateOf(op traceql.Operator, field traceql.FieldExpr, literal traceql.St
 		t.setBetween(op, literal)
 	case literal.Type == traceql.TypeBool:
 		t.Bool = func(b bool) bool { return holds(traceql.NewBool(b)) }
+	default:
+		t.Other = nil // no attribute is a status or kind
 	}
 	if i, ok := field.(*traceql.Intrinsic); ok {
 		t.setIntrinsic(i.ID, op, holds, literal)
