@@ -29,6 +29,7 @@ type hunt struct {
 	concurrency int
 	startNanos  uint64 // the range that a trace must reach into
 	endNanos    uint64 // 0 means no end
+	minRoom     int    // candidates to keep before some are settled
 
 	// missing is about how many more traces are wanted.
 	missing func() int
@@ -39,7 +40,7 @@ type hunt struct {
 
 	mu     sync.Mutex
 	queue  candidates
-	room   int // candidates to keep before some are settled
+	room   int // minRoom or more
 	judged map[schema.TraceID]struct{}
 }
 
@@ -87,7 +88,7 @@ const (
 // run finds all candidates, then judges them until there are enough. It
 // returns the number of rows that were searched.
 func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
-	h.room = maxQueue
+	h.room = h.minRoom
 	h.judged = make(map[schema.TraceID]struct{})
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(h.concurrency)
@@ -143,7 +144,7 @@ func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error 
 		return nil
 	}
 	err := h.settle(ctx, maxEarly)
-	h.room = max(maxQueue, 2*len(h.queue))
+	h.room = max(h.minRoom, 2*len(h.queue))
 	return err
 }
 

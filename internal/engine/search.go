@@ -52,12 +52,16 @@ type SearchResult struct {
 // counts as true here (Plan.Match). Then candidates are put together and
 // judged, newest first, until no other can displace the ones that were found.
 func Search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchOptions) (*SearchResult, error) {
+	return search(ctx, plan, partitions, opts, maxQueue)
+}
+
+func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchOptions, room int) (*SearchResult, error) {
 	opts.setDefaults()
 	best := newest{limit: opts.Limit}
 	result := &SearchResult{}
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
-		startNanos: opts.StartNanos, endNanos: opts.EndNanos,
+		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
 		missing: func() int { return opts.Limit - len(best.places) },
 		enough:  func(next place) bool { return best.full() && comparePlaces(best.last(), next) < 0 },
 		take: func(t *traceFacts) {

@@ -200,7 +200,7 @@ func (c *collector) fromTraces(ctx context.Context, partitions [][]Source) (uint
 	left := maxTagTraces
 	h := hunt{
 		plan: c.plan, partitions: partitions, columns: c.columns, concurrency: c.opts.Concurrency,
-		startNanos: c.opts.StartNanos, endNanos: c.opts.EndNanos,
+		startNanos: c.opts.StartNanos, endNanos: c.opts.EndNanos, minRoom: maxQueue,
 		missing: func() int { return 0 }, // unknown
 		enough:  func(place) bool { return left <= 0 || c.full() },
 		take: func(trace *traceFacts) {
