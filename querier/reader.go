@@ -3,6 +3,7 @@ package querier
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/engine"
@@ -65,9 +66,25 @@ func (r rowReader) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec
 	}
 }
 
+// fewTraces is up to which number looking up each is cheaper than a scan.
+const fewTraces = 8
+
 // Traces returns the rows of traces.
 func (r rowReader) Traces(ctx context.Context, ids []schema.TraceID, _ vec.Columns) ([]schema.Span, error) {
 	var spans []schema.Span
+	if len(ids) > fewTraces {
+		for chunk, err := range r.Reader.Scan(ctx, block.ScanRequest{}) {
+			if err != nil {
+				return nil, err
+			}
+			for i := range chunk {
+				if slices.Contains(ids, chunk[i].TraceID) {
+					spans = append(spans, chunk[i])
+				}
+			}
+		}
+		return spans, nil
+	}
 	for _, id := range ids {
 		part, err := r.Trace(ctx, id)
 		if err != nil {

@@ -124,7 +124,10 @@ func (h *hunt) read(ctx context.Context, wave []candidate, columns vec.Columns) 
 	for _, t := range tasks {
 		for spans := range runs(t.spans) {
 			id := spans[0].TraceID
-			byID[id] = append(byID[id], spans...)
+			if before, ok := byID[id]; ok {
+				spans = append(before, spans...)
+			}
+			byID[id] = spans
 		}
 	}
 	return byID, nil

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -144,7 +146,7 @@ func (c *compiler) presenceFilter(op traceql.Operator, e traceql.FieldExpr, m mo
 // logicFilter compiles a chain of && or ||.
 func (c *compiler) logicFilter(e *traceql.Binary, m mode) (*vec.Filter, error) {
 	links := chain(e)
-	if e.Op == traceql.OpOr && !hasBare(links) {
+	if e.Op == traceql.OpOr && !slices.ContainsFunc(links, isBare) {
 		return c.anyFilter(links, m)
 	}
 	holds, isBool := make([]*vec.Filter, len(links)), make([]*vec.Filter, len(links))
@@ -168,15 +170,6 @@ func (c *compiler) logicFilter(e *traceql.Binary, m mode) (*vec.Filter, error) {
 		bools = bound(modeMay)
 	}
 	return sum, nil
-}
-
-func hasBare(links []traceql.FieldExpr) bool {
-	for _, link := range links {
-		if isBare(link) {
-			return true
-		}
-	}
-	return false
 }
 
 func isBare(e traceql.FieldExpr) bool { return e.Type() == traceql.TypeUnknown }

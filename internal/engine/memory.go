@@ -133,7 +133,11 @@ func (m *Memory) MayHold(_ context.Context, id schema.TraceID) (bool, error) {
 
 // Traces returns the rows of traces with all columns.
 func (m *Memory) Traces(_ context.Context, ids []schema.TraceID, _ vec.Columns) ([]schema.Span, error) {
-	var spans []schema.Span
+	count := 0
+	for _, id := range ids {
+		count += len(m.rowsOf(id))
+	}
+	spans := make([]schema.Span, 0, count)
 	for _, id := range ids {
 		from := len(spans)
 		for _, i := range m.rowsOf(id) {
@@ -150,8 +154,9 @@ func (m *Memory) Spans() int { return len(m.spans) }
 
 // repeats notices rows of one span.
 type repeats struct {
-	few  []spanKey
-	many map[spanKey]struct{}
+	few   [fewSpans]spanKey
+	count int // of few
+	many  map[spanKey]struct{}
 }
 
 // spanKey is what makes two rows of a trace the same span, as schema.Fold sees
@@ -168,17 +173,18 @@ const fewSpans = 24
 func (r *repeats) seen(s *schema.Span) bool {
 	key := spanKey{s.SpanID, s.Kind}
 	if r.many == nil {
-		if slices.Contains(r.few, key) {
+		if slices.Contains(r.few[:r.count], key) {
 			return true
 		}
-		if r.few = append(r.few, key); len(r.few) <= fewSpans {
+		if r.count < fewSpans {
+			r.few[r.count] = key
+			r.count++
 			return false
 		}
 		r.many = make(map[spanKey]struct{})
 		for _, k := range r.few {
 			r.many[k] = struct{}{}
 		}
-		return false
 	}
 	if _, ok := r.many[key]; ok {
 		return true

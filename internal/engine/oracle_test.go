@@ -115,6 +115,13 @@ func TestSearchEqualsOracle(t *testing.T) {
 	for range 60 {
 		spans := versions(rng, 1+rng.IntN(60))
 		partitions := randomCut(spans, rng)
+		if rng.IntN(2) == 0 {
+			for i, source := range partitions[0] {
+				rows := slices.Clone(source.(memory).spans)
+				slices.SortStableFunc(rows, func(a, b schema.Span) int { return cmp.Compare(a.Position, b.Position) })
+				partitions[0][i] = newUnsorted(rows)
+			}
+		}
 		for query, matches := range oracleQueries() {
 			opts := engine.SearchOptions{Limit: 1 + rng.IntN(12), Concurrency: 1 + rng.IntN(4)}
 			if rng.IntN(2) == 0 {

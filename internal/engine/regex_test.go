@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +32,12 @@ func TestMatcher(t *testing.T) {
 		{"a|b.*", []string{"a", "b", "bx"}, []string{"ax"}},
 		{"(?-s).*x", []string{"x", "ax"}, []string{"a\nx"}},
 		{"\uFFFD", []string{"\uFFFD", "\xff"}, []string{"a"}},
+		{"(task|tank)s?", []string{"task", "tanks"}, []string{"tas", "taskss", "ta"}},
+		{"[a-c]x|", []string{"ax", "cx", ""}, []string{"dx", "a"}},
+		{"[^a]x", []string{"bx", "\xffx"}, []string{"ax", "x"}},
+		{"a{2}b+.*", []string{"aab", "aabbx"}, []string{"ab", "aa"}},
+		{"^^a$", []string{"a"}, []string{"b", "aa"}},
+		{"^a|b$", []string{"a", "b"}, []string{"ax", "xb"}},
 	}
 	for _, tt := range tests {
 		p, err := matcher(tt.pattern)
@@ -64,7 +72,10 @@ func FuzzMatcher(f *testing.F) {
 		re, reErr := traceql.CompileRegex(pattern)
 		require.Equal(t, reErr == nil, err == nil)
 		if err == nil {
-			require.Equal(t, re.MatchString(text), p.match(text), "%q %q", pattern, text)
+			matches := re.MatchString(text)
+			require.Equal(t, matches, p.match(text), "%q %q", pattern, text)
+			require.True(t, !matches || strings.Contains(text, p.contains), "%q %q", pattern, text)
+			require.True(t, p.words == nil || matches == slices.Contains(p.words, text), "%q %q", pattern, text)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -11,8 +13,8 @@ import (
 // rows, one after the other. It serves one goroutine.
 type Rows struct {
 	spans     []schema.Span
-	resources map[*vec.Predicate]verdicts[schema.Resource]
-	scopes    map[*vec.Predicate]verdicts[schema.Scope]
+	resources map[*vec.Predicate]*verdicts[schema.Resource]
+	scopes    map[*vec.Predicate]*verdicts[schema.Scope]
 }
 
 var _ vec.Rows = (*Rows)(nil)
@@ -20,8 +22,8 @@ var _ vec.Rows = (*Rows)(nil)
 // NewRows returns Rows of nothing; Select gives it rows.
 func NewRows() *Rows {
 	return &Rows{
-		resources: make(map[*vec.Predicate]verdicts[schema.Resource]),
-		scopes:    make(map[*vec.Predicate]verdicts[schema.Scope]),
+		resources: make(map[*vec.Predicate]*verdicts[schema.Resource]),
+		scopes:    make(map[*vec.Predicate]*verdicts[schema.Scope]),
 	}
 }
 
@@ -82,50 +84,50 @@ func (r *Rows) decide(p *vec.Predicate) func(*schema.Span) bool {
 			return holdsFor(p, v, ok)
 		}
 	case vec.ScopeResource:
-		known := verdictsOf(r.resources, p)
-		return func(s *schema.Span) bool {
-			return known.of(s.Resource, func(r *schema.Resource) bool {
-				v, ok := lookup(otlp.ResourceAttributes(r), key)
-				return holdsFor(p, v, ok)
-			})
-		}
+		known := verdictsOf(r.resources, p, otlp.ResourceAttributes)
+		return func(s *schema.Span) bool { return known.of(s.Resource) }
 	case vec.ScopeInstrumentation:
-		known := verdictsOf(r.scopes, p)
-		return func(s *schema.Span) bool {
-			return known.of(s.Scope, func(s *schema.Scope) bool {
-				v, ok := lookup(otlp.ScopeAttributes(s), key)
-				return holdsFor(p, v, ok)
-			})
-		}
+		known := verdictsOf(r.scopes, p, otlp.ScopeAttributes)
+		return func(s *schema.Span) bool { return known.of(s.Scope) }
 	case vec.ScopeEvent:
 		return func(s *schema.Span) bool {
-			found := p.Absent
+			if !mentions(s.Events, key) {
+				return p.Absent
+			}
+			verdict := p.Absent
 			for e := range otlp.Events(s) {
 				if v, ok := lookup(e.Attributes, key); ok {
 					if p.Holds(v) {
 						return true
 					}
-					found = false
+					verdict = false
 				}
 			}
-			return found
+			return verdict
 		}
 	case vec.ScopeLink:
 		return func(s *schema.Span) bool {
-			found := p.Absent
+			if !mentions(s.Links, key) {
+				return p.Absent
+			}
+			verdict := p.Absent
 			for l := range otlp.Links(s) {
 				if v, ok := lookup(l.Attributes, key); ok {
 					if p.Holds(v) {
 						return true
 					}
-					found = false
+					verdict = false
 				}
 			}
-			return found
+			return verdict
 		}
 	}
-	return func(*schema.Span) bool { return false }
+	return func(*schema.Span) bool { return p.Absent }
 }
+
+// mentions is false if no attribute in fields has the key, since a key lies in
+// them as it is. Most rows are done with that, much faster than by decoding.
+func mentions(fields []byte, key string) bool { return bytes.Contains(fields, []byte(key)) }
 
 // holdsFor decides a value that may be absent.
 func holdsFor(p *vec.Predicate, v schema.Value, ok bool) bool {
@@ -174,26 +176,41 @@ func decideIntrinsic(p *vec.Predicate) func(*schema.Span) bool {
 	return func(*schema.Span) bool { return p.Absent }
 }
 
-// verdicts remembers what was decided about something that rows share.
-type verdicts[T any] map[*T]bool
+// verdicts remembers what a predicate says about something that rows share.
+type verdicts[T any] struct {
+	decide func(*T) bool
+	known  map[*T]bool
 
-func verdictsOf[T any](all map[*vec.Predicate]verdicts[T], p *vec.Predicate) verdicts[T] {
-	known, ok := all[p]
-	if !ok {
-		known = make(verdicts[T])
-		all[p] = known
-	}
-	return known
+	last      *T
+	lastHolds bool
 }
 
-func (v verdicts[T]) of(shared *T, decide func(*T) bool) bool {
-	holds, ok := v[shared]
+func verdictsOf[T any](
+	all map[*vec.Predicate]*verdicts[T], p *vec.Predicate, attributes func(*T) []schema.Attribute,
+) *verdicts[T] {
+	v, ok := all[p]
 	if !ok {
-		if len(v) >= maxCached {
-			clear(v)
-		}
-		holds = decide(shared)
-		v[shared] = holds
+		v = &verdicts[T]{known: make(map[*T]bool), decide: func(shared *T) bool {
+			v, ok := lookup(attributes(shared), p.Field.Key)
+			return holdsFor(p, v, ok)
+		}}
+		all[p] = v
 	}
+	return v
+}
+
+func (v *verdicts[T]) of(shared *T) bool {
+	if shared == v.last && shared != nil {
+		return v.lastHolds
+	}
+	holds, ok := v.known[shared]
+	if !ok {
+		if len(v.known) >= maxCached {
+			clear(v.known)
+		}
+		holds = v.decide(shared)
+		v.known[shared] = holds
+	}
+	v.last, v.lastHolds = shared, holds
 	return holds
 }

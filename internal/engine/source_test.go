@@ -29,6 +29,11 @@ type memory struct {
 func newMemory(spans []schema.Span) memory {
 	spans = slices.Clone(spans)
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+	return newUnsorted(spans)
+}
+
+// newUnsorted leaves the rows in their order, as live segments do.
+func newUnsorted(spans []schema.Span) memory {
 	index := make(map[schema.TraceID][]int32)
 	for i := range spans {
 		index[spans[i].TraceID] = append(index[spans[i].TraceID], int32(i))
