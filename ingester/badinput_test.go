@@ -26,6 +26,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -188,7 +189,7 @@ func (w *world) requireSpans(live catalog.Live, want []*tracev1.Span) {
 		rows = append(rows, w.blockRows(name)...)
 	}
 	for _, segment := range joined.Segments {
-		for chunk, err := range segment.Scan(w.t.Context(), scanAll()) {
+		for chunk, err := range segment.Scan(w.t.Context(), everything(), vec.AllColumns()) {
 			require.NoError(w.t, err)
 			rows = append(rows, chunk...)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
@@ -51,7 +52,7 @@ func (w *world) prompt(b builder) string {
 		}
 	}
 	for _, segment := range joined.Segments {
-		for chunk, err := range segment.Scan(w.t.Context(), scanAll()) {
+		for chunk, err := range segment.Scan(w.t.Context(), everything(), vec.AllColumns()) {
 			require.NoError(w.t, err)
 			for i := range chunk {
 				if v, ok := otlp.Lookup(chunk[i].Attributes, "prompt"); ok {

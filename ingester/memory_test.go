@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 )
 
@@ -308,7 +309,7 @@ func TestHeapWhileTheLogWaits(t *testing.T) {
 		joined, err := w.catalog().Join(t.Context(), b, "p", []int{0, 1}, nil)
 		require.NoError(t, err)
 		for _, s := range joined.Segments {
-			for chunk, err := range s.Scan(t.Context(), scanAll()) {
+			for chunk, err := range s.Scan(t.Context(), everything(), vec.AllColumns()) {
 				require.NoError(t, err)
 				rows += len(chunk)
 			}

@@ -16,9 +16,9 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/catalog"
-	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
@@ -27,7 +27,7 @@ import (
 // The tests of this file hold the rules of the log protocol (DESIGN, "exactly
 // once without locks"), one by one: each fails when its rule is left out.
 
-func scanAll() engine.Request { return engine.Request{} }
+func everything() *vec.Filter { return &vec.Filter{Op: vec.OpTrue} }
 
 func (w *world) state(p int) wal.State {
 	w.t.Helper()

@@ -12,8 +12,10 @@ import (
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
+	"github.com/spanlake/spanlake/schema"
 )
 
 // P1: success is said only after the log's acknowledgement, and what failed is
@@ -175,7 +177,7 @@ func TestRowsOfAllSizes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, upTo(lengths[i]), rows)
 		for _, n := range []int{0, lengths[i] - 1, lengths[i], sent - 1} {
-			rows, err := view.Trace(t.Context(), traceID(n))
+			rows, err := view.Traces(t.Context(), []schema.TraceID{traceID(n)}, vec.AllColumns())
 			require.NoError(t, err)
 			if n >= lengths[i] {
 				require.Empty(t, rows)

@@ -1,8 +1,6 @@
 package ingester
 
 import (
-	"context"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -114,64 +112,37 @@ func (s *segment) spans() (n int) {
 	return n
 }
 
+// rows are a project's rows so far.
+func (s *segment) rows(project schema.ProjectID) rowPages {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if rows := s.projects[project]; rows != nil {
+		return slices.Clone(rows.pages)
+	}
+	return nil
+}
+
 // view is one project's part of a segment as a query sees it. It implements
 // catalog.Segment. Rows that arrive later do not show in it.
 type view struct {
-	segment *segment
-	first   uint64
-	last    uint64
-	rows    *projectRows // nil: the project has none here
-	pages   rowPages
+	*engine.Memory
+	first, last uint64
 }
 
 func (s *segment) view(project schema.ProjectID) *view {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	v := &view{segment: s, first: s.first, last: s.last, rows: s.projects[project]}
-	if v.rows != nil {
-		v.pages = slices.Clone(v.rows.pages)
+	rows := s.projects[project]
+	if rows == nil {
+		rows = &projectRows{}
 	}
-	return v
+	byTrace := func(id schema.TraceID) []int32 {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return rows.byTrace[id]
+	}
+	return &view{Memory: engine.NewMemory(slices.Clone(rows.pages), byTrace), first: s.first, last: s.last}
 }
 
 // Range returns the first and the last position that the segment covers.
 func (v *view) Range() (first, last uint64) { return v.first, v.last }
-
-// Scan yields every row, in the order of the log. The rows belong to the
-// segment: read only.
-func (v *view) Scan(ctx context.Context, _ engine.Request) iter.Seq2[[]schema.Span, error] {
-	return func(yield func([]schema.Span, error) bool) {
-		for _, page := range v.pages {
-			for chunk := range slices.Chunk(page, chunkRows) {
-				if err := ctx.Err(); err != nil {
-					yield(nil, err)
-					return
-				}
-				if !yield(chunk, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// chunkRows bounds what a scan yields at once, so that a query notices its
-// cancellation.
-const chunkRows = 4096
-
-// Trace returns the trace's rows in the order of blocks.
-func (v *view) Trace(_ context.Context, id schema.TraceID) ([]schema.Span, error) {
-	if v.rows == nil {
-		return nil, nil
-	}
-	v.segment.mu.RLock()
-	numbers := slices.Clone(v.rows.byTrace[id])
-	v.segment.mu.RUnlock()
-	var rows []*schema.Span
-	for _, i := range numbers {
-		if row := v.pages.row(int(i)); row != nil {
-			rows = append(rows, row)
-		}
-	}
-	return sortedRows(rows), nil
-}

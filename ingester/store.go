@@ -133,7 +133,7 @@ func (p *partition) encode(ctx context.Context, seg *segment, project schema.Pro
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.builder.encoding }()
-	return block.Encode(project, seg.view(project).pages.sorted())
+	return block.Encode(project, seg.rows(project).sorted())
 }
 
 // storeDamaged keeps what could not be decoded, for a person to look at.

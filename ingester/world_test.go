@@ -20,6 +20,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
@@ -286,7 +287,7 @@ func number(t *testing.T, s *schema.Span) int {
 func scan(t *testing.T, segment catalog.Segment) ([]int, error) {
 	t.Helper()
 	var numbers []int
-	for chunk, err := range segment.Scan(t.Context(), scanAll()) {
+	for chunk, err := range segment.Scan(t.Context(), everything(), vec.AllColumns()) {
 		if err != nil {
 			return nil, err
 		}

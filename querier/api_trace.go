@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -124,7 +125,7 @@ func (q *Querier) gather(ctx context.Context, joined *catalog.Joined, id schema.
 	group.SetLimit(q.cfg.Concurrency)
 	for i, source := range sources {
 		group.Go(func() (err error) {
-			parts[i], err = source.Trace(ctx, id)
+			parts[i], err = source.Traces(ctx, []schema.TraceID{id}, vec.AllColumns())
 			return err
 		})
 	}

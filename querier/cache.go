@@ -13,49 +13,55 @@ import (
 // blockCache keeps the most recently used blocks open: their footers and
 // filters, not their rows. Safe for concurrent use.
 type blockCache struct {
-	bucket  objstore.Bucket
-	limit   int
-	metrics *metrics
+	bucket   objstore.Bucket
+	maxBytes int64
+	metrics  *metrics
 
 	mu     sync.Mutex
+	bytes  int64                              // of all readers
 	byName map[schema.BlockName]*list.Element // of *cachedBlock
 	recent list.List                          // most recently used first
 }
 
 type cachedBlock struct {
 	name   schema.BlockName
-	reader *block.Reader
+	reader blockReader
+	bytes  int64
 }
 
-func newBlockCache(bucket objstore.Bucket, limit int, m *metrics) *blockCache {
-	return &blockCache{bucket: bucket, limit: limit, metrics: m, byName: make(map[schema.BlockName]*list.Element)}
+func newBlockCache(bucket objstore.Bucket, maxBytes int64, m *metrics) *blockCache {
+	return &blockCache{bucket: bucket, maxBytes: maxBytes, metrics: m, byName: make(map[schema.BlockName]*list.Element)}
 }
 
 // open returns the block's reader. Two callers that miss at the same time both
 // fetch the tail, and one of the readers is kept.
-func (c *blockCache) open(ctx context.Context, name schema.BlockName) (*block.Reader, error) {
+func (c *blockCache) open(ctx context.Context, name schema.BlockName) (blockReader, error) {
 	if r := c.lookup(name); r != nil {
 		c.metrics.blockHits.Inc()
 		return r, nil
 	}
 	c.metrics.blocks.Inc()
-	r, err := block.Open(ctx, c.bucket, name.Key())
+	opened, err := block.Open(ctx, c.bucket, name.Key())
 	if err != nil {
 		return nil, err
 	}
+	r := rowReader{opened}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.byName[name]; ok {
 		return e.Value.(*cachedBlock).reader, nil
 	}
-	c.byName[name] = c.recent.PushFront(&cachedBlock{name, r})
-	for c.recent.Len() > c.limit {
+	kept := &cachedBlock{name, r, r.Bytes()}
+	c.byName[name] = c.recent.PushFront(kept)
+	c.bytes += kept.bytes
+	for c.bytes > c.maxBytes {
 		c.remove(c.recent.Back())
 	}
+	c.metrics.blockBytes.Set(float64(c.bytes))
 	return r, nil
 }
 
-func (c *blockCache) lookup(name schema.BlockName) *block.Reader {
+func (c *blockCache) lookup(name schema.BlockName) blockReader {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byName[name]
@@ -72,11 +78,14 @@ func (c *blockCache) forget(name schema.BlockName) {
 	defer c.mu.Unlock()
 	if e, ok := c.byName[name]; ok {
 		c.remove(e)
+		c.metrics.blockBytes.Set(float64(c.bytes))
 	}
 }
 
 // remove drops an element. REQUIRES: c.mu.
 func (c *blockCache) remove(e *list.Element) {
 	c.recent.Remove(e)
-	delete(c.byName, e.Value.(*cachedBlock).name)
+	gone := e.Value.(*cachedBlock)
+	delete(c.byName, gone.name)
+	c.bytes -= gone.bytes
 }

@@ -3,7 +3,10 @@ package querier
 import (
 	"errors"
 	"flag"
+	"math"
 	"time"
+
+	"github.com/grafana/dskit/flagext"
 )
 
 // Config holds the limits of queries.
@@ -11,15 +14,22 @@ type Config struct {
 	Timeout        time.Duration `yaml:"timeout"`
 	MaxSearchRange time.Duration `yaml:"max_search_range"`
 	Concurrency    int           `yaml:"concurrency"`
-	OpenBlocks     int           `yaml:"open_blocks"`
+	CacheBytes     flagext.Bytes `yaml:"cache_bytes"`
 }
+
+// defaultCacheBytes is for about 200 million spans: a block of a million takes
+// 0.2 MB for the filter, at two bytes for each of some hundred thousand traces,
+// and as much again for its directory, at tens of bytes for each page of each of
+// some hundred columns.
+const defaultCacheBytes = 128 << 20
 
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
 	f.DurationVar(&c.MaxSearchRange, prefix+"max-search-range", 168*time.Hour, "Longest time range of a search. 0 means no limit.")
 	f.IntVar(&c.Concurrency, prefix+"concurrency", 8, "Blocks that one query reads at once.")
-	f.IntVar(&c.OpenBlocks, prefix+"open-blocks", 512, "Blocks whose footer and filter stay in memory.")
+	c.CacheBytes = defaultCacheBytes
+	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
 }
 
 // Validate names every key whose value cannot work.
@@ -33,6 +43,6 @@ func (c *Config) Validate() error {
 	refuse(c.Timeout <= 0, "querier.timeout must be positive")
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
-	refuse(c.OpenBlocks < 1, "querier.open-blocks must be at least 1")
+	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	return errors.Join(errs...)
 }

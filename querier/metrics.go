@@ -6,10 +6,11 @@ import (
 )
 
 type metrics struct {
-	queries   *prometheus.HistogramVec
-	retries   prometheus.Counter
-	blocks    prometheus.Counter
-	blockHits prometheus.Counter
+	queries    *prometheus.HistogramVec
+	retries    prometheus.Counter
+	blocks     prometheus.Counter
+	blockHits  prometheus.Counter
+	blockBytes prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -19,8 +20,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "spanlake_querier_query_duration_seconds", Help: "Duration of queries by kind and HTTP status.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}, []string{"query", "status"}),
-		retries:   f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_retries_total", Help: "Queries begun anew because a block was gone when read."}),
-		blocks:    f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_opened_total", Help: "Blocks whose tail was fetched."}),
-		blockHits: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_cached_total", Help: "Uses of a block whose tail was in memory."}),
+		retries:    f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_retries_total", Help: "Queries begun anew because a block was gone when read."}),
+		blocks:     f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_opened_total", Help: "Blocks whose tail was fetched."}),
+		blockHits:  f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_cached_total", Help: "Uses of a block whose tail was in memory."}),
+		blockBytes: f.NewGauge(prometheus.GaugeOpts{Name: "spanlake_querier_cached_bytes", Help: "Memory that the tails of blocks take."}),
 	}
 }

@@ -30,7 +30,7 @@ type Querier struct {
 func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	m := newMetrics(reg)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(bucket, cfg.OpenBlocks, m),
+		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(bucket, int64(cfg.CacheBytes), m),
 		partitions: partitions, build: build, logger: logger, metrics: m,
 	}
 }

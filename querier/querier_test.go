@@ -49,6 +49,7 @@ type world struct {
 	log    *logmem.Log
 	bucket objstore.Bucket
 	server *httptest.Server
+	reg    *prometheus.Registry
 	blocks int
 }
 
@@ -63,10 +64,11 @@ func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
 		read = wrap(read)
 	}
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, OpenBlocks: 2}
+	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: 4 << 10}
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
+	w.reg = reg
 	w.server = httptest.NewServer(q.Handler())
 	t.Cleanup(w.server.Close)
 	return w
@@ -386,4 +388,32 @@ func TestMoreBlocksThanStayOpen(t *testing.T) {
 	for range 3 {
 		require.Equal(t, 7, strings.Count(w.get("/api/traces/aa").body, `"part"`))
 	}
+	require.Greater(t, w.metric("spanlake_querier_blocks_opened_total"), 7.0)
+	require.LessOrEqual(t, w.metric("spanlake_querier_cached_bytes"), 4096.0)
+}
+
+func TestBlocksStayOpen(t *testing.T) {
+	w := newWorld(t, nil)
+	w.store(span(traceA, 1, "part", 0))
+	for range 3 {
+		require.Equal(t, 200, w.get("/api/traces/aa").status)
+	}
+	require.InDelta(t, 1, w.metric("spanlake_querier_blocks_opened_total"), 0)
+	require.GreaterOrEqual(t, w.metric("spanlake_querier_blocks_cached_total"), 2.0)
+	require.Greater(t, w.metric("spanlake_querier_cached_bytes"), 100.0)
+}
+
+// metric is the value of a counter or gauge.
+func (w *world) metric(name string) float64 {
+	w.t.Helper()
+	families, err := w.reg.Gather()
+	require.NoError(w.t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	require.Fail(w.t, "no such metric", name)
+	return 0
 }

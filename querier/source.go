@@ -5,11 +5,12 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"slices"
 
-	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -67,36 +68,46 @@ type blockSource struct {
 	name  schema.BlockName
 }
 
-// Scan yields the rows that overlap the request's time range.
-func (s *blockSource) Scan(ctx context.Context, req engine.Request) iter.Seq2[[]schema.Span, error] {
-	return func(yield func([]schema.Span, error) bool) {
-		reader, err := s.cache.open(ctx, s.name)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for chunk, err := range reader.Scan(ctx, scanRequest(req)) {
-			s.forgetIfGone(err)
-			if !yield(chunk, err) || err != nil {
-				return
-			}
-		}
-	}
+// Scan yields the rows that the block's reader yields.
+func (s *blockSource) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
+	return yieldFrom(ctx, s, func(r blockReader) iter.Seq2[[]schema.Span, error] { return r.Scan(ctx, filter, columns) })
 }
 
-// Trace returns the block's rows of a trace. A block of another partition is
+// Find yields the traces that the block's reader yields.
+func (s *blockSource) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
+	return yieldFrom(ctx, s, func(r blockReader) iter.Seq2[[]vec.Hit, error] { return r.Find(ctx, filter) })
+}
+
+// MayHold asks the block's filter. A block of another partition is not even
+// opened.
+func (s *blockSource) MayHold(ctx context.Context, id schema.TraceID) (bool, error) {
+	if !s.ofPartition(id) {
+		return false, nil
+	}
+	reader, err := s.cache.open(ctx, s.name)
+	return err == nil && reader.MayContain(id), err
+}
+
+// Traces returns the block's rows of traces. A block of another partition is
 // not even opened.
-func (s *blockSource) Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
-	if id.Partition(s.name.Partitions) != s.name.Partition {
+func (s *blockSource) Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) ([]schema.Span, error) {
+	if !slices.ContainsFunc(ids, s.ofPartition) {
 		return nil, nil
 	}
 	reader, err := s.cache.open(ctx, s.name)
 	if err != nil {
 		return nil, err
 	}
-	spans, err := reader.Trace(ctx, id)
+	spans, err := reader.Traces(ctx, ids, columns)
 	s.forgetIfGone(err)
 	return spans, err
+}
+
+// Spans is the number of rows.
+func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory
+
+func (s *blockSource) ofPartition(id schema.TraceID) bool {
+	return id.Partition(s.name.Partitions) == s.name.Partition
 }
 
 func (s *blockSource) forgetIfGone(err error) {
@@ -105,22 +116,20 @@ func (s *blockSource) forgetIfGone(err error) {
 	}
 }
 
-// scanRequest asks a block for the columns of a plan. Rows outside the time
-// range are read too: what counts is whether the whole trace reaches into it.
-func scanRequest(req engine.Request) block.ScanRequest {
-	columns := block.BaseColumns | block.ParentColumn | block.StatusMessageColumn | block.ScopeColumns
-	for _, c := range []struct {
-		wanted bool
-		set    block.ColumnSet
-	}{
-		{req.Columns.Resource, block.ResourceColumn},
-		{req.Columns.Attributes, block.AttributesColumn},
-		{req.Columns.Events, block.EventsColumn},
-		{req.Columns.Links, block.LinksColumn},
-	} {
-		if c.wanted {
-			columns |= c.set
+// yieldFrom opens the block and yields what its reader yields.
+func yieldFrom[T any](ctx context.Context, s *blockSource, all func(blockReader) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		reader, err := s.cache.open(ctx, s.name)
+		if err != nil {
+			var none T
+			yield(none, err)
+			return
+		}
+		for chunk, err := range all(reader) {
+			s.forgetIfGone(err)
+			if !yield(chunk, err) || err != nil {
+				return
+			}
 		}
 	}
-	return block.ScanRequest{Columns: columns}
 }

@@ -39,8 +39,29 @@ type Span struct {
 	Links      []byte // Span.links, field 13, repeated
 	Rest       []byte // every other field
 
+	// Derived are attributes that were computed, not sent, in the form of
+	// Attributes. Searches look at them after Attributes; the trace as it was
+	// sent does not have them.
+	Derived []byte
+
+	// Fragment says whether the row is a whole span, as OTLP rows are, or a
+	// piece of one; FragmentNanos orders the pieces, Unix nanoseconds.
+	Fragment      Fragment
+	FragmentNanos uint64
+
 	Position uint64 // of the message in the log; 0 is never a message's
 }
+
+// Fragment says which part of a span a row is.
+type Fragment int32
+
+// The kinds of rows. Pieces of one (trace id, span id) fold into one span:
+// creates before updates, then by FragmentNanos.
+const (
+	FragmentNone   Fragment = iota // a whole span
+	FragmentCreate                 // what began a span
+	FragmentUpdate                 // a later piece
+)
 
 // Resource is what a ResourceSpans message says besides its spans.
 type Resource struct {

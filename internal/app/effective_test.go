@@ -88,12 +88,12 @@ func TestEffectiveMasksSecrets(t *testing.T) {
 }
 
 func TestEffectiveTellsAllErrors(t *testing.T) {
-	file := configFile(t, "data_dr: x\nlog: {partitions: 3, replicas: 9, max_bytes: z}\ningester: {cut_age: 0s, publish_timeout: 0s}\nquerier: {concurrency: 0, open_blocks: 0}\n")
+	file := configFile(t, "data_dr: x\nlog: {partitions: 3, replicas: 9, max_bytes: z}\ningester: {cut_age: 0s, publish_timeout: 0s}\nquerier: {concurrency: 0, cache_bytes: 0}\n")
 	e, err := app.LoadEffective([]string{file}, noEnv)
 	err = errors.Join(err, e.Config.Validate())
 	for _, text := range []string{
 		"line 1: unknown key data_dr", "line 2: log.max_bytes", "log.partitions 3", "log.replicas 9",
-		"ingester.cut-age", "ingester.publish-timeout", "querier.concurrency", "querier.open-blocks",
+		"ingester.cut-age", "ingester.publish-timeout", "querier.concurrency", "querier.cache-bytes",
 	} {
 		require.ErrorContains(t, err, text)
 	}

@@ -138,7 +138,7 @@ func (w single) start() (*process, *client) {
 }
 
 func (w single) launch() *process {
-	args := append(smallBatches(), "-data-dir="+w.dir, "-bucket="+w.place.url, "-querier.open-blocks=100000")
+	args := append(smallBatches(), "-data-dir="+w.dir, "-bucket="+w.place.url, "-querier.cache-bytes=1GB")
 	return runProcess(w.t, w.place.env, buildProgram(w.t), append(loopback(), args...)...)
 }
 

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/engine"
-	"github.com/spanlake/spanlake/schema"
 )
 
 // benchmarkQueries are the common shapes of predicates.
@@ -55,9 +54,15 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
+// BenchmarkSearch searches rows in memory, as live segments are.
 func BenchmarkSearch(b *testing.B) {
 	spans := dataset(b)
 	partitions := cuttings()[1].cut(spans)
+	for i, source := range partitions[0] {
+		m, ok := source.(memory)
+		require.True(b, ok)
+		partitions[0][i] = m.Memory
+	}
 	for _, bm := range benchmarkQueries {
 		b.Run(bm.name, func(b *testing.B) {
 			plan := compile(b, bm.query)
@@ -71,4 +76,4 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-var _ engine.Source = memory([]schema.Span(nil))
+var _ engine.Source = memory{}

@@ -1,26 +1,59 @@
 package engine
 
-import "github.com/spanlake/spanlake/traceql"
+import (
+	"slices"
 
-// Columns says which parts of the rows a plan reads besides those that every
-// row has: ids, times, name, kind, status, the resource's service name, and
-// name and version of the scope.
-type Columns struct {
-	Resource   bool // Resource.Wire
-	Scope      bool // Scope.Wire
-	Attributes bool // Span.Attributes
-	Events     bool // Span.Events
-	Links      bool // Span.Links
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// union selects what either selects.
+func union(a, b vec.Columns) vec.Columns {
+	c := vec.Columns{
+		Resource:   a.Resource || b.Resource,
+		Scope:      a.Scope || b.Scope,
+		Attributes: a.Attributes || b.Attributes,
+		Events:     a.Events || b.Events,
+		Links:      a.Links || b.Links,
+		Rest:       a.Rest || b.Rest,
+	}
+	if !c.Attributes {
+		c.Keys = slices.Concat(a.Keys, b.Keys)
+		slices.Sort(c.Keys)
+		c.Keys = slices.Compact(c.Keys)
+	}
+	return c
 }
 
-// with is the union of both.
-func (c Columns) with(d Columns) Columns {
-	return Columns{
-		Resource:   c.Resource || d.Resource,
-		Scope:      c.Scope || d.Scope,
-		Attributes: c.Attributes || d.Attributes,
-		Events:     c.Events || d.Events,
-		Links:      c.Links || d.Links,
+// columnsOf is what expressions read.
+func columnsOf(list ...traceql.FieldExpr) vec.Columns {
+	var used parts
+	var columns vec.Columns
+	for _, e := range list {
+		eachField(e, func(field traceql.FieldExpr) {
+			used |= partsOfField(field)
+			if a, ok := field.(*traceql.Attribute); ok && partsOfField(a).has(partSpan) {
+				columns.Keys = append(columns.Keys, a.Name)
+			}
+		})
+	}
+	columns.Resource = used.has(partResource)
+	columns.Scope = used.has(partScope)
+	columns.Events = used.has(partEvent)
+	columns.Links = used.has(partLink)
+	return union(columns, vec.Columns{})
+}
+
+// eachField calls f with the fields and literals of e, from left to right.
+func eachField(e traceql.FieldExpr, f func(traceql.FieldExpr)) {
+	switch e := e.(type) {
+	case *traceql.Binary:
+		eachField(e.Left, f)
+		eachField(e.Right, f)
+	case *traceql.Unary:
+		eachField(e.X, f)
+	default:
+		f(e)
 	}
 }
 
@@ -38,16 +71,6 @@ const (
 )
 
 func (p parts) has(q parts) bool { return p&q != 0 }
-
-func (p parts) columns() Columns {
-	return Columns{
-		Resource:   p.has(partResource),
-		Scope:      p.has(partScope),
-		Attributes: p.has(partSpan),
-		Events:     p.has(partEvent),
-		Links:      p.has(partLink),
-	}
-}
 
 // partsOf is what e depends on, operands of operands included. It remembers
 // its answers, since every level of a long chain asks about all below it.

@@ -23,16 +23,25 @@ func mirrored(op traceql.Operator) traceql.Operator {
 	}
 }
 
+// literalLast returns the parts of a comparison, turned around if a literal
+// stands on its left.
+func literalLast(e *traceql.Binary) (op traceql.Operator, left, right traceql.FieldExpr) {
+	if _, ok := e.Left.(*traceql.Literal); ok && e.Op.IsComparison() {
+		return mirrored(e.Op), e.Right, e.Left
+	}
+	return e.Op, e.Left, e.Right
+}
+
 // constantTest compiles "op literal" for the values of field.
 func constantTest(op traceql.Operator, field traceql.FieldExpr, literal traceql.Static) (test, error) {
 	if op.IsRegex() {
-		matches, err := matcher(literal.Str)
+		p, err := matcher(literal.Str)
 		if err != nil {
 			return nil, fmt.Errorf("compile %s %s: %w", op, literal, err)
 		}
 		want := op == traceql.OpRegex
 		return func(v traceql.Static) bool {
-			return v.Type == traceql.TypeString && matches(v.Str) == want
+			return v.Type == traceql.TypeString && p.match(v.Str) == want
 		}, nil
 	}
 	if digits := idDigits(field); digits > 0 && literal.Type == traceql.TypeString {

@@ -37,6 +37,7 @@ const maxSlots = 64
 type compiler struct {
 	slots      int  // of resourceState, used so far
 	inResource bool // inside of a condition that has a slot
+	loose      bool // a filter is true for more rows than its condition
 	known      map[*traceql.Binary]parts
 }
 
@@ -88,10 +89,7 @@ func (c *compiler) resourceCondition(e traceql.FieldExpr, m mode) (condition, er
 
 // comparison compiles = != < <= > >= =~ !~.
 func (c *compiler) comparison(e *traceql.Binary) (condition, error) {
-	op, left, right := e.Op, e.Left, e.Right
-	if _, ok := left.(*traceql.Literal); ok && op.IsComparison() {
-		op, left, right = mirrored(op), right, left
-	}
+	op, left, right := literalLast(e)
 	value, err := c.operand(left)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
-// Package engine answers queries. Compile turns a parsed query into a Plan, a
-// tree of closures that judges one span at a time; Search runs a plan over the
-// blocks and live segments of partitions.
+// Package engine answers queries. Compile turns a parsed query into a Plan: a
+// tree of closures that judges one span at a time, and a filter by which the
+// sources choose rows. Search runs a plan over the blocks and live segments of
+// partitions.
 //
 // A trace is always judged as a whole: its rows are gathered from every source
 // of its partition, folded, and only then compared with the query. So an

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -17,13 +16,13 @@ func attributeValue(a *traceql.Attribute) (func(*frame) (schema.Value, bool), er
 	switch a.Scope {
 	case traceql.ScopeNone:
 		return func(f *frame) (schema.Value, bool) {
-			if v, ok := otlp.Lookup(f.span.Attributes, key); ok && v.Kind != schema.KindEmpty {
+			if v, ok := lookupSpan(f.span, key); ok && v.Kind != schema.KindEmpty {
 				return v, true
 			}
 			return f.lookupResource(key)
 		}, nil
 	case traceql.ScopeSpan:
-		return func(f *frame) (schema.Value, bool) { return otlp.Lookup(f.span.Attributes, key) }, nil
+		return func(f *frame) (schema.Value, bool) { return lookupSpan(f.span, key) }, nil
 	case traceql.ScopeResource:
 		return func(f *frame) (schema.Value, bool) { return f.lookupResource(key) }, nil
 	case traceql.ScopeInstrumentation:

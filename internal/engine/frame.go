@@ -122,6 +122,15 @@ func lookup(attributes []schema.Attribute, key string) (schema.Value, bool) {
 	return schema.Value{}, false
 }
 
+// lookupSpan returns the span's first attribute with the key: those that were
+// sent come before the derived ones.
+func lookupSpan(s *schema.Span, key string) (schema.Value, bool) {
+	if v, ok := otlp.Lookup(s.Attributes, key); ok {
+		return v, true
+	}
+	return otlp.Lookup(s.Derived, key)
+}
+
 const serviceName = "service.name"
 
 // lookupResource is lookup in the resource of the frame's span, where

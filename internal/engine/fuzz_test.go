@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -29,9 +32,10 @@ func FuzzSearch(f *testing.F) {
 			return
 		}
 		matched := matchedIDs(t, plan, rows)
-		for i := range rows {
-			if matched[rows[i].SpanID] {
-				require.True(t, plan.Match(&rows[i]), text)
+		requireFilter(t, plan, rows.spans, text)
+		for i := range rows.spans {
+			if matched[rows.spans[i].SpanID] {
+				require.True(t, plan.Match(&rows.spans[i]), text)
 			}
 		}
 		query, err := traceql.Parse(text)
@@ -43,10 +47,46 @@ func FuzzSearch(f *testing.F) {
 			return
 		}
 		others := matchedIDs(t, negated, rows)
-		for i := range rows {
-			require.NotEqual(t, matched[rows[i].SpanID], others[rows[i].SpanID], text)
+		for i := range rows.spans {
+			require.NotEqual(t, matched[rows.spans[i].SpanID], others[rows.spans[i].SpanID], text)
 		}
 	})
+}
+
+// requireFilter compares a plan's filter with what Match says of rows.
+func requireFilter(t *testing.T, plan *engine.Plan, rows []schema.Span, message string) {
+	t.Helper()
+	filter, sure := plan.Filter()
+	for _, p := range filter.Predicates(nil) {
+		requirePromises(t, p, rows, message)
+	}
+	selected, err := engine.NewRows().Select(rows, filter)
+	require.NoError(t, err)
+	for i := range rows {
+		matches := plan.Match(&rows[i])
+		if matches || sure {
+			require.Equal(t, matches, selected.Has(i), "%s: %s", message, rows[i].Name)
+		}
+	}
+}
+
+// requirePromises checks what a predicate says of itself.
+func requirePromises(t *testing.T, p *vec.Predicate, rows []schema.Span, message string) {
+	t.Helper()
+	if p.Between != nil {
+		edges := []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, 2, 3, 5, 200, 1000, math.MaxInt64 - 1, math.MaxInt64}
+		for _, edge := range []int64{p.Between.Least, p.Between.Most} {
+			edges = append(edges, edge-1, edge, edge+1) // may wrap, which is a number as well
+		}
+		for _, i := range edges {
+			require.Equal(t, i >= p.Between.Least && i <= p.Between.Most, p.Int(i), "%s: %d", message, i)
+		}
+	}
+	if p.Contains != "" {
+		for i := range rows {
+			require.False(t, p.Text(rows[i].Name) && !strings.Contains(rows[i].Name, p.Contains), "%s: %q", message, rows[i].Name)
+		}
+	}
 }
 
 func tryCompile(text string) (*engine.Plan, bool) {

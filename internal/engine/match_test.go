@@ -9,6 +9,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -212,6 +213,7 @@ func TestConditions(t *testing.T) {
 	sources := [][]engine.Source{{newMemory(sampleTrace(t))}}
 	for _, tt := range tests {
 		plan := compile(t, tt.query)
+		requireFilter(t, plan, sampleTrace(t), tt.query)
 		result, err := engine.Search(t.Context(), plan, sources, engine.SearchOptions{SpansPerSpanSet: 10})
 		require.NoError(t, err, tt.query)
 		names := map[schema.SpanID]string{}
@@ -257,15 +259,16 @@ func TestMatchIsExactOrMore(t *testing.T) {
 func TestColumns(t *testing.T) {
 	tests := []struct {
 		query string
-		want  engine.Columns
+		want  vec.Columns
 	}{
-		{`{ }`, engine.Columns{}},
-		{`{ name = "x" && duration > 1s && traceDuration > 1s && instrumentation:name = "x" }`, engine.Columns{}},
-		{`{ span.a = 1 }`, engine.Columns{Attributes: true}},
-		{`{ .a = 1 }`, engine.Columns{Attributes: true, Resource: true}},
-		{`{ !(resource.a = nil) }`, engine.Columns{Resource: true}},
-		{`{ event:name = "x" || link.a = 1 }`, engine.Columns{Events: true, Links: true}},
-		{`{ instrumentation.a + 1 = 2 }`, engine.Columns{Scope: true}},
+		{`{ }`, vec.Columns{}},
+		{`{ name = "x" && duration > 1s && traceDuration > 1s && instrumentation:name = "x" }`, vec.Columns{}},
+		{`{ span.a = 1 }`, vec.Columns{Keys: []string{"a"}}},
+		{`{ .a = 1 }`, vec.Columns{Keys: []string{"a"}, Resource: true}},
+		{`{ !(resource.a = nil) }`, vec.Columns{Resource: true}},
+		{`{ event:name = "x" || link.a = 1 }`, vec.Columns{Events: true, Links: true}},
+		{`{ instrumentation.a + 1 = 2 }`, vec.Columns{Scope: true}},
+		{`{ span.b = span.a || !(span.a + 1 = .c) }`, vec.Columns{Keys: []string{"a", "b", "c"}, Resource: true}},
 	}
 	for _, tt := range tests {
 		require.Equal(t, tt.want, compile(t, tt.query).Columns(), tt.query)

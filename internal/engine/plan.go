@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -12,10 +13,13 @@ import (
 type Plan struct {
 	exact   condition // with the trace known
 	may     condition // with the row alone: true whenever exact can be
-	columns Columns
+	columns vec.Columns
 	trace   bool
 	results []resultField
 	frames  sync.Pool // of *frame
+
+	filter *vec.Filter // true for every row for which may is
+	sure   bool        // filter is true for no others
 }
 
 // Compile prepares a query. A nil query finds everything. Returns
@@ -27,7 +31,7 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	}
 	c := compiler{known: make(map[*traceql.Binary]parts)}
 	used := c.partsOf(filter)
-	p := &Plan{columns: used.columns(), trace: used.has(partTrace)}
+	p := &Plan{columns: columnsOf(filter), trace: used.has(partTrace)}
 	p.frames.New = func() any { return newFrame() }
 	if p.exact, err = c.condition(filter, modeExact); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", q, err)
@@ -38,6 +42,10 @@ func Compile(q *traceql.Query) (*Plan, error) {
 			return nil, fmt.Errorf("compile %s: %w", q, err)
 		}
 	}
+	if p.filter, err = c.filter(filter, modeMay); err != nil {
+		return nil, fmt.Errorf("compile %s: %w", q, err)
+	}
+	p.sure = !c.loose
 	if p.results, err = resultFields(filter); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", q, err)
 	}
@@ -60,7 +68,11 @@ func filterOf(q *traceql.Query) (traceql.FieldExpr, error) {
 
 // Columns says which parts of the rows Match reads. What Search returns needs
 // no others.
-func (p *Plan) Columns() Columns { return p.columns }
+func (p *Plan) Columns() vec.Columns { return p.columns }
+
+// Filter holds for every row for which Match is true, and if sure for no
+// others.
+func (p *Plan) Filter() (filter *vec.Filter, sure bool) { return p.filter, p.sure }
 
 // NeedsTrace reports whether the query depends on more than one row at a time,
 // so that Match can not be sure.

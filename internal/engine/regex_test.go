@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,15 +32,21 @@ func TestMatcher(t *testing.T) {
 		{"a|b.*", []string{"a", "b", "bx"}, []string{"ax"}},
 		{"(?-s).*x", []string{"x", "ax"}, []string{"a\nx"}},
 		{"\uFFFD", []string{"\uFFFD", "\xff"}, []string{"a"}},
+		{"(task|tank)s?", []string{"task", "tanks"}, []string{"tas", "taskss", "ta"}},
+		{"[a-c]x|", []string{"ax", "cx", ""}, []string{"dx", "a"}},
+		{"[^a]x", []string{"bx", "\xffx"}, []string{"ax", "x"}},
+		{"a{2}b+.*", []string{"aab", "aabbx"}, []string{"ab", "aa"}},
+		{"^^a$", []string{"a"}, []string{"b", "aa"}},
+		{"^a|b$", []string{"a", "b"}, []string{"ax", "xb"}},
 	}
 	for _, tt := range tests {
-		match, err := matcher(tt.pattern)
+		p, err := matcher(tt.pattern)
 		require.NoError(t, err, tt.pattern)
 		for _, s := range tt.matches {
-			require.True(t, match(s), "%q %q", tt.pattern, s)
+			require.True(t, p.match(s), "%q %q", tt.pattern, s)
 		}
 		for _, s := range tt.others {
-			require.False(t, match(s), "%q %q", tt.pattern, s)
+			require.False(t, p.match(s), "%q %q", tt.pattern, s)
 		}
 	}
 	_, err := matcher("(")
@@ -60,11 +68,14 @@ func FuzzMatcher(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
-		match, err := matcher(pattern)
+		p, err := matcher(pattern)
 		re, reErr := traceql.CompileRegex(pattern)
 		require.Equal(t, reErr == nil, err == nil)
 		if err == nil {
-			require.Equal(t, re.MatchString(text), match(text), "%q %q", pattern, text)
+			matches := re.MatchString(text)
+			require.Equal(t, matches, p.match(text), "%q %q", pattern, text)
+			require.True(t, !matches || strings.Contains(text, p.contains), "%q %q", pattern, text)
+			require.True(t, p.words == nil || matches == slices.Contains(p.words, text), "%q %q", pattern, text)
 		}
 	})
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -83,6 +85,46 @@ func TestSearchUsesTrueStart(t *testing.T) {
 	r = search(t, `{ name = "leaf" }`, partitions, engine.SearchOptions{Limit: 3})
 	require.Equal(t, []byte{3, 2, 1}, traceIDs(r))
 	require.EqualValues(t, 10, r.Traces[2].StartNanos)
+}
+
+// A trace that lies in one source with rows that say the same is not read
+// before its turn, nor if it is out of range.
+func TestSearchReadsOnlyTheAnswer(t *testing.T) {
+	var spans []schema.Span
+	for i := range byte(100) {
+		// All have their newest row at the same time.
+		spans = append(spans, span(i, 1, "root", 1000+uint64(i), 3000), span(i, 2, "leaf", 2000, 2001, childOfRoot))
+	}
+	r := search(t, `{ name = "leaf" }`, one(spans...), engine.SearchOptions{Limit: 3})
+	require.Equal(t, []byte{99, 98, 97}, traceIDs(r))
+	require.EqualValues(t, 3, r.InspectedTraces)
+	r = search(t, `{ name = "leaf" }`, one(spans...), engine.SearchOptions{Limit: 3, EndNanos: 1002})
+	require.Equal(t, []byte{1, 0}, traceIDs(r))
+	require.EqualValues(t, 2, r.InspectedTraces)
+}
+
+// Attributes that were computed are found like those that were sent, which win.
+func TestSearchDerivedAttributes(t *testing.T) {
+	withDerived := span(1, 1, "x", 1, 2, func(s *schema.Span) {
+		for _, a := range []schema.Attribute{text("sent", "sent"), text("none", "")} {
+			s.Attributes = otlp.AppendKeyValue(s.Attributes, 9, a.Key, a.Value)
+		}
+		for _, a := range []schema.Attribute{text("sent", "derived"), text("cost", "much")} {
+			s.Derived = otlp.AppendKeyValue(s.Derived, 9, a.Key, a.Value)
+		}
+	})
+	for query, want := range map[string]int{
+		`{ span.cost = "much" }`: 1, `{ .cost = "much" }`: 1, `{ span.cost != nil }`: 1, `{ span.sent = "sent" }`: 1,
+		`{ span.sent = "derived" }`: 0, `{ span.cost + 1 = 2 || span.cost = "much" }`: 1, `{ span.cost = nil }`: 0,
+	} {
+		r := search(t, query, one(withDerived), engine.SearchOptions{})
+		require.Len(t, r.Traces, want, query)
+		requireFilter(t, compile(t, query), []schema.Span{withDerived}, query)
+	}
+	names, err := engine.CollectNames(t.Context(), compile(t, `{ }`), one(withDerived), []traceql.Scope{traceql.ScopeSpan}, engine.TagOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"cost", "none", "sent"}, names.ByScope[traceql.ScopeSpan])
+	require.Equal(t, []string{`"much"`}, values(t, `{ }`, `span.cost`, one(withDerived), engine.TagOptions{}))
 }
 
 // The row that is folded away starts earlier than the one that stays, which
@@ -244,24 +286,34 @@ type broken struct {
 	scan, trace error
 }
 
-func (b broken) Scan(ctx context.Context, req engine.Request) iter.Seq2[[]schema.Span, error] {
-	return func(yield func([]schema.Span, error) bool) {
-		for chunk, err := range b.memory.Scan(ctx, req) {
+func (b broken) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
+	return thenFail(b.memory.Scan(ctx, filter, columns), b.scan)
+}
+
+func (b broken) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
+	return thenFail(b.memory.Find(ctx, filter), b.scan)
+}
+
+// thenFail yields what all does, and if there is one the error behind it.
+func thenFail[T any](all iter.Seq2[T, error], failure error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for chunk, err := range all {
 			if !yield(chunk, err) {
 				return
 			}
 		}
-		if b.scan != nil {
-			yield(nil, b.scan)
+		if failure != nil {
+			var none T
+			yield(none, failure)
 		}
 	}
 }
 
-func (b broken) Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
+func (b broken) Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) ([]schema.Span, error) {
 	if b.trace != nil {
 		return nil, b.trace
 	}
-	return b.memory.Trace(ctx, id)
+	return b.memory.Traces(ctx, ids, columns)
 }
 
 func TestSearchErrors(t *testing.T) {
@@ -284,7 +336,9 @@ func TestSearchErrors(t *testing.T) {
 
 type vanishing struct{ memory }
 
-func (vanishing) Trace(context.Context, schema.TraceID) ([]schema.Span, error) { return nil, nil }
+func (vanishing) Traces(context.Context, []schema.TraceID, vec.Columns) ([]schema.Span, error) {
+	return nil, nil
+}
 
 func TestCompileRefuses(t *testing.T) {
 	filter := &traceql.SpansetFilter{Expr: &traceql.Intrinsic{ID: traceql.IntrinsicChildCount}}

@@ -4,36 +4,44 @@ import (
 	"context"
 	"iter"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // Source is one block, or the live part of one partition. Its methods are
 // called from several goroutines.
 type Source interface {
-	// Scan yields every row for which req.Plan.Match may be true, in chunks.
-	// It may leave out what it knows not to match and yield what does not.
-	// Columns outside of req.Columns may be empty. A chunk is valid until the
-	// next iteration; rows with one Resource or Scope pointer share what it
-	// points to for good. The first error ends the scan and the search.
-	Scan(ctx context.Context, req Request) iter.Seq2[[]schema.Span, error]
-	// Trace returns every row of the trace with all columns, in the order of
-	// schema.Compare, not folded; none if it has none. The caller owns the
-	// slice.
-	Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error)
+	// Scan yields the rows for which the filter holds, and may yield others,
+	// in chunks. What columns leave out may be empty. A chunk is valid until
+	// the next iteration; rows with one Resource or Scope pointer share what
+	// it points to for good. The first error ends the scan.
+	Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error]
+	// Find yields the traces with rows for which the filter holds, and may
+	// yield others, each once. A chunk is valid until the next iteration.
+	Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error]
+	// MayHold is false if the source has no row of the trace.
+	MayHold(ctx context.Context, id schema.TraceID) (bool, error)
+	// Traces returns every row of the traces, whose ids are in ascending
+	// order, in the order of schema.Compare, not folded. What columns leave
+	// out may be empty. The caller owns the slice.
+	Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) ([]schema.Span, error)
+	// Spans is the number of rows, as far as it is known without a scan.
+	Spans() int
 }
 
-// Request says what a scan is for.
-type Request struct {
-	Plan    *Plan
-	Columns Columns // those of the plan
-}
-
-// LookupOnly is s without its Scan: for a source that matters only because it
-// may hold rows of traces that were found elsewhere.
+// LookupOnly is s without what it finds, as if it had no rows to search: for a
+// source that matters only because it may hold rows of traces that were found
+// elsewhere.
 func LookupOnly(s Source) Source { return lookupOnly{s} }
 
 type lookupOnly struct{ Source }
 
-func (lookupOnly) Scan(context.Context, Request) iter.Seq2[[]schema.Span, error] {
+func (lookupOnly) Scan(context.Context, *vec.Filter, vec.Columns) iter.Seq2[[]schema.Span, error] {
 	return func(func([]schema.Span, error) bool) {}
+}
+
+func (lookupOnly) Spans() int { return 0 }
+
+func (lookupOnly) Find(context.Context, *vec.Filter) iter.Seq2[[]vec.Hit, error] {
+	return func(func([]vec.Hit, error) bool) {}
 }

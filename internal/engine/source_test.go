@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -13,43 +14,111 @@ import (
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
 
-// memory is a source of rows that are sorted as in a block.
-type memory []schema.Span
-
-func newMemory(spans []schema.Span) memory {
-	m := slices.Clone(spans)
-	slices.SortStableFunc(m, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	return m
+// memory is a source of rows that are sorted as in a block. It hands out one
+// buffer again and again, as the contract allows.
+type memory struct {
+	*engine.Memory
+	spans []schema.Span
 }
 
-// Scan yields small chunks, and hands out one buffer again and again, as the
-// contract allows.
-func (m memory) Scan(context.Context, engine.Request) iter.Seq2[[]schema.Span, error] {
+func newMemory(spans []schema.Span) memory {
+	spans = slices.Clone(spans)
+	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+	return newUnsorted(spans)
+}
+
+// newUnsorted leaves the rows in their order, as live segments do.
+func newUnsorted(spans []schema.Span) memory {
+	index := make(map[schema.TraceID][]int32)
+	for i := range spans {
+		index[spans[i].TraceID] = append(index[spans[i].TraceID], int32(i))
+	}
+	return memory{engine.NewMemory([][]schema.Span{spans}, func(id schema.TraceID) []int32 { return index[id] }), spans}
+}
+
+func (m memory) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
 	return func(yield func([]schema.Span, error) bool) {
 		buffer := make([]schema.Span, 0, 64)
-		for chunk := range slices.Chunk(m, 64) {
-			buffer = append(buffer[:0], chunk...)
-			if !yield(buffer, nil) {
+		for rows, err := range m.Memory.Scan(ctx, filter, columns) {
+			if err != nil {
+				yield(nil, err)
 				return
 			}
-			clear(buffer)
+			for chunk := range slices.Chunk(rows, 64) {
+				if buffer = project(buffer[:0], chunk, columns); !yield(buffer, nil) {
+					return
+				}
+				clear(buffer)
+			}
 		}
 	}
 }
 
-func (m memory) Trace(_ context.Context, id schema.TraceID) ([]schema.Span, error) {
-	i, _ := slices.BinarySearchFunc(m, id, func(s schema.Span, id schema.TraceID) int {
-		return bytes.Compare(s.TraceID[:], id[:])
-	})
-	end := i
-	for end < len(m) && m[end].TraceID == id {
-		end++
+func (m memory) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
+	return func(yield func([]vec.Hit, error) bool) {
+		buffer := make([]vec.Hit, 0, 16)
+		for hits, err := range m.Memory.Find(ctx, filter) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for chunk := range slices.Chunk(hits, 16) {
+				if buffer = append(buffer[:0], chunk...); !yield(buffer, nil) {
+					return
+				}
+				clear(buffer)
+			}
+		}
 	}
-	return slices.Clone(m[i:end]), nil
+}
+
+func (m memory) Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) ([]schema.Span, error) {
+	if !slices.IsSortedFunc(ids, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) }) {
+		return nil, errors.New("ids are not in order")
+	}
+	spans, err := m.Memory.Traces(ctx, ids, columns)
+	return project(spans[:0], spans, columns), err
+}
+
+// project copies rows with no more than the columns: what a source may leave
+// out is not there.
+func project(dst, rows []schema.Span, columns vec.Columns) []schema.Span {
+	for _, s := range rows {
+		if !columns.Resource {
+			s.Resource = &schema.Resource{ServiceName: s.Resource.ServiceName}
+		}
+		if !columns.Scope {
+			s.Scope = &schema.Scope{Name: s.Scope.Name, Version: s.Scope.Version}
+		}
+		if !columns.Events {
+			s.Events = nil
+		}
+		if !columns.Links {
+			s.Links = nil
+		}
+		if !columns.Attributes {
+			s.Attributes, s.Derived = onlyKeys(s.Attributes, columns.Keys), onlyKeys(s.Derived, columns.Keys)
+		}
+		if !columns.Rest {
+			s.Rest, s.TraceState, s.Flags, s.Position, s.Fragment = nil, "", 0, 0, schema.FragmentNone
+		}
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+func onlyKeys(fields []byte, keys []string) (kept []byte) {
+	for key, value := range otlp.Attributes(fields) {
+		if slices.Contains(keys, key) {
+			kept = otlp.AppendKeyValue(kept, 9, key, value)
+		}
+	}
+	return kept
 }
 
 // dataset returns the spans of the conformance suite.

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -27,12 +27,14 @@ type Tag struct{ Key, Value string }
 func CompileTags(filter TagFilter) *Plan {
 	p := &Plan{frames: sync.Pool{New: func() any { return newFrame() }}}
 	tests := make([]condition, len(filter.Tags))
+	filters := make([]*vec.Filter, len(filter.Tags))
 	for i, tag := range filter.Tags {
-		tests[i] = tagCondition(tag)
+		tests[i], filters[i] = tagCondition(tag), tagFilter(tag)
+		p.columns = union(p.columns, vec.Columns{
+			Resource: true, Scope: true, Events: true, Links: true, Keys: []string{tag.Key},
+		})
 	}
-	if len(tests) > 0 {
-		p.columns = Columns{Resource: true, Scope: true, Attributes: true, Events: true, Links: true}
-	}
+	p.filter, p.sure = allFilters(filters), true
 	p.may = func(f *frame) bool {
 		for _, holds := range tests {
 			if !holds(f) {
@@ -61,7 +63,7 @@ func tagCondition(tag Tag) condition {
 		case tag.Key == "name" && f.span.Name == tag.Value,
 			in(f.lookupResource(tag.Key)),
 			in(lookup(f.scopeAttributes(), tag.Key)),
-			in(otlp.Lookup(f.span.Attributes, tag.Key)):
+			in(lookupSpan(f.span, tag.Key)):
 			return true
 		}
 		for _, e := range f.allEvents() {
@@ -76,6 +78,40 @@ func tagCondition(tag Tag) condition {
 		}
 		return false
 	}
+}
+
+// tagFilter is tagCondition for sources.
+func tagFilter(tag Tag) *vec.Filter {
+	p := tagPredicate(tag.Value)
+	filters := []*vec.Filter{resourceFilter(tag.Key, p)}
+	for _, scope := range []vec.Scope{vec.ScopeInstrumentation, vec.ScopeSpan, vec.ScopeEvent, vec.ScopeLink} {
+		filters = append(filters, on(scope, tag.Key, p))
+	}
+	if tag.Key == "name" {
+		filters = append(filters, on(vec.ScopeIntrinsic, vec.Name, p))
+	}
+	return anyFilters(filters)
+}
+
+// tagPredicate is textTest for sources.
+func tagPredicate(text string) vec.Predicate {
+	matches := textTest(text)
+	p := vec.Predicate{
+		Text:     func(s string) bool { return s == text },
+		Contains: text,
+		Other:    matches,
+	}
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(i, 10) == text {
+		p.Int = func(v int64) bool { return v == i }
+		p.Between = &vec.Interval{Least: i, Most: i}
+	}
+	if d, err := strconv.ParseFloat(text, 64); err == nil {
+		p.Float = func(v float64) bool { return v == d }
+	}
+	if b := text == "true"; b || text == "false" {
+		p.Bool = func(v bool) bool { return v == b }
+	}
+	return p
 }
 
 // textTest matches the values that text stands for: ints in decimal without

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -40,7 +41,7 @@ type TagNames struct {
 	// ByScope has the keys of each scope that has any, sorted. The empty key
 	// is left out.
 	ByScope        map[traceql.Scope][]string
-	InspectedSpans uint64 // rows that were compared with the query
+	InspectedSpans uint64 // rows that were read
 }
 
 // CollectNames returns the keys that the attributes of matching spans have in
@@ -61,8 +62,12 @@ func CollectNames(
 		sets[s] = newDistinct[string](opts.Limit, opts.MaxBytes)
 		used |= partsOfScope(s)
 	}
+	columns := vec.Columns{
+		Resource: used.has(partResource), Scope: used.has(partScope), Attributes: used.has(partSpan),
+		Events: used.has(partEvent), Links: used.has(partLink),
+	}
 	c := collector{
-		plan: plan, parts: used, opts: opts,
+		plan: plan, columns: union(plan.columns, columns), opts: opts,
 		newTaker: func() taker { return newNameTaker(sets) },
 		full: func() bool {
 			for _, set := range sets {
@@ -90,7 +95,7 @@ func CollectNames(
 // TagValues are the values of fields.
 type TagValues struct {
 	Values         []traceql.Static // distinct, by type, then by value
-	InspectedSpans uint64           // rows that were compared with the query
+	InspectedSpans uint64           // rows that were read
 }
 
 // CollectValues returns the values that any of the fields has in matching
@@ -108,7 +113,8 @@ func CollectValues(
 		return nil, err
 	}
 	c := collector{
-		plan: plan, parts: used, opts: opts, full: set.full,
+		plan: plan, columns: union(plan.columns, columnsOf(fields...)), opts: opts, full: set.full,
+		ofTrace:  used.has(partTrace),
 		newTaker: func() taker { return newValueTaker(readers, set) },
 	}
 	rows, err := c.run(ctx, partitions)
@@ -126,15 +132,16 @@ type taker interface{ take(f *frame) }
 // collector shows the spans that match to takers, until they have enough.
 type collector struct {
 	plan     *Plan
-	parts    parts // that the takers read
+	columns  vec.Columns // that plan and takers read
+	ofTrace  bool        // what the takers take is known of whole traces only
 	opts     TagOptions
 	newTaker func() taker
 	full     func() bool
 }
 
-// run returns the number of rows that were compared with the query.
+// run returns the number of rows that were read.
 func (c *collector) run(ctx context.Context, partitions [][]Source) (uint64, error) {
-	if c.plan.trace || c.parts.has(partTrace) {
+	if c.plan.trace || c.ofTrace {
 		return c.fromTraces(ctx, partitions)
 	}
 	sources := slices.Concat(partitions...)
@@ -159,11 +166,10 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 	f := c.plan.frame()
 	defer c.plan.release(f)
 	t := c.newTaker()
-	columns := c.plan.columns.with(c.parts.columns())
 	if c.full() {
 		return 0, nil
 	}
-	for chunk, err := range source.Scan(ctx, Request{Plan: c.plan, Columns: columns}) {
+	for chunk, err := range source.Scan(ctx, c.plan.filter, c.columns) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -190,33 +196,19 @@ const maxTagTraces = 10_000
 
 // fromTraces judges spans as Search does.
 func (c *collector) fromTraces(ctx context.Context, partitions [][]Source) (uint64, error) {
-	candidates, rows, err := scanAll(ctx, c.plan, partitions, c.opts.Concurrency)
-	if err != nil {
-		return rows, err
-	}
 	t := c.newTaker()
-	for wave := range slices.Chunk(candidates[:min(len(candidates), maxTagTraces)], c.opts.Concurrency) {
-		traces := make([]*traceFacts, len(wave))
-		group, ctx := errgroup.WithContext(ctx)
-		for i, candidate := range wave {
-			group.Go(func() (err error) {
-				traces[i], err = assemble(ctx, candidate.id, partitions[candidate.partition])
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return rows, err
-		}
-		for _, trace := range traces {
-			if trace != nil && trace.overlaps(c.opts.StartNanos, c.opts.EndNanos) {
-				c.fromTrace(t, trace)
-			}
-		}
-		if c.full() {
-			break
-		}
+	left := maxTagTraces
+	h := hunt{
+		plan: c.plan, partitions: partitions, columns: c.columns, concurrency: c.opts.Concurrency,
+		startNanos: c.opts.StartNanos, endNanos: c.opts.EndNanos, minRoom: maxQueue,
+		missing: func() int { return 0 }, // unknown
+		enough:  func(place) bool { return left <= 0 || c.full() },
+		take: func(trace *traceFacts) {
+			left--
+			c.fromTrace(t, trace)
+		},
 	}
-	return rows, nil
+	return h.run(ctx)
 }
 
 func (c *collector) fromTrace(t taker, trace *traceFacts) {

@@ -39,9 +39,11 @@ func (t *nameTaker) take(f *frame) {
 	if t.scope != nil && t.scopes.first(s.Scope) {
 		addKeys(t.scope, f.scopeAttributes())
 	}
-	if t.span != nil && len(s.Attributes) > 0 {
-		for key := range otlp.Attributes(s.Attributes) {
-			addKey(t.span, key)
+	if t.span != nil {
+		for _, fields := range [...][]byte{s.Attributes, s.Derived} {
+			for key := range otlp.Attributes(fields) {
+				addKey(t.span, key)
+			}
 		}
 	}
 	if t.event != nil && len(s.Events) > 0 {

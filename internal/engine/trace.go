@@ -3,8 +3,6 @@ package engine
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -22,20 +20,6 @@ type traceFacts struct {
 	startNanos, endNanos  uint64        // first start; last start or end
 	lastEnd               uint64
 	rootName, rootService string // "" while the root is missing
-}
-
-// assemble gathers the rows of a trace from every source of its partition. It
-// returns nil when there is none, as when the trace has just expired.
-func assemble(ctx context.Context, id schema.TraceID, sources []Source) (*traceFacts, error) {
-	var spans []schema.Span
-	for _, s := range sources {
-		part, err := s.Trace(ctx, id)
-		if err != nil {
-			return nil, fmt.Errorf("read trace %s: %w", id, err)
-		}
-		spans = append(spans, part...)
-	}
-	return factsOf(id, spans), nil
 }
 
 // factsOf folds the rows of a trace and finds its extent and root. It changes
@@ -74,8 +58,12 @@ func (t *traceFacts) durationNanos() int64 {
 
 // overlaps reports whether the trace reaches into [start, end).
 func (t *traceFacts) overlaps(start, end uint64) bool {
-	return t.endNanos >= start && (end == 0 || t.startNanos < end)
+	return reaches(t.startNanos, t.endNanos, start, end)
 }
+
+// reaches reports whether [first, last] reaches into [start, end), where an end
+// of 0 is none.
+func reaches(first, last, start, end uint64) bool { return last >= start && (end == 0 || first < end) }
 
 // match returns the indices of the spans that the plan finds.
 func (p *Plan) match(t *traceFacts) []int {

@@ -37,6 +37,8 @@ func floors() map[folder]int {
 		"internal/engine":  2,
 		"internal/project": 2,
 
+		"internal/vec/vectest": 2,
+
 		"traceql":           1,
 		"internal/vec":      1,
 		"internal/otlp":     1,
@@ -67,6 +69,7 @@ func testOnly() []folder {
 		"internal/objstore/mem",
 		"internal/objstore/objstoretest",
 		"internal/objstore/s3/s3test",
+		"internal/vec/vectest",
 		"internal/wal/mem",
 		"internal/wal/waltest",
 		"traceql/traceqltest",

@@ -13,6 +13,7 @@ import (
 type index struct {
 	messages []indexed // by position
 	hashes   int
+	rows     int
 }
 
 type indexed struct {
@@ -28,6 +29,7 @@ const maxHashes = 1 << 20
 func (x *index) full() bool { return x.hashes > maxHashes }
 
 func (x *index) add(position uint64, rows []schema.Span) {
+	x.rows += len(rows)
 	if x.full() {
 		return
 	}
@@ -51,15 +53,19 @@ func hash(id schema.TraceID) uint32 { return uint32(xxhash.Sum64(id[:])) } //nol
 // which takes three requests to the server.
 const maxSkip = 4
 
+func (m *indexed) mayHold(id schema.TraceID) bool {
+	_, ok := slices.BinarySearch(m.traces, hash(id))
+	return ok
+}
+
 type span struct{ first, last uint64 }
 
 // ranges returns few ranges of positions with every message that may hold rows
-// of the trace.
-func (x *index) ranges(id schema.TraceID) []span {
-	h := hash(id)
+// of the traces.
+func (x *index) ranges(ids ...schema.TraceID) []span {
 	var found []span
 	for _, m := range x.messages {
-		if _, ok := slices.BinarySearch(m.traces, h); !ok {
+		if !slices.ContainsFunc(ids, m.mayHold) {
 			continue
 		}
 		if n := len(found); n > 0 && m.position-found[n-1].last <= maxSkip+1 {

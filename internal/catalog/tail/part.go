@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -40,13 +42,23 @@ var errStopped = errors.New("the scan was stopped")
 // Range implements catalog.Segment.
 func (p *part) Range() (first, last uint64) { return p.first, p.last }
 
-// Scan yields every row, in the order of the log. A chunk's memory is not used
-// again: rows may be kept, at the cost of keeping their message.
-func (p *part) Scan(ctx context.Context, _ engine.Request) iter.Seq2[[]schema.Span, error] {
+// Scan yields the rows for which the filter holds, in the order of the log and
+// with all columns. A chunk's memory is not used again: rows may be kept, at
+// the cost of keeping their message.
+func (p *part) Scan(ctx context.Context, filter *vec.Filter, _ vec.Columns) iter.Seq2[[]schema.Span, error] {
 	return func(yield func([]schema.Span, error) bool) {
+		decide := engine.NewRows()
 		err := p.readAll(ctx, func(rows []schema.Span) error {
 			for chunk := range slices.Chunk(rows, chunkRows) {
-				if !yield(chunk, nil) {
+				selected, err := decide.Select(chunk, filter)
+				if err != nil {
+					return err
+				}
+				kept := chunk[:0]
+				for i := selected.Next(0); i < len(chunk); i = selected.Next(i + 1) {
+					kept = append(kept, chunk[i])
+				}
+				if len(kept) > 0 && !yield(kept, nil) {
 					return errStopped
 				}
 			}
@@ -58,31 +70,74 @@ func (p *part) Scan(ctx context.Context, _ engine.Request) iter.Seq2[[]schema.Sp
 	}
 }
 
-// Trace returns the trace's rows in the order of blocks.
-func (p *part) Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
+// Find yields the traces with rows for which the filter holds, when it has read
+// everything: a trace is not over before. Rows are not compared with each
+// other, so no hit is folded.
+func (p *part) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
+	return func(yield func([]vec.Hit, error) bool) {
+		found := make(map[schema.TraceID]vec.Hit)
+		for rows, err := range p.Scan(ctx, filter, vec.Columns{}) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range rows {
+				s := &rows[i]
+				h := found[s.TraceID]
+				h.ID, h.LastNanos = s.TraceID, max(h.LastNanos, s.StartNanos)
+				found[s.TraceID] = h
+			}
+		}
+		if len(found) > 0 {
+			yield(slices.Collect(maps.Values(found)), nil)
+		}
+	}
+}
+
+// MayHold is false if a scan has seen that there are no rows of the trace.
+func (p *part) MayHold(_ context.Context, id schema.TraceID) (bool, error) {
+	x := p.index.Load()
+	return x == nil || x.full() || len(x.ranges(id)) > 0, nil
+}
+
+// Spans is the number of the project's rows that a scan has seen, 0 before.
+func (p *part) Spans() int {
+	if x := p.index.Load(); x != nil {
+		return x.rows
+	}
+	return 0
+}
+
+// Traces returns the rows of traces with all columns.
+func (p *part) Traces(ctx context.Context, ids []schema.TraceID, _ vec.Columns) ([]schema.Span, error) {
+	wanted := make(map[schema.TraceID]struct{}, len(ids))
+	for _, id := range ids {
+		wanted[id] = struct{}{}
+	}
 	var spans []schema.Span
 	collect := func(rows []schema.Span) error {
 		for i := range rows {
-			if rows[i].TraceID == id {
+			if _, ok := wanted[rows[i].TraceID]; ok {
 				spans = append(spans, detach(rows[i]))
 			}
 		}
 		return nil
 	}
-	if err := p.lookUp(ctx, id, collect); err != nil {
+	if err := p.lookUp(ctx, ids, collect); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
 	return spans, nil
 }
 
-// lookUp gives f at least the rows of every message that has some of the trace.
-func (p *part) lookUp(ctx context.Context, id schema.TraceID, f func([]schema.Span) error) error {
+// lookUp gives f at least the rows of every message that has some of the
+// traces.
+func (p *part) lookUp(ctx context.Context, ids []schema.TraceID, f func([]schema.Span) error) error {
 	x := p.index.Load()
 	if x == nil || x.full() {
 		return p.readAll(ctx, f)
 	}
-	for _, r := range x.ranges(id) {
+	for _, r := range x.ranges(ids...) {
 		if err := p.read(ctx, r.first, r.last, func(_ uint64, rows []schema.Span) error { return f(rows) }); err != nil {
 			return err
 		}

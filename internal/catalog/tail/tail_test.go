@@ -18,9 +18,9 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/catalog/tail"
-	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
@@ -91,7 +91,7 @@ func (w *world) join(project schema.ProjectID) *catalog.Joined {
 // names scans all segments.
 func names(ctx context.Context, segments []catalog.Segment) (all []string, err error) {
 	for _, s := range segments {
-		for chunk, err := range s.Scan(ctx, engine.Request{}) {
+		for chunk, err := range s.Scan(ctx, &vec.Filter{}, vec.AllColumns()) {
 			if err != nil {
 				return all, err
 			}
@@ -165,7 +165,7 @@ func TestTraces(t *testing.T) {
 	segment := w.join("p").Segments[0]
 	look := func(n int, want int) float64 {
 		before := w.messagesRead()
-		spans, err := segment.Trace(t.Context(), traceID(n))
+		spans, err := segment.Traces(t.Context(), []schema.TraceID{traceID(n)}, vec.AllColumns())
 		require.NoError(t, err)
 		require.Len(t, spans, want)
 		for i := range spans {
@@ -226,7 +226,7 @@ func TestStale(t *testing.T) {
 			event(w)
 			_, err := names(t.Context(), joined.Segments)
 			require.ErrorIs(t, err, catalog.ErrStale)
-			_, err = joined.Segments[0].Trace(t.Context(), traceID(1))
+			_, err = joined.Segments[0].Traces(t.Context(), []schema.TraceID{traceID(1)}, vec.AllColumns())
 			require.ErrorIs(t, err, catalog.ErrStale)
 		})
 	}
@@ -241,7 +241,7 @@ func TestPlacesAreGivenBack(t *testing.T) {
 	}
 	segment := w.join("p").Segments[0]
 	for range 50 {
-		for chunk, err := range segment.Scan(t.Context(), engine.Request{}) {
+		for chunk, err := range segment.Scan(t.Context(), &vec.Filter{}, vec.AllColumns()) {
 			require.NoError(t, err)
 			require.Len(t, chunk, 1)
 			break

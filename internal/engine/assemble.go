@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// findRows finds the traces with rows that the plan matches, for plans that
+// filters say too little about. Only the latest start is known of the hits.
+func (p *Plan) findRows(ctx context.Context, source Source) iter.Seq2[[]vec.Hit, error] {
+	return func(yield func([]vec.Hit, error) bool) {
+		f := p.frame()
+		defer p.release(f)
+		found := make(map[schema.TraceID]uint64)
+		var hits []vec.Hit
+		for chunk, err := range source.Scan(ctx, p.filter, p.columns) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			clear(found)
+			for i := range chunk {
+				s := &chunk[i]
+				if f.setSpan(s); p.may(f) {
+					found[s.TraceID] = max(found[s.TraceID], s.StartNanos)
+				}
+			}
+			hits = hits[:0]
+			for id, last := range found {
+				hits = append(hits, vec.Hit{ID: id, LastNanos: last})
+			}
+			if !yield(hits, nil) {
+				return
+			}
+		}
+	}
+}
+
+// judge puts the candidates of a wave together and hands them out.
+func (h *hunt) judge(ctx context.Context, wave []candidate) error {
+	rows, err := h.read(ctx, wave, h.columns)
+	if err != nil {
+		return err
+	}
+	// Which of a span's rows stays depends on all of what they say.
+	var again []candidate
+	for _, c := range wave {
+		if repeated(rows[c.times.ID]) {
+			again = append(again, c)
+		}
+	}
+	whole, err := h.read(ctx, again, vec.AllColumns())
+	if err != nil {
+		return err
+	}
+	for _, c := range wave {
+		spans, ok := whole[c.times.ID]
+		if !ok {
+			spans = rows[c.times.ID]
+		}
+		// A trace without rows has just expired.
+		if t := factsOf(c.times.ID, spans); t != nil && t.overlaps(h.startNanos, h.endNanos) {
+			h.take(t)
+		}
+	}
+	return nil
+}
+
+// repeated reports whether two of the rows are of one span.
+func repeated(spans []schema.Span) bool {
+	var r repeats
+	for i := range spans {
+		if r.seen(&spans[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// read returns the rows of traces from all sources that may have any.
+func (h *hunt) read(ctx context.Context, wave []candidate, columns vec.Columns) (map[schema.TraceID][]schema.Span, error) {
+	type task struct {
+		source Source
+		ids    []schema.TraceID
+		spans  []schema.Span
+	}
+	var tasks []*task
+	for p, sources := range h.partitions {
+		for i, source := range sources {
+			t := &task{source: source}
+			for _, c := range wave {
+				if int(c.partition) == p && slices.Contains(c.holders, int32(i)) { //nolint:gosec // few
+					t.ids = append(t.ids, c.times.ID)
+				}
+			}
+			if len(t.ids) > 0 {
+				slices.SortFunc(t.ids, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
+				tasks = append(tasks, t)
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(h.concurrency)
+	for _, t := range tasks {
+		group.Go(func() (err error) {
+			if t.spans, err = t.source.Traces(ctx, t.ids, columns); err != nil {
+				return fmt.Errorf("read %d traces: %w", len(t.ids), err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	byID := make(map[schema.TraceID][]schema.Span, len(wave))
+	for _, t := range tasks {
+		for spans := range runs(t.spans) {
+			id := spans[0].TraceID
+			if before, ok := byID[id]; ok {
+				spans = append(before, spans...)
+			}
+			byID[id] = spans
+		}
+	}
+	return byID, nil
+}
+
+// runs yields the rows of one trace after the other.
+func runs(spans []schema.Span) iter.Seq[[]schema.Span] {
+	return func(yield func([]schema.Span) bool) {
+		for len(spans) > 0 {
+			n := 1
+			for n < len(spans) && spans[n].TraceID == spans[0].TraceID {
+				n++
+			}
+			if !yield(spans[:n:n]) {
+				return
+			}
+			spans = spans[n:]
+		}
+	}
+}

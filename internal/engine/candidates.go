@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// hunt looks for traces with a row that may match, puts them together and hands
+// them out, newest first as far as that is known.
+//
+// A candidate's place in the answer is first an upper bound: a trace starts no
+// later than the latest of its rows in the source that found it, since of a
+// trace in the answer at least one row that matches stays when it is folded.
+// (The earliest start would not do: its row may be a discarded one that says
+// otherwise than the row that stays.) When its turn comes the other sources
+// are asked whether they may have rows of it. If none has, what the source
+// said of its times is the truth, and a trace out of range or further down is
+// not read now.
+type hunt struct {
+	plan        *Plan
+	partitions  [][]Source
+	columns     vec.Columns // to read of the traces
+	concurrency int
+	startNanos  uint64 // the range that a trace must reach into
+	endNanos    uint64 // 0 means no end
+	minRoom     int    // candidates to keep before some are settled
+
+	// missing is about how many more traces are wanted.
+	missing func() int
+	// enough reports whether no trace at this place or behind it is wanted.
+	enough func(place) bool
+	// take gets the traces that reach into the range, one after the other.
+	take func(*traceFacts)
+
+	mu     sync.Mutex
+	queue  candidates
+	room   int // minRoom or more
+	judged map[schema.TraceID]struct{}
+}
+
+// candidate is a trace with a row that may match.
+type candidate struct {
+	place
+	times     vec.Hit // as far as source knows
+	partition int32
+	source    int32   // that found it
+	holders   []int32 // sources that may have rows of it, nil while it is not known
+}
+
+// candidates is a heap, the newest on top.
+type candidates []candidate
+
+func (c candidates) Len() int           { return len(c) }
+func (c candidates) Less(i, j int) bool { return comparePlaces(c[i].place, c[j].place) < 0 }
+func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+
+// Push is heap.Interface's.
+func (c *candidates) Push(x any) { *c = append(*c, x.(candidate)) } //nolint:forcetypeassert // of this file only
+
+// Pop is heap.Interface's.
+func (c *candidates) Pop() any {
+	last := len(*c) - 1
+	x := (*c)[last]
+	(*c)[last] = candidate{}
+	*c = (*c)[:last]
+	return x
+}
+
+func (c *candidates) push(x candidate) { heap.Push(c, x) }
+
+func (c *candidates) pop() candidate { return heap.Pop(c).(candidate) } //nolint:forcetypeassert // of this file only
+
+const (
+	// maxQueue is how many candidates are collected before the newest of them
+	// are judged, so that the others can be let go: about 10 MB.
+	maxQueue = 1 << 16
+	// maxEarly is how many traces are read for that at most. With a query
+	// that few of the candidates fulfil it does not help, and then room grows.
+	maxEarly = 256
+)
+
+// run finds all candidates, then judges them until there are enough. It
+// returns the number of rows that were searched.
+func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
+	h.room = h.minRoom
+	h.judged = make(map[schema.TraceID]struct{})
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(h.concurrency)
+	for p, sources := range h.partitions {
+		for i, source := range sources {
+			group.Go(func() error {
+				return h.collect(groupCtx, source, candidate{partition: int32(p), source: int32(i)}) //nolint:gosec // few
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	for _, source := range slices.Concat(h.partitions...) {
+		rows += uint64(source.Spans()) //nolint:gosec // a count, which some sources know only now
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return rows, h.settle(ctx, len(h.queue))
+}
+
+// collect adds the traces that a source finds, each like origin.
+func (h *hunt) collect(ctx context.Context, source Source, origin candidate) error {
+	find := source.Find(ctx, h.plan.filter)
+	if !h.plan.sure {
+		find = h.plan.findRows(ctx, source)
+	}
+	for hits, err := range find {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = h.add(ctx, hits, origin)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add queues hits, except those that cannot be in the answer any more.
+func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, hit := range hits {
+		c := origin
+		c.place = place{hit.LastNanos, hit.ID}
+		c.times = hit
+		if !h.enough(c.place) {
+			h.queue = append(h.queue, c)
+		}
+	}
+	if len(h.queue) < h.room {
+		return nil
+	}
+	err := h.settle(ctx, maxEarly)
+	h.room = max(h.minRoom, 2*len(h.queue))
+	return err
+}
+
+// maxWave is how many traces are read at once at most.
+const maxWave = 256
+
+// settle judges candidates until there are enough, at most about most of them.
+// What cannot be in the answer leaves the queue. REQUIRES: h.mu.
+func (h *hunt) settle(ctx context.Context, most int) error {
+	heap.Init(&h.queue)
+	for step := h.concurrency; most > 0; step *= 2 {
+		wave, err := h.wave(ctx, min(max(step, h.missing()), most, maxWave))
+		if err != nil || len(wave) == 0 {
+			return err
+		}
+		most -= len(wave)
+		if err := h.judge(ctx, wave); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wave takes the next candidates out of the queue.
+func (h *hunt) wave(ctx context.Context, size int) ([]candidate, error) {
+	var wave []candidate
+	for ask := max(size, minAsk); len(h.queue) > 0 && len(wave) < size; {
+		switch top := &h.queue[0]; {
+		case h.enough(top.place):
+			h.queue = nil
+		case top.holders == nil:
+			if err := h.locate(ctx, ask); err != nil {
+				return nil, err
+			}
+			ask = min(2*ask, maxAsk)
+		default:
+			c := h.queue.pop()
+			if h.once(c.times.ID) {
+				wave = append(wave, c)
+			}
+		}
+	}
+	return wave, nil
+}
+
+// once reports whether a trace has not been judged, and that it is now.
+func (h *hunt) once(id schema.TraceID) bool {
+	_, done := h.judged[id]
+	h.judged[id] = struct{}{}
+	return !done
+}
+
+// How many candidates sources are asked about at once: few where the first
+// ones will do, many where most turn out to be out of range.
+const (
+	minAsk = 16
+	maxAsk = 4096
+)
+
+// locate asks all sources about the first candidates in the queue, and puts
+// them where they belong then.
+func (h *hunt) locate(ctx context.Context, most int) error {
+	var asked []candidate
+	for len(asked) < most && len(h.queue) > 0 && h.queue[0].holders == nil && !h.enough(h.queue[0].place) {
+		if c := h.queue.pop(); !h.wasJudged(c.times.ID) {
+			asked = append(asked, c)
+		}
+	}
+	if err := h.ask(ctx, asked); err != nil {
+		return err
+	}
+	for _, c := range asked {
+		if len(c.holders) == 1 && c.times.Folded {
+			if !reaches(c.times.StartNanos, c.times.EndNanos, h.startNanos, h.endNanos) {
+				continue
+			}
+			c.startNanos = c.times.StartNanos
+		}
+		h.queue.push(c)
+	}
+	return nil
+}
+
+func (h *hunt) wasJudged(id schema.TraceID) bool {
+	_, ok := h.judged[id]
+	return ok
+}
+
+// ask fills in the holders.
+func (h *hunt) ask(ctx context.Context, asked []candidate) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(h.concurrency)
+	answers := make([][][]bool, len(h.partitions)) // by partition, source, candidate
+	for p, sources := range h.partitions {
+		answers[p] = make([][]bool, len(sources))
+		for i, source := range sources {
+			group.Go(func() (err error) {
+				answers[p][i], err = holds(ctx, source, asked, p, i)
+				return err
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i := range asked {
+		for source, answer := range answers[asked[i].partition] {
+			if answer[i] {
+				asked[i].holders = append(asked[i].holders, int32(source)) //nolint:gosec // few
+			}
+		}
+	}
+	return nil
+}
+
+// holds tells which of the candidates the source may have rows of.
+func holds(ctx context.Context, source Source, asked []candidate, partition, index int) ([]bool, error) {
+	answers := make([]bool, len(asked))
+	for i := range asked {
+		if int(asked[i].partition) != partition {
+			continue
+		}
+		if int(asked[i].source) == index {
+			answers[i] = true
+			continue
+		}
+		var err error
+		if answers[i], err = source.MayHold(ctx, asked[i].times.ID); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
