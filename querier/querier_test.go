@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/dskit/flagext"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -55,6 +56,11 @@ type world struct {
 
 func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
 	t.Helper()
+	return newWorldWithCache(t, wrap, 4<<10)
+}
+
+func newWorldWithCache(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket, cacheBytes flagext.Bytes) *world {
+	t.Helper()
 	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New()}
 	t.Cleanup(w.log.Close)
 	_, err := w.log.Stream(0).Publish(t.Context(), wal.CutMarker(), "") // the first message is never a kept cut
@@ -64,7 +70,7 @@ func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
 		read = wrap(read)
 	}
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: 4 << 10}
+	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: cacheBytes}
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
@@ -393,7 +399,7 @@ func TestMoreBlocksThanStayOpen(t *testing.T) {
 }
 
 func TestBlocksStayOpen(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorldWithCache(t, nil, 1<<20)
 	w.store(span(traceA, 1, "part", 0))
 	for range 3 {
 		require.Equal(t, 200, w.get("/api/traces/aa").status)

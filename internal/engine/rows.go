@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"iter"
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
@@ -90,39 +91,54 @@ func (r *Rows) decide(p *vec.Predicate) func(*schema.Span) bool {
 		known := verdictsOf(r.scopes, p, otlp.ScopeAttributes)
 		return func(s *schema.Span) bool { return known.of(s.Scope) }
 	case vec.ScopeEvent:
-		return func(s *schema.Span) bool {
-			if !mentions(s.Events, key) {
-				return p.Absent
-			}
-			verdict := p.Absent
-			for e := range otlp.Events(s) {
-				if v, ok := lookup(e.Attributes, key); ok {
-					if p.Holds(v) {
-						return true
-					}
-					verdict = false
-				}
-			}
-			return verdict
-		}
+		return decideElements(p, func(s *schema.Span) ([]byte, iter.Seq[[]schema.Attribute]) { return s.Events, eventAttributes(s) })
 	case vec.ScopeLink:
-		return func(s *schema.Span) bool {
-			if !mentions(s.Links, key) {
-				return p.Absent
-			}
-			verdict := p.Absent
-			for l := range otlp.Links(s) {
-				if v, ok := lookup(l.Attributes, key); ok {
-					if p.Holds(v) {
-						return true
-					}
-					verdict = false
-				}
-			}
-			return verdict
-		}
+		return decideElements(p, func(s *schema.Span) ([]byte, iter.Seq[[]schema.Attribute]) { return s.Links, linkAttributes(s) })
 	}
 	return func(*schema.Span) bool { return p.Absent }
+}
+
+// decideElements asks for one event or link for which p holds. elements
+// returns the fields of all of them, and the attributes of each.
+func decideElements(
+	p *vec.Predicate, elements func(*schema.Span) ([]byte, iter.Seq[[]schema.Attribute]),
+) func(*schema.Span) bool {
+	return func(s *schema.Span) bool {
+		fields, all := elements(s)
+		if !mentions(fields, p.Field.Key) {
+			return p.Absent
+		}
+		verdict := p.Absent
+		for attributes := range all {
+			if v, ok := lookup(attributes, p.Field.Key); ok {
+				if p.Holds(v) {
+					return true
+				}
+				verdict = false
+			}
+		}
+		return verdict
+	}
+}
+
+func eventAttributes(s *schema.Span) iter.Seq[[]schema.Attribute] {
+	return func(yield func([]schema.Attribute) bool) {
+		for e := range otlp.Events(s) {
+			if !yield(e.Attributes) {
+				return
+			}
+		}
+	}
+}
+
+func linkAttributes(s *schema.Span) iter.Seq[[]schema.Attribute] {
+	return func(yield func([]schema.Attribute) bool) {
+		for l := range otlp.Links(s) {
+			if !yield(l.Attributes) {
+				return
+			}
+		}
+	}
 }
 
 // mentions is false if no attribute in fields has the key, since a key lies in

@@ -97,7 +97,8 @@ func text(s string) schema.Value { return schema.Value{Kind: schema.KindString, 
 
 func number(i int64) schema.Value { return schema.Value{Kind: schema.KindInt, Int: i} }
 
-// Hits are what a source of the rows has to find, in the order of trace ids.
+// Hits are what a source of the rows has to find, in the order of trace ids. A
+// source may find more, and may leave Folded out where it is set here.
 func Hits(f *vec.Filter, spans []schema.Span) []vec.Hit {
 	type key struct {
 		trace schema.TraceID
