@@ -40,12 +40,13 @@ func (w *world) outage() *outage {
 		return nil
 	}}
 	w.bucket = o
+	w.t.Cleanup(func() { o.away.Store(false) }) // a builder that ends stores what it has
 	return o
 }
 
 // spanMemory is more than one message of a small span takes in memory, with
 // the first resource and scope of a batch, or a page for the rows after it.
-const spanMemory = 6 << 10
+const spanMemory = 12 << 10
 
 // While nothing can be stored, memory stays within the budget and queries see
 // everything: what memory has no place for they read in the log. When the
@@ -131,7 +132,7 @@ func TestBatchesAboveTheBudget(t *testing.T) {
 // their memory: the largest ends its batch.
 func TestIdlePartitionsGiveMemory(t *testing.T) {
 	w := newWorld(t, logmem.Options{Partitions: 4})
-	w.cfg.BuildMemory = 3 * spanMemory / 2
+	w.cfg.BuildMemory = 3 * spanMemory / 4
 	r, b := w.receiver(), w.builder()
 	for n := range 100 {
 		w.send(r, "p", n)
@@ -143,7 +144,7 @@ func TestIdlePartitionsGiveMemory(t *testing.T) {
 
 // Stored batches make room before anything stops.
 func TestStoredBatchesGoFirst(t *testing.T) {
-	const budget = 10 * spanMemory
+	const budget = 5 * spanMemory
 	w := newWorld(t, logmem.Options{})
 	w.cfg.BuildMemory = budget
 	r, b := w.receiver(), w.builder()
@@ -163,14 +164,14 @@ func TestStoredBatchesGoFirst(t *testing.T) {
 // what it holds were stored elsewhere.
 func TestFollowerWithinABudget(t *testing.T) {
 	w := newServerWorld(t, 2)
-	w.cfg.CutAge, w.cfg.CutBytes, w.cfg.BuildMemory = 40*time.Millisecond, 1<<10, 8*spanMemory
+	w.cfg.CutAge, w.cfg.CutBytes, w.cfg.BuildMemory = 40*time.Millisecond, 1<<10, 4*spanMemory
 	r, f := w.receiver(), w.follower()
 	for n := range 100 {
 		w.send(r, "p", n)
 	}
 	require.Equal(t, upTo(100), w.seen(f, "p"))
 	require.Positive(t, f.count(t, stops))
-	require.LessOrEqual(t, f.count(t, used), float64(10*spanMemory))
+	require.LessOrEqual(t, f.count(t, used), float64(5*spanMemory))
 	w.flush(w.builder())
 	require.Equal(t, upTo(100), w.seen(f, "p"))
 	for n := range 4 {
@@ -183,7 +184,7 @@ func TestFollowerWithinABudget(t *testing.T) {
 // the log's rest, and each message once.
 func TestStoppedBuilderBesideAnother(t *testing.T) {
 	w := newServerWorld(t, 1)
-	w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, 2*spanMemory
+	w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, spanMemory
 	healthy := w.bucket
 	w.outage().away.Store(true)
 	r, stopped := w.receiver(), w.builder()
@@ -211,7 +212,7 @@ func TestStoppedReadingNotices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, logmem.Options{})
-				w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, 2*spanMemory
+				w.cfg.CutBytes, w.cfg.BuildMemory = 1<<10, spanMemory
 				healthy := w.bucket
 				w.outage().away.Store(true)
 				r, b := w.receiver(), w.builder()
