@@ -1,7 +1,6 @@
 package block_test
 
 import (
-	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -56,15 +55,10 @@ func TestObjectSaysWhatItsNameNeeds(t *testing.T) {
 	require.Equal(t, uint64(90), o.MaxEnd, "of an unfinished span the start counts")
 	require.Equal(t, 3, o.Spans)
 
-	r, _ := open(t, o)
-	require.Equal(t, keyOf(o), r.Name().Key())
-
 	empty := encode(t, nil)
 	require.Zero(t, empty.MinStart)
 	require.Zero(t, empty.MaxEnd)
 	require.Zero(t, empty.Spans)
-	r, _ = open(t, empty)
-	require.False(t, r.MayContain(schema.TraceID{}))
 }
 
 func TestEncodeRefuses(t *testing.T) {
@@ -77,33 +71,3 @@ func TestEncodeRefuses(t *testing.T) {
 	require.ErrorIs(t, err, block.ErrTooLarge)
 }
 
-func TestMissingResourceAndScopeComeBackEmpty(t *testing.T) {
-	r, _ := open(t, encode(t, []schema.Span{{TraceID: traceID(1)}}))
-	spans, err := r.Trace(t.Context(), traceID(1))
-	require.NoError(t, err)
-	require.Equal(t, []schema.Span{{TraceID: traceID(1), Resource: &schema.Resource{}, Scope: &schema.Scope{}}}, spans)
-}
-
-func TestRowsThatCompareEqualKeepTheirOrder(t *testing.T) {
-	var spans []schema.Span
-	for _, name := range []string{"c", "a", "b", "a"} {
-		spans = append(spans, schema.Span{TraceID: traceID(1), Name: name, Resource: &schema.Resource{}, Scope: &schema.Scope{}})
-	}
-	r, _ := open(t, encode(t, spans))
-	have, err := scan(t.Context(), r, block.ScanRequest{})
-	require.NoError(t, err)
-	require.Equal(t, spans, have)
-}
-
-func TestOneResourceMayHaveSeveralServiceNames(t *testing.T) {
-	wire := []byte("same")
-	spans := []schema.Span{
-		{TraceID: traceID(1), Position: 1, Resource: &schema.Resource{Wire: wire, ServiceName: "a"}, Scope: &schema.Scope{Wire: wire, Name: "x"}},
-		{TraceID: traceID(1), Position: 2, Resource: &schema.Resource{Wire: wire, ServiceName: "b"}, Scope: &schema.Scope{Wire: wire, Version: "x"}},
-		{TraceID: traceID(1), Position: math.MaxUint64, Resource: &schema.Resource{ServiceName: "a"}, Scope: &schema.Scope{Wire: wire}},
-	}
-	r, _ := open(t, encode(t, spans))
-	have, err := scan(t.Context(), r, block.ScanRequest{})
-	require.NoError(t, err)
-	require.Equal(t, spans, have)
-}

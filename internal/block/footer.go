@@ -10,6 +10,9 @@ type footer struct {
 	createdBy string
 }
 
+// Metadata is an entry of the Parquet footer's key-value metadata.
+type Metadata struct{ Key, Value string }
+
 // footerGroup is a RowGroup of the footer.
 type footerGroup struct {
 	columns int

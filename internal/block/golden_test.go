@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -44,26 +43,6 @@ func goldenRows() []schema.Span {
 			Kind: -1, StatusCode: math.MinInt32, Flags: math.MaxUint32,
 			Resource: &schema.Resource{}, Scope: scope, Position: math.MaxUint64,
 		},
-	}
-}
-
-// TestGolden reads a block of every released version.
-func TestGolden(t *testing.T) {
-	for _, version := range []string{"v1"} {
-		path := filepath.Join("testdata", version, "golden.parquet")
-		data, err := os.ReadFile(path)
-		if os.IsNotExist(err) && *writeGolden {
-			data = encode(t, goldenRows()).Data
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			require.NoError(t, os.WriteFile(path, data, 0o600))
-			err = nil
-		}
-		require.NoError(t, err)
-		r, err := block.Open(t.Context(), memory(data), goldenKeys()[version])
-		require.NoError(t, err)
-		requireBlock(t, r, goldenRows())
-		require.True(t, r.MayContain(schema.TraceID{15: 1}))
-		require.False(t, r.MayContain(schema.TraceID{15: 3}))
 	}
 }
 

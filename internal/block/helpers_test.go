@@ -2,20 +2,16 @@ package block_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
-	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -29,63 +25,11 @@ func keyOf(o *block.Object) string {
 	}.Key()
 }
 
-// requests counts what a Reader asks a bucket for.
-type requests struct {
-	block.Ranger
-
-	mu     sync.Mutex
-	gets   int
-	bytes  int
-	ranges []objstore.GetOptions
-}
-
-func (c *requests) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
-	data, object, err := c.Ranger.Get(ctx, key, opts)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gets++
-	c.bytes += len(data)
-	c.ranges = append(c.ranges, opts)
-	return data, object, err
-}
-
-func (c *requests) reset() { c.gets, c.bytes, c.ranges = 0, 0, nil }
-
-func put(tb testing.TB, bucket objstore.Bucket, key string, data []byte) {
-	tb.Helper()
-	require.NoError(tb, bucket.Put(tb.Context(), key, bytes.NewReader(data), objstore.PutOptions{}))
-}
-
-// open stores an object in a new bucket and opens it.
-func open(tb testing.TB, o *block.Object) (*block.Reader, *requests) {
-	tb.Helper()
-	bucket := mem.New()
-	put(tb, bucket, keyOf(o), o.Data)
-	counted := &requests{Ranger: bucket}
-	r, err := block.Open(tb.Context(), counted, keyOf(o))
-	require.NoError(tb, err)
-	return r, counted
-}
-
 func encode(tb testing.TB, spans []schema.Span) *block.Object {
 	tb.Helper()
 	o, err := block.Encode(project, spans)
 	require.NoError(tb, err)
 	return o
-}
-
-// scan returns copies of the rows of a scan.
-func scan(ctx context.Context, r *block.Reader, req block.ScanRequest) (spans []schema.Span, err error) {
-	for rows, err := range r.Scan(ctx, req) {
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 || len(rows) > 4096 {
-			return nil, fmt.Errorf("a chunk of %d rows", len(rows))
-		}
-		spans = append(spans, rows...)
-	}
-	return spans, nil
 }
 
 // requireSame compares rows one by one, for short messages.
