@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -15,14 +16,14 @@ import (
 type assembler struct {
 	*wantedAttributes
 
-	absent   bool     // no row of the group has any
-	restKeys []string // that are wanted by key and may be outside of columns
-	columns  []*shreddedColumn
-	shapes   values
-	rest     values
-	parsed   map[uint32][]int32 // shapes by code
-	scratch  []int32
-	inUse    []int // columns that rows of the task use
+	absent    bool     // no row of the group has any
+	restKeys  []string // that are wanted by key and may be outside of columns
+	perColumn []*shreddedColumn
+	shapes    values
+	rests     values
+	parsed    map[uint32][]int32 // shapes by code
+	scratch   []int32
+	inUse     []int // columns that rows of the task use
 }
 
 // shreddedColumn is a column of attributes and its values in a task.
@@ -40,7 +41,7 @@ const restItem = -1
 func (a *assembler) init(g *groupReader, w *wantedAttributes) {
 	a.wantedAttributes = w
 	a.restKeys = w.restKeys(g.group)
-	a.columns = make([]*shreddedColumn, len(g.reader.dir.columns))
+	a.perColumn = make([]*shreddedColumn, len(g.reader.dir.columns))
 	a.parsed = make(map[uint32][]int32)
 	a.absent = g.chunk(g.fixed(w.rest)).absent
 	for _, c := range g.reader.columns.shredded[w.owner] {
@@ -50,12 +51,12 @@ func (a *assembler) init(g *groupReader, w *wantedAttributes) {
 
 // column returns what is kept of a column between tasks.
 func (a *assembler) column(g *groupReader, c int) *shreddedColumn {
-	if a.columns[c] == nil {
+	if a.perColumn[c] == nil {
 		col := &g.column(c).attribute
 		field := protowire.AppendTag(nil, keyValueKey, protowire.BytesType)
-		a.columns[c] = &shreddedColumn{kind: col.kind, field: protowire.AppendString(field, col.key)}
+		a.perColumn[c] = &shreddedColumn{kind: col.kind, field: protowire.AppendString(field, col.key)}
 	}
-	return a.columns[c]
+	return a.perColumn[c]
 }
 
 // eachColumn calls f with the columns that the attributes of a task's rows are
@@ -64,7 +65,7 @@ func (a *assembler) eachColumn(g *groupReader, t *task, f func(c int)) {
 	if a.absent {
 		return
 	}
-	columns, rest := a.wantedAttributes.columns, len(a.restKeys) > 0
+	columns, rest := a.columns, len(a.restKeys) > 0
 	if a.all {
 		f(g.fixed(a.shape))
 		rest = true
@@ -125,7 +126,7 @@ func (a *assembler) loadShapes(g *groupReader, t *task) error {
 		return err
 	}
 	for _, c := range a.inUse {
-		a.columns[c].used = false
+		a.perColumn[c].used = false
 	}
 	a.inUse = a.inUse[:0]
 	last := uint32(noCode)
@@ -172,15 +173,18 @@ func (a *assembler) shapeOf(g *groupReader, i int) ([]int32, error) {
 
 // parseShape appends the items of a shape.
 func (a *assembler) parseShape(g *groupReader, dst []int32, shape []byte) ([]int32, error) {
+	shredded := g.reader.columns.shredded[a.owner]
 	for len(shape) > 0 {
 		item, n := binary.Uvarint(shape)
-		if n <= 0 || item > uint64(len(a.columns)) {
+		if n <= 0 || item > uint64(len(shredded)) {
 			return nil, g.corruptShape(a)
 		}
 		shape = shape[n:]
-		c := int(item) - 1
-		if c >= 0 && (g.column(c).attribute.owner != a.owner || g.chunk(c).absent) {
-			return nil, g.corruptShape(a)
+		c := restItem
+		if item > 0 {
+			if c = shredded[item-1]; g.chunk(c).absent {
+				return nil, g.corruptShape(a)
+			}
 		}
 		dst = append(dst, int32(c))
 	}
@@ -198,33 +202,33 @@ func (a *assembler) loadColumn(g *groupReader, c int, t *task) error {
 
 // loadRest reads what is in no column.
 func (a *assembler) loadRest(g *groupReader, t *task) error {
-	c := g.fixed(a.wantedAttributes.rest)
+	c := g.fixed(a.rest)
 	if g.chunk(c).absent {
-		a.rest.dict, a.rest.bytes = nil, slices.Grow(a.rest.bytes[:0], len(t.rows))[:len(t.rows)]
-		clear(a.rest.bytes)
+		a.rests.dict, a.rests.bytes = nil, slices.Grow(a.rests.bytes[:0], len(t.rows))[:len(t.rows)]
+		clear(a.rests.bytes)
 		return nil
 	}
-	return g.load(&a.rest, c, t.rows)
+	return g.load(&a.rests, c, t.rows)
 }
 
-// appendRow appends the attributes of a row.
+// appendRow appends the attributes of a row. One without a shape has all of
+// them outside of columns.
 func (a *assembler) appendRow(dst []byte, items []int32, i int) ([]byte, error) {
-	rest := a.rest.text(i)
-	shredded := slices.ContainsFunc(items, func(item int32) bool { return item != restItem })
-	if !shredded {
+	rest := a.rests.text(i)
+	if len(items) == 0 {
 		return append(dst, rest...), nil
 	}
 	for _, item := range items {
 		if item == restItem {
-			n := protowire.ConsumeFieldValue(0, 0, nil)
-			if n = fieldBytes(rest); n < 0 {
+			n := fieldBytes(rest)
+			if n < 0 {
 				return nil, errStructure
 			}
 			dst, rest = append(dst, rest[:n]...), rest[n:]
 			continue
 		}
 		var ok bool
-		if dst, ok = a.columns[item].appendAttribute(dst, i); !ok {
+		if dst, ok = a.perColumn[item].appendAttribute(dst, i); !ok {
 			return nil, errStructure
 		}
 	}
@@ -292,7 +296,7 @@ func (c *shreddedColumn) appendAttribute(dst []byte, i int) ([]byte, bool) {
 // fillKeys sets the field to the attributes that are wanted by key.
 func (a *assembler) fillKeys(r *rowReader, t *task, dst []schema.Span, field func(*schema.Span) *[]byte) error {
 	columns := a.inUse[:0]
-	for _, c := range a.wantedAttributes.columns {
+	for _, c := range a.columns {
 		if r.chunk(c).absent {
 			continue
 		}
@@ -311,10 +315,10 @@ func (a *assembler) fillKeys(r *rowReader, t *task, dst []schema.Span, field fun
 	for i := range dst {
 		start := len(r.memory)
 		for _, c := range columns {
-			r.memory, _ = a.columns[c].appendAttribute(r.memory, i)
+			r.memory, _ = a.perColumn[c].appendAttribute(r.memory, i)
 		}
 		if len(a.restKeys) > 0 {
-			r.memory = a.appendWanted(r.memory, a.rest.text(i))
+			r.memory = a.appendWanted(r.memory, a.rests.text(i))
 		}
 		if end := len(r.memory); end > start {
 			*field(&dst[i]) = r.memory[start:end:end]
@@ -325,24 +329,18 @@ func (a *assembler) fillKeys(r *rowReader, t *task, dst []schema.Span, field fun
 
 // appendWanted appends those of the attributes that have a wanted key.
 func (a *assembler) appendWanted(dst, rest []byte) []byte {
-	for len(rest) > 0 {
-		n := fieldBytes(rest)
-		if n < 0 {
-			break
+	for kv := otlp.SpanKeyValues(rest); kv.Next(); {
+		if slices.Contains(a.restKeys, alias(kv.Key)) {
+			dst = append(dst, kv.Field...)
 		}
-		if key, ok := keyOfField(rest[:n]); ok && slices.Contains(a.restKeys, key) {
-			dst = append(dst, rest[:n]...)
-		}
-		rest = rest[n:]
 	}
 	return dst
 }
 
 // fetchShapes finds out which columns the next tasks need, if few rows of many
-// are wanted: then most columns have nothing for them.
+// are wanted: most columns then have nothing for them.
 func (r *rowReader) fetchShapes(ctx context.Context) error {
-	sparse := 4*len(r.tasks[0].rows) < r.group.rows()
-	if !r.wanted.Attributes || !sparse || r.spans.absent && r.derived.absent {
+	if !r.wanted.Attributes || r.spans.absent && r.derived.absent || !sparse(r.tasks, r.group.rows()) {
 		r.shaped = len(r.tasks)
 		return nil
 	}
@@ -350,19 +348,43 @@ func (r *rowReader) fetchShapes(ctx context.Context) error {
 	var size int64
 	need := make([]bool, len(r.reader.dir.columns))
 	for i := range r.tasks {
-		t := &r.tasks[i]
+		if size > windowBytes {
+			break
+		}
 		for _, a := range [...]*assembler{&r.spans, &r.derived} {
 			if c := r.fixed(a.shape); !a.absent {
+				ref := r.chunk(c).pages[r.tasks[i].page]
 				need[c] = true
-				wanted = append(wanted, r.chunk(c).pages[t.page].extent())
-				size += int64(r.chunk(c).pages[t.page].size)
+				wanted = append(wanted, ref.extent())
+				size += int64(ref.size)
 			}
 		}
 		r.shaped++
-		if size > windowBytes/2 {
-			break
+	}
+	if err := r.fetchWith(ctx, wanted, need); err != nil {
+		return err
+	}
+	for i := range r.tasks[:r.shaped] {
+		t := &r.tasks[i]
+		t.used = []int{}
+		for _, a := range [...]*assembler{&r.spans, &r.derived} {
+			if a.absent {
+				continue
+			}
+			if err := a.loadShapes(r.groupReader, t); err != nil {
+				return err
+			}
+			t.used = append(t.used, a.inUse...)
 		}
 	}
-	_ = wanted
 	return nil
+}
+
+// sparse reports whether tasks are of few of the rows.
+func sparse(tasks []task, rows int) bool {
+	n := 0
+	for i := range tasks {
+		n += len(tasks[i].rows)
+	}
+	return 8*n < rows
 }

@@ -102,14 +102,6 @@ func (f *finder) nextGroup(ctx context.Context) error {
 	return nil
 }
 
-// between returns the ids of an ascending list from first to last, both
-// inclusive.
-func between(ids []schema.TraceID, first, last schema.TraceID) []schema.TraceID {
-	from := sort.Search(len(ids), func(i int) bool { return bytes.Compare(ids[i][:], first[:]) >= 0 })
-	to := sort.Search(len(ids), func(i int) bool { return bytes.Compare(ids[i][:], last[:]) > 0 })
-	return ids[from:max(from, to)]
-}
-
 // fetch reads the next tables of traces.
 func (f *finder) fetch(ctx context.Context) error {
 	g := f.group

@@ -146,7 +146,7 @@ func (pr *probe) add(g *groupReader, c, rank int, decide verdict.Decider) {
 	if g.chunk(c).absent {
 		return
 	}
-	pl := place{column: c, rank: rank, kind: placeBytes, text: g.column(c).text(), decide: decide}
+	pl := place{column: c, rank: rank, kind: placeBytes, text: g.column(c).predicateText(), decide: decide}
 	if pl.text {
 		pl.never = pr.predicate.Text == nil
 		pl.literal = []byte(pr.predicate.Contains)
@@ -154,8 +154,9 @@ func (pr *probe) add(g *groupReader, c, rank int, decide verdict.Decider) {
 	pr.places = append(pr.places, pl)
 }
 
-// text reports whether the column's values are texts as a predicate sees them.
-func (c *fileColumn) text() bool {
+// predicateText reports whether the column's values are texts as a predicate
+// sees them, and not lists of such.
+func (c *fileColumn) predicateText() bool {
 	if c.id < numColumns {
 		return columns[c.id].text && c.id != colEventName
 	}

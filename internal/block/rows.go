@@ -26,7 +26,7 @@ func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
 	r := &rowReader{groupReader: g, wanted: w, tasks: tasks}
 	r.spans.init(g, &w.spans)
 	r.derived.init(g, &w.derived)
-	r.owners.init(g)
+	r.owners.init()
 	return r
 }
 
@@ -60,8 +60,8 @@ func (r *rowReader) eachColumn(t *task, f func(c int)) {
 			f(c)
 		}
 	}
-	r.spans.eachColumn(t, f)
-	r.derived.eachColumn(t, f)
+	r.spans.eachColumn(r.groupReader, t, f)
+	r.derived.eachColumn(r.groupReader, t, f)
 }
 
 // eachRef calls f with the pages of a column that have the rows of a task.
@@ -137,9 +137,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 		if s.row > int(t.rows[len(t.rows)-1]) {
 			break
 		}
-		if r.section == nil || r.section.ordinal != i {
-			list = s.extents(list)
-		}
+		list = s.extents(list)
 	}
 	return list
 }
@@ -154,10 +152,10 @@ func (r *rowReader) fill(t *task, dst []schema.Span) error {
 			return err
 		}
 	}
-	if err := r.spans.fill(r, t, func(i int) *[]byte { return &dst[i].Attributes }); err != nil {
+	if err := r.spans.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Attributes }); err != nil {
 		return err
 	}
-	return r.derived.fill(r, t, func(i int) *[]byte { return &dst[i].Derived })
+	return r.derived.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Derived })
 }
 
 // hold copies bytes into the memory of the chunk. It is nil for none.

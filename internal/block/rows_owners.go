@@ -2,7 +2,6 @@ package block
 
 import (
 	"encoding/binary"
-	"unsafe"
 
 	"github.com/spanlake/spanlake/schema"
 )
@@ -18,7 +17,7 @@ type owners struct {
 	wire, name, version values
 }
 
-func (o *owners) init(*groupReader) {
+func (o *owners) init() {
 	o.resources = make(map[[2]uint32]*schema.Resource)
 	o.scopes = make(map[[3]uint32]*schema.Scope)
 	o.numbers = make(map[string]uint32)
@@ -120,9 +119,6 @@ func fragment(text []byte) []byte {
 	}
 	return append([]byte(nil), text...)
 }
-
-// alias is the text of b without a copy.
-func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // putID writes the bytes of an id that were read as a big-endian number.
 func putID(id *schema.SpanID, v uint64) { binary.BigEndian.PutUint64(id[:], v) }

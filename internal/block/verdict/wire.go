@@ -1,17 +1,9 @@
 package verdict
 
 import (
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
-)
-
-// Numbers of fields of OTLP messages.
-const (
-	spanAttributes = 9
-	keyValueValue  = 2
 )
 
 // serviceName is the attribute that no resource lacks: it is "" then.
@@ -19,21 +11,7 @@ const serviceName = "service.name"
 
 // AnyValue decides OTLP AnyValue messages.
 func AnyValue(p *vec.Predicate) Decider {
-	var fields []byte
-	return func(stored []byte) Verdict {
-		// The attribute "" of a span, since whole attributes are what there
-		// is a parser of.
-		value := protowire.SizeTag(keyValueValue) + protowire.SizeBytes(len(stored))
-		fields = protowire.AppendTag(fields[:0], spanAttributes, protowire.BytesType)
-		fields = protowire.AppendVarint(fields, uint64(value))
-		fields = protowire.AppendTag(fields, keyValueValue, protowire.BytesType)
-		fields = protowire.AppendBytes(fields, stored)
-		v, found := otlp.Lookup(fields, "")
-		if !found {
-			return Malformed
-		}
-		return verdictOf(p.Holds(v))
-	}
+	return func(stored []byte) Verdict { return verdictOf(p.Holds(otlp.ParseValue(stored))) }
 }
 
 // Attributes decides Attributes fragments of spans.
