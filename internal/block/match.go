@@ -17,10 +17,10 @@ type matchScratch struct {
 	holds   []uint64   // values for which the predicate holds
 	present []uint64   // values in which the field is, nil: all
 
-	presentWords, words []uint64
-	ints                []int64
-	narrow              []int32
-	doubles             []float64
+	presentWords, words, spread []uint64
+	ints                        []int64
+	narrow                      []int32
+	doubles                     []float64
 }
 
 // testPage is test for one page.
@@ -48,10 +48,12 @@ func (s *selector) testPage(pl *place, p *vec.Predicate, page int, open, held ve
 	if defined != nil {
 		encoding.Expand(resize(&m.words, len(m.open)), holds, defined, n)
 		holds = m.words
-		if present != nil {
-			encoding.Expand(defined, present, defined, n)
+		if present == nil {
+			present = defined
+		} else {
+			encoding.Expand(resize(&m.spread, len(m.open)), present, defined, n)
+			present = m.spread
 		}
-		present = defined
 	}
 	settleRows(open, held, m.open, holds, present, from)
 	return nil
