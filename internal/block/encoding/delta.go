@@ -109,3 +109,46 @@ func decodeDeltaBlock(dst []int64, last int64, src []byte) ([]byte, error) {
 	}
 	return src, nil
 }
+
+// DecodeDeltaPrefix reads the first len(dst) values of src, which may hold
+// more. What follows them is not looked at.
+func DecodeDeltaPrefix(dst []int64, src []byte) error {
+	n, err := deltaCount(src)
+	if err != nil || n < uint64(len(dst)) || n > uint64(len(src))*deltaMiniblock*deltaMiniblock {
+		return ErrMalformed
+	}
+	all := make([]int64, n)
+	if err := DecodeDelta(all, src); err != nil {
+		return err
+	}
+	copy(dst, all)
+	return nil
+}
+
+func deltaCount(src []byte) (count uint64, err error) {
+	for range 3 {
+		have, n := binary.Uvarint(src)
+		if n <= 0 {
+			return 0, ErrMalformed
+		}
+		count, src = have, src[n:]
+	}
+	return count, nil
+}
+
+// MatchDelta sets bit i of dst if value i is in [least, most], of the n that
+// are all of src, and clears all other bits of the first (n+63)/64 words.
+// Returns ErrMalformed where DecodeDelta does. REQUIRES: dst has the words.
+func MatchDelta(dst []uint64, src []byte, n int, least, most int64) error {
+	values := make([]int64, n)
+	if err := DecodeDelta(values, src); err != nil {
+		return err
+	}
+	clear(dst[:words(n)])
+	for i, v := range values {
+		if least <= v && v <= most {
+			dst[i/wordBits] |= 1 << (i % wordBits)
+		}
+	}
+	return nil
+}

@@ -120,3 +120,38 @@ func below(codes []uint32, limit uint32) bool {
 	}
 	return len(codes) == 0 || highest < limit
 }
+
+// HybridAt returns code i of the codes of width bits that src begins with,
+// without decoding those before it. Returns ErrMalformed if there is none.
+func HybridAt(src []byte, width, i int) (uint32, error) {
+	if width < 0 || width > 32 || i < 0 {
+		return 0, ErrMalformed
+	}
+	at := uint64(i)
+	for {
+		header, n := binary.Uvarint(src)
+		if n <= 0 || header>>1 == 0 {
+			return 0, ErrMalformed
+		}
+		src = src[n:]
+		if header&1 == 0 {
+			var run [1]uint32
+			_, rest, err := decodeRun(run[:], src, 1, width)
+			if err != nil || at < header>>1 {
+				return run[0], err
+			}
+			at, src = at-header>>1, rest
+			continue
+		}
+		// No slice has 1<<56 bytes: what is more would overflow below.
+		groups := header >> 1
+		if groups >= 1<<56 || width > 0 && groups > uint64(len(src)/width) {
+			return 0, ErrMalformed
+		}
+		if at < groups*8 {
+			return uint32(loadBits(src, int(at)*width) & (1<<width - 1)), nil
+		}
+		at -= groups * 8
+		src = src[int(groups)*width:]
+	}
+}
