@@ -1,8 +1,10 @@
 package block
 
 import (
+	"context"
 	"slices"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -72,4 +74,16 @@ func (r *Reader) Reading(bucket Ranger) *Reader {
 	other := *r
 	other.bucket = bucket
 	return &other
+}
+
+// Selected counts the rows for which a filter holds.
+func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err error) {
+	for i := range r.dir.groups {
+		selected, err := r.groupReader(i).selectRows(ctx, filter)
+		if err != nil {
+			return 0, err
+		}
+		n += selected.Count()
+	}
+	return n, nil
 }
