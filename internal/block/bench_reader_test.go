@@ -1,3 +1,5 @@
+//go:build unix
+
 package block_test
 
 import (
@@ -6,7 +8,9 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,6 +49,19 @@ func corpusBlock(b *testing.B) (*block.Object, []schema.TraceID) {
 		}
 	}
 	return o, ids
+}
+
+// cpu returns what reports, when it is called, the time that the processor spent
+// per operation: others may work on the machine.
+func cpu(b *testing.B) (report func()) {
+	b.Helper()
+	used := func() time.Duration {
+		var usage syscall.Rusage
+		require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+		return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	}
+	before := used()
+	return func() { b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns/op") }
 }
 
 func is[T comparable](want T) func(T) bool { return func(v T) bool { return v == want } }
@@ -92,12 +109,14 @@ func BenchmarkSelect(b *testing.B) {
 			counted := &requests{Ranger: memory(o.Data)}
 			reader := r.Reading(counted)
 			b.ReportAllocs()
+			report := cpu(b)
 			rows := 0
 			for b.Loop() {
 				n, err := reader.Selected(b.Context(), bench.filter)
 				require.NoError(b, err)
 				rows = n
 			}
+			report()
 			b.ReportMetric(float64(r.Spans())*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 			b.ReportMetric(float64(rows), "matches")
 			b.ReportMetric(float64(counted.bytes)/float64(b.N), "fetched-B/op")
@@ -113,6 +132,7 @@ func BenchmarkFind(b *testing.B) {
 	for _, bench := range benchmarkFilters() {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
+			report := cpu(b)
 			hits := 0
 			for b.Loop() {
 				hits = 0
@@ -121,6 +141,7 @@ func BenchmarkFind(b *testing.B) {
 					hits += len(chunk)
 				}
 			}
+			report()
 			b.ReportMetric(float64(r.Spans())*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 			b.ReportMetric(float64(hits), "hits")
 		})
@@ -146,6 +167,7 @@ func BenchmarkScan(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
+			report := cpu(b)
 			n := 0
 			for b.Loop() {
 				n = 0
@@ -154,6 +176,7 @@ func BenchmarkScan(b *testing.B) {
 					n += len(rows)
 				}
 			}
+			report()
 			b.ReportMetric(float64(n), "rows")
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
@@ -169,6 +192,7 @@ func BenchmarkTrace(b *testing.B) {
 		b.Run("traces="+strconv.Itoa(many), func(b *testing.B) {
 			counted.reset()
 			b.ReportAllocs()
+			report := cpu(b)
 			n, wanted := 0, make([]schema.TraceID, many)
 			for b.Loop() {
 				n++
@@ -180,6 +204,7 @@ func BenchmarkTrace(b *testing.B) {
 				require.NoError(b, err)
 				require.NotEmpty(b, spans)
 			}
+			report()
 			b.ReportMetric(float64(counted.gets)/float64(n), "requests/op")
 			b.ReportMetric(float64(counted.bytes)/float64(n), "fetched-B/op")
 		})
@@ -190,12 +215,14 @@ func BenchmarkOpen(b *testing.B) {
 	o, _ := corpusBlock(b)
 	key := keyOf(o)
 	b.ReportAllocs()
+	report := cpu(b)
 	held := int64(0)
 	for b.Loop() {
 		r, err := block.Open(b.Context(), memory(o.Data), key)
 		require.NoError(b, err)
 		held = cmp.Or(held, r.Bytes())
 	}
+	report()
 	b.ReportMetric(float64(o.TailBytes), "tail-B")
 	b.ReportMetric(float64(held), "held-B")
 }

@@ -78,12 +78,12 @@ func (r *Reader) Reading(bucket Ranger) *Reader {
 
 // Selected counts the rows for which a filter holds.
 func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err error) {
-	for i := range r.dir.groups {
-		selected, err := r.groupReader(i).selectRows(ctx, filter)
-		if err != nil {
-			return 0, err
+	w := walker{reader: r, filter: filter}
+	for {
+		g, selected, err := w.next(ctx, func(*rowGroup) bool { return false })
+		if err != nil || g == nil {
+			return n, err
 		}
 		n += selected.Count()
 	}
-	return n, nil
 }
