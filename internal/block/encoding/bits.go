@@ -63,6 +63,9 @@ func pack[T packable](dst []byte, values []T, width int) []byte {
 	from := len(dst)
 	dst = slices.Grow(dst, packedBytes(len(values), width))[:from+packedBytes(len(values), width)]
 	out := dst[from:]
+	if len(out) == 0 {
+		return dst
+	}
 	if width <= 32 {
 		done := packNarrow(out, values, width)
 		values, out = values[done:], out[done/groupSize*width:]
