@@ -65,9 +65,9 @@ func pagesOf(page func(rng *rand.Rand) []byte) [][]byte {
 
 // mixes of codes: random ones, and what columns of sorted traces look like.
 var mixes = []struct {
-	name  string
-	draw  func(rng *rand.Rand, limit int) []uint32
-	names []int // widths
+	name   string
+	draw   func(rng *rand.Rand, limit int) []uint32
+	widths []int
 }{
 	{"random", func(rng *rand.Rand, limit int) []uint32 {
 		codes := make([]uint32, pageRows)
@@ -96,42 +96,53 @@ var mixes = []struct {
 	}, []int{1, 4, 8, 12}},
 }
 
-// eachMix runs a benchmark per mix and width, with dictionaries that are not
-// quite full, so that codes have to be checked.
-func eachMix(b *testing.B, run func(b *testing.B, limit int, pages [][]byte)) {
-	b.Helper()
+// codePages are pages of one mix and width.
+type codePages struct {
+	name  string
+	limit int // of a dictionary that is not quite full, so that codes have to be checked
+	pages [][]byte
+}
+
+func allMixes() (list []codePages) {
 	for _, mix := range mixes {
-		for _, width := range mix.names {
+		for _, width := range mix.widths {
 			limit := 1<<width - 1<<width/10
-			pages := pagesOf(func(rng *rand.Rand) []byte {
+			list = append(list, codePages{fmt.Sprintf("%s/width=%d", mix.name, width), limit, pagesOf(func(rng *rand.Rand) []byte {
 				return encoding.AppendHybrid(nil, mix.draw(rng, limit), width)
-			})
-			b.Run(fmt.Sprintf("%s/width=%d", mix.name, width), func(b *testing.B) { run(b, limit, pages) })
+			})})
 		}
 	}
+	return list
 }
 
 func BenchmarkMatchOne(b *testing.B) {
-	eachMix(b, func(b *testing.B, limit int, pages [][]byte) {
-		table := make([]bool, limit)
-		table[limit/2] = true
-		set, width := encoding.NewCodeSet(table), encoding.CodeWidth(limit)
-		dst := make([]uint64, pageRows/64)
-		measure(b, pageRows, pages, func(page []byte) error { return set.Match(dst, page, pageRows, width) })
-	})
+	for _, c := range allMixes() {
+		b.Run(c.name, func(b *testing.B) {
+			table := make([]bool, c.limit)
+			table[c.limit/2] = true
+			measureMatch(b, c, table)
+		})
+	}
 }
 
 func BenchmarkMatchSome(b *testing.B) {
-	eachMix(b, func(b *testing.B, limit int, pages [][]byte) {
-		table := make([]bool, limit)
-		rng := rand.New(rand.NewPCG(2, 2))
-		for i := range table {
-			table[i] = limit == 2 || rng.IntN(2) == 0
-		}
-		set, width := encoding.NewCodeSet(table), encoding.CodeWidth(limit)
-		dst := make([]uint64, pageRows/64)
-		measure(b, pageRows, pages, func(page []byte) error { return set.Match(dst, page, pageRows, width) })
-	})
+	rng := rand.New(rand.NewPCG(2, 2))
+	for _, c := range allMixes() {
+		b.Run(c.name, func(b *testing.B) {
+			table := make([]bool, c.limit)
+			for i := range table {
+				table[i] = c.limit == 2 || rng.IntN(2) == 0
+			}
+			measureMatch(b, c, table)
+		})
+	}
+}
+
+func measureMatch(b *testing.B, c codePages, table []bool) {
+	b.Helper()
+	set, width := encoding.NewCodeSet(table), encoding.CodeWidth(c.limit)
+	dst := make([]uint64, pageRows/64)
+	measure(b, pageRows, c.pages, func(page []byte) error { return set.Match(dst, page, pageRows, width) })
 }
 
 func BenchmarkNewCodeSet(b *testing.B) {
@@ -150,49 +161,62 @@ func BenchmarkNewCodeSet(b *testing.B) {
 }
 
 func BenchmarkDecodeHybrid(b *testing.B) {
-	eachMix(b, func(b *testing.B, limit int, pages [][]byte) {
-		codes, width := make([]uint32, pageRows), encoding.CodeWidth(limit)
-		measure(b, pageRows, pages, func(page []byte) error {
-			return encoding.DecodeHybrid(codes, page, width, uint32(limit))
+	codes := make([]uint32, pageRows)
+	for _, c := range allMixes() {
+		b.Run(c.name, func(b *testing.B) {
+			width := encoding.CodeWidth(c.limit)
+			measure(b, pageRows, c.pages, func(page []byte) error {
+				return encoding.DecodeHybrid(codes, page, width, uint32(c.limit))
+			})
 		})
-	})
+	}
 }
 
 func BenchmarkHybridAt(b *testing.B) {
-	eachMix(b, func(b *testing.B, limit int, pages [][]byte) {
-		width, at := encoding.CodeWidth(limit), 0
-		measure(b, 1, pages, func(page []byte) error {
-			at = (at + 1237) % pageRows
-			_, err := encoding.HybridAt(page, width, at)
-			return err
+	for _, c := range allMixes() {
+		b.Run(c.name, func(b *testing.B) {
+			width, at := encoding.CodeWidth(c.limit), 0
+			measure(b, 1, c.pages, func(page []byte) error {
+				at = (at + 1237) % pageRows
+				_, err := encoding.HybridAt(page, width, at)
+				return err
+			})
 		})
-	})
+	}
 }
 
 func BenchmarkAppendHybrid(b *testing.B) {
-	eachMix(b, func(b *testing.B, limit int, pages [][]byte) {
-		width := encoding.CodeWidth(limit)
-		codes, i := make([][]uint32, len(pages)), 0
-		for j, page := range pages {
-			codes[j] = make([]uint32, pageRows)
-			require.NoError(b, encoding.DecodeHybrid(codes[j], page, width, uint32(limit)))
+	for _, c := range allMixes() {
+		width := encoding.CodeWidth(c.limit)
+		codes := make([][]uint32, len(c.pages))
+		for i, page := range c.pages {
+			codes[i] = make([]uint32, pageRows)
+			require.NoError(b, encoding.DecodeHybrid(codes[i], page, width, uint32(c.limit)))
 		}
-		var dst []byte
-		measure(b, pageRows, pages, func([]byte) error {
-			dst = encoding.AppendHybrid(dst[:0], codes[i%len(codes)], width)
-			i++
-			return nil
+		b.Run(c.name, func(b *testing.B) {
+			var dst []byte
+			i := 0
+			measure(b, pageRows, c.pages, func([]byte) error {
+				dst = encoding.AppendHybrid(dst[:0], codes[i%len(codes)], width)
+				i++
+				return nil
+			})
 		})
-	})
+	}
 }
 
-// levelPages are pages of columns that so many of 100 rows have.
-func levelPages(b *testing.B, run func(b *testing.B, levels [][]uint64, pages [][]byte)) {
-	b.Helper()
+// levelPages are pages of a column that so many of 100 rows have.
+type levelPages struct {
+	name   string
+	levels [][]uint64
+	pages  [][]byte
+}
+
+func allLevels() (list []levelPages) {
 	for _, percent := range []int{1, 50, 99, 100} {
 		for _, runs := range []bool{false, true} {
-			var levels [][]uint64
-			pages := pagesOf(func(rng *rand.Rand) []byte {
+			c := levelPages{name: fmt.Sprintf("percent=%d/runs=%v", percent, runs)}
+			c.pages = pagesOf(func(rng *rand.Rand) []byte {
 				defined := false
 				level := bitsOf(pageRows, func(int) bool {
 					if !runs || rng.IntN(20) == 0 {
@@ -200,118 +224,122 @@ func levelPages(b *testing.B, run func(b *testing.B, levels [][]uint64, pages []
 					}
 					return defined
 				})
-				levels = append(levels, level)
+				c.levels = append(c.levels, level)
 				return encoding.AppendLevels(nil, level, pageRows)
 			})
-			b.Run(fmt.Sprintf("percent=%d/runs=%v", percent, runs), func(b *testing.B) { run(b, levels, pages) })
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// measureLevels runs kernel on the bitmaps of the pages.
+func measureLevels(b *testing.B, c levelPages, kernel func(levels []uint64)) {
+	b.Helper()
+	i := 0
+	measure(b, pageRows, c.pages, func([]byte) error {
+		kernel(c.levels[i%len(c.levels)])
+		i++
+		return nil
+	})
+}
+
+func BenchmarkDecodeLevels(b *testing.B) {
+	dst := make([]uint64, pageRows/64)
+	for _, c := range allLevels() {
+		b.Run(c.name, func(b *testing.B) {
+			measure(b, pageRows, c.pages, func(page []byte) error {
+				_, err := encoding.DecodeLevels(dst, page, pageRows)
+				return err
+			})
+		})
+	}
+}
+
+func BenchmarkAppendLevels(b *testing.B) {
+	var dst []byte
+	for _, c := range allLevels() {
+		b.Run(c.name, func(b *testing.B) {
+			measureLevels(b, c, func(levels []uint64) { dst = encoding.AppendLevels(dst[:0], levels, pageRows) })
+		})
+	}
+}
+
+// BenchmarkSpread expands and compacts frequent and rare bits.
+func BenchmarkSpread(b *testing.B) {
+	dst := make([]uint64, pageRows/64)
+	for _, every := range []int{2, 200} {
+		rng := rand.New(rand.NewPCG(3, 3))
+		hits := bitsOf(pageRows, func(int) bool { return rng.IntN(every) == 0 })
+		for _, c := range allLevels() {
+			b.Run(fmt.Sprintf("expand/hits=1of%d/%s", every, c.name), func(b *testing.B) {
+				measureLevels(b, c, func(levels []uint64) { encoding.Expand(dst, hits, levels, pageRows) })
+			})
+			b.Run(fmt.Sprintf("compact/hits=1of%d/%s", every, c.name), func(b *testing.B) {
+				measureLevels(b, c, func(levels []uint64) { encoding.Compact(dst, hits, levels) })
+			})
 		}
 	}
 }
 
-func BenchmarkDecodeLevels(b *testing.B) {
-	levelPages(b, func(b *testing.B, _ [][]uint64, pages [][]byte) {
-		dst := make([]uint64, pageRows/64)
-		measure(b, pageRows, pages, func(page []byte) error {
-			_, err := encoding.DecodeLevels(dst, page, pageRows)
-			return err
-		})
-	})
+// deltaPages are pages of values whose differences have so many bits.
+type deltaPages struct {
+	name   string
+	values [][]int64
+	pages  [][]byte
 }
 
-func BenchmarkAppendLevels(b *testing.B) {
-	levelPages(b, func(b *testing.B, levels [][]uint64, pages [][]byte) {
-		var dst []byte
-		i := 0
-		measure(b, pageRows, pages, func([]byte) error {
-			dst = encoding.AppendLevels(dst[:0], levels[i%len(levels)], pageRows)
-			i++
-			return nil
-		})
-	})
-}
-
-func BenchmarkExpand(b *testing.B) {
-	dense := make([]uint64, pageRows/64)
-	for _, every := range []int{2, 200} {
-		rng := rand.New(rand.NewPCG(3, 3))
-		copy(dense, bitsOf(pageRows, func(int) bool { return rng.IntN(every) == 0 }))
-		b.Run(fmt.Sprintf("hits=1of%d", every), func(b *testing.B) {
-			levelPages(b, func(b *testing.B, levels [][]uint64, pages [][]byte) {
-				dst, i := make([]uint64, pageRows/64), 0
-				measure(b, pageRows, pages, func([]byte) error {
-					encoding.Expand(dst, dense, levels[i%len(levels)], pageRows)
-					i++
-					return nil
-				})
-			})
-		})
-	}
-}
-
-func BenchmarkCompact(b *testing.B) {
-	rows := make([]uint64, pageRows/64)
-	for _, every := range []int{2, 200} {
-		rng := rand.New(rand.NewPCG(3, 3))
-		copy(rows, bitsOf(pageRows, func(int) bool { return rng.IntN(every) == 0 }))
-		b.Run(fmt.Sprintf("hits=1of%d", every), func(b *testing.B) {
-			levelPages(b, func(b *testing.B, levels [][]uint64, pages [][]byte) {
-				dst, i := make([]uint64, pageRows/64), 0
-				measure(b, pageRows, pages, func([]byte) error {
-					encoding.Compact(dst, rows, levels[i%len(levels)])
-					i++
-					return nil
-				})
-			})
-		})
-	}
-}
-
-// eachDelta runs a benchmark for differences of some bits.
-func eachDelta(b *testing.B, run func(b *testing.B, values [][]int64, pages [][]byte)) {
-	b.Helper()
+func allDeltas() (list []deltaPages) {
 	for _, width := range []int{0, 1, 7, 16, 24, 33, 50, 63} {
-		var values [][]int64
-		pages := pagesOf(func(rng *rand.Rand) []byte {
+		c := deltaPages{name: fmt.Sprintf("width=%d", width)}
+		c.pages = pagesOf(func(rng *rand.Rand) []byte {
 			page := make([]int64, pageRows)
 			value := int64(1_700_000_000_000_000_000)
 			for i := range page {
 				value += int64(rng.Uint64() & (1<<width - 1))
 				page[i] = value
 			}
-			values = append(values, page)
+			c.values = append(c.values, page)
 			return encoding.AppendDelta(nil, page)
 		})
-		b.Run(fmt.Sprintf("width=%d", width), func(b *testing.B) { run(b, values, pages) })
+		list = append(list, c)
 	}
+	return list
 }
 
 func BenchmarkDecodeDelta(b *testing.B) {
-	eachDelta(b, func(b *testing.B, _ [][]int64, pages [][]byte) {
-		dst := make([]int64, pageRows)
-		measure(b, pageRows, pages, func(page []byte) error { return encoding.DecodeDelta(dst, page) })
-	})
+	dst := make([]int64, pageRows)
+	for _, c := range allDeltas() {
+		b.Run(c.name, func(b *testing.B) {
+			measure(b, pageRows, c.pages, func(page []byte) error { return encoding.DecodeDelta(dst, page) })
+		})
+	}
 }
 
 func BenchmarkMatchDelta(b *testing.B) {
-	eachDelta(b, func(b *testing.B, values [][]int64, pages [][]byte) {
-		dst := make([]uint64, pageRows/64)
-		least, most := values[0][1000], values[0][3000]
-		measure(b, pageRows, pages, func(page []byte) error {
-			return encoding.MatchDelta(dst, page, pageRows, least, most)
+	dst := make([]uint64, pageRows/64)
+	for _, c := range allDeltas() {
+		least, most := c.values[0][1000], c.values[0][3000]
+		b.Run(c.name, func(b *testing.B) {
+			measure(b, pageRows, c.pages, func(page []byte) error {
+				return encoding.MatchDelta(dst, page, pageRows, least, most)
+			})
 		})
-	})
+	}
 }
 
 func BenchmarkAppendDelta(b *testing.B) {
-	eachDelta(b, func(b *testing.B, values [][]int64, pages [][]byte) {
-		var dst []byte
-		i := 0
-		measure(b, pageRows, pages, func([]byte) error {
-			dst = encoding.AppendDelta(dst[:0], values[i%len(values)])
-			i++
-			return nil
+	var dst []byte
+	for _, c := range allDeltas() {
+		b.Run(c.name, func(b *testing.B) {
+			i := 0
+			measure(b, pageRows, c.pages, func([]byte) error {
+				dst = encoding.AppendDelta(dst[:0], c.values[i%len(c.values)])
+				i++
+				return nil
+			})
 		})
-	})
+	}
 }
 
 func BenchmarkMatchPlain(b *testing.B) {

@@ -118,10 +118,8 @@ func newSegments(src []byte, n, width int) (segments, error) {
 
 // next returns the next segment. REQUIRES: left > 0.
 func (s *segments) next() (segment, error) {
-	header, n := uint64(0), 1
-	if len(s.src) > 0 && s.src[0] < 0x80 {
-		header = uint64(s.src[0])
-	} else if header, n = binary.Uvarint(s.src); n <= 0 {
+	header, n := binary.Uvarint(s.src)
+	if n <= 0 {
 		return segment{}, ErrMalformed
 	}
 	src, count := s.src[n:], header>>1
