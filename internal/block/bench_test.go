@@ -80,4 +80,3 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(float64(len(spans))*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 	b.ReportMetric(float64(size)/float64(len(spans)), "B/span")
 }
-
