@@ -42,21 +42,52 @@ func (a *ByteArrays) Done() bool { return len(a.rest) == 0 }
 
 // FindBytes sets bit i of dst if plain byte array i contains literal, of the n
 // that are all of src, and clears all other bits of the first (n+63)/64 words.
-// Every value contains the empty literal. REQUIRES: dst has the words.
+// Every value contains the empty literal. It searches all values at once, so a
+// rare literal costs hardly more than bytes.Contains of src.
+// REQUIRES: dst has the words.
 func FindBytes(dst []uint64, src, literal []byte, n int) error {
-	clear(dst[:words(n)])
+	if n < 0 {
+		return ErrMalformed
+	}
+	dst = dst[:words(n)]
+	clear(dst)
 	values := NewByteArrays(src)
+	hit := nextHit(src, 0, literal)
 	for i := range n {
-		v, err := values.Next()
+		value, err := values.Next()
 		if err != nil {
 			return err
 		}
-		if bytes.Contains(v, literal) {
-			dst[i/wordBits] |= 1 << (i % wordBits)
+		end := len(src) - len(values.rest)
+		if hit >= end {
+			continue
+		}
+		// What begins before the value contains bytes of its length, and
+		// what ends behind it bytes of the next length: the value itself
+		// may still have the literal, but only from its beginning on.
+		begin := end - len(value)
+		if hit < begin {
+			hit = nextHit(src, begin, literal)
+		}
+		if hit+len(literal) <= end {
+			putOnes(dst, i, i+1)
+		}
+		if hit < end {
+			hit = nextHit(src, end, literal)
 		}
 	}
 	if !values.Done() {
 		return ErrMalformed
 	}
 	return nil
+}
+
+// nextHit returns where literal begins in src at or after from, or a number
+// beyond src.
+func nextHit(src []byte, from int, literal []byte) int {
+	i := bytes.Index(src[from:], literal)
+	if i < 0 {
+		return len(src)
+	}
+	return from + i
 }

@@ -1,36 +1,149 @@
 package encoding
 
+// maxTableWidth is the width of codes up to which matching is by the bits of
+// whole groups of codes.
+const maxTableWidth = 8
+
 // CodeSet says for which codes of a dictionary a condition holds, in a form
 // that is fast to match. It is immutable and safe for concurrent use. Make one
 // per dictionary and condition, and use it on all pages of the column.
 type CodeSet struct {
-	table []bool
+	limit int     // codes are below it
+	width int     // of the codes of a dictionary of limit entries
+	hits  []uint8 // by code: 1 if it is in the set
+
+	// One code differs from all others: it alone is in the set, or it alone
+	// is not (then inverted is ^0).
+	alone    bool
+	code     uint32
+	inverted uint64
+
+	tuples []uint16 // see newTuples; nil for alone and for wide codes
 }
 
 // NewCodeSet is the set of the codes for which table is true. A code that is
-// not below len(table) is malformed. Table must not change afterwards.
-func NewCodeSet(table []bool) *CodeSet { return &CodeSet{table: table} }
+// not below len(table) is malformed.
+func NewCodeSet(table []bool) *CodeSet {
+	s := &CodeSet{limit: len(table), width: CodeWidth(len(table)), hits: make([]uint8, len(table))}
+	in := 0
+	for i, held := range table {
+		s.hits[i] = uint8(bit(held))
+		in += int(s.hits[i])
+	}
+	// With two entries, one of which is in the set, both readings are right.
+	if out := len(table) - in; len(table) > 1 && (in == 1 || out == 1) {
+		if s.alone = true; in != 1 {
+			s.inverted = ^uint64(0)
+		}
+		for i, hit := range s.hits {
+			if (hit == 1) == (in == 1) {
+				s.code = uint32(i)
+			}
+		}
+	} else if 0 < s.width && s.width <= maxTableWidth {
+		s.tuples = newTuples(s.hits, s.width)
+	}
+	return s
+}
 
 // Match sets bit i of dst if code i is in the set, of the n codes of width bits
 // that are all of src, and clears all other bits of the first (n+63)/64 words.
 // Returns ErrMalformed also when a code is not below the set's limit; dst is
 // then undefined. REQUIRES: dst has the words.
 func (s *CodeSet) Match(dst []uint64, src []byte, n, width int) error {
-	codes := make([]uint32, n)
-	if err := DecodeHybrid(codes, src, width, uint32(len(s.table))); err != nil {
+	segs, err := newSegments(src, n, width)
+	if err != nil {
 		return err
 	}
-	clear(dst[:words(n)])
-	for i, c := range codes {
-		if s.table[c] {
-			dst[i/wordBits] |= 1 << (i % wordBits)
+	dst = dst[:words(n)]
+	clear(dst)
+	for segs.left > 0 {
+		at := n - segs.left
+		seg, err := segs.next()
+		if err != nil {
+			return err
+		}
+		if !seg.run {
+			if !s.matchPacked(dst, at, seg, width) {
+				return ErrMalformed
+			}
+			continue
+		}
+		if uint64(seg.code) >= uint64(s.limit) {
+			return ErrMalformed
+		}
+		if s.hits[seg.code] != 0 {
+			putOnes(dst, at, at+seg.n)
 		}
 	}
-	return nil
+	return segs.end()
 }
 
-// MatchHybrid is Match of the set of the codes for which table is true. Prefer
-// a CodeSet when there are several pages.
+// MatchHybrid is Match of the set of the codes for which table is true. Where
+// there are several pages, a CodeSet is prepared only once.
 func MatchHybrid(dst []uint64, src []byte, n, width int, table []bool) error {
 	return NewCodeSet(table).Match(dst, src, n, width)
+}
+
+// matchPacked matches the packed codes of seg and sets their bits of dst from
+// at on. It reports whether all codes are below the limit.
+func (s *CodeSet) matchPacked(dst []uint64, at int, seg segment, width int) bool {
+	// Results of this many groups wait for being moved to their rows.
+	var results [128]byte
+	src, rows := seg.packed, seg.n
+	for rows > 0 {
+		n := min(rows, len(results)*groupSize)
+		full := n / groupSize
+		if !s.matchGroups(results[:full], src, width) {
+			return false
+		}
+		if n%groupSize != 0 {
+			// What fills the last group up is not looked at.
+			last, ok := s.matchEach(src[full*width:], n%groupSize, width)
+			if !ok {
+				return false
+			}
+			results[full] = last
+		}
+		putBits(dst, at, results[:], n)
+		at, rows = at+n, rows-n
+		src = src[full*width:]
+	}
+	return true
+}
+
+// matchGroups matches as many groups as results has bytes.
+func (s *CodeSet) matchGroups(results, src []byte, width int) bool {
+	if width != s.width || width == 0 {
+		for i := range results {
+			var ok bool
+			if results[i], ok = s.matchEach(src[i*width:], groupSize, width); !ok {
+				return false
+			}
+		}
+		return true
+	}
+	done, ok := s.matchKernel(results, src)
+	if !ok {
+		return false
+	}
+	if done < len(results) {
+		// The groups that end too close to the end of src.
+		var padded [maxCodeWidth + 2*slack]byte
+		copy(padded[:], src[done*width:])
+		_, ok = s.matchKernel(results[done:], padded[:])
+	}
+	return ok
+}
+
+// matchEach matches the first n codes of a group one by one.
+func (s *CodeSet) matchEach(src []byte, n, width int) (result uint8, ok bool) {
+	for i := range n {
+		code := loadBits(src, i*width) & (1<<width - 1)
+		if code >= uint64(len(s.hits)) {
+			return 0, false
+		}
+		result |= s.hits[code] << i
+	}
+	return result, true
 }
