@@ -66,17 +66,3 @@ func rowBytes(spans []schema.Span) (n int64) {
 	}
 	return n
 }
-
-func BenchmarkEncode(b *testing.B) {
-	spans := workload()
-	b.SetBytes(rowBytes(spans))
-	b.ReportAllocs()
-	var size int
-	for b.Loop() {
-		o, err := block.Encode(project, spans)
-		require.NoError(b, err)
-		size = len(o.Data)
-	}
-	b.ReportMetric(float64(len(spans))*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
-	b.ReportMetric(float64(size)/float64(len(spans)), "B/span")
-}

@@ -17,13 +17,13 @@ type cells struct {
 
 func newCells(rows int) *cells { return &cells{defined: vec.NewBitmap(rows)} }
 
-// expect makes room for so many values.
+// expect makes room for about so many values.
 func (c *cells) expect(kind valueKind, n int) {
 	switch kind {
 	case kindInt, kindDouble:
 		c.numbers = make([]int64, 0, n)
 	case kindBool:
-		c.bools = vec.NewBitmap(n)
+		c.bools = make(vec.Bitmap, len(c.defined)) // n may be too few
 	case kindString, kindAny, kindList, numKinds:
 		c.texts.expect(n)
 	}
