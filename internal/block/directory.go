@@ -103,3 +103,15 @@ func (p pageRef) compressed() bool { return p.bodyBytes() != int(p.raw) }
 
 // maxDirectoryPages is the most pages that a grid of one row group has.
 const maxDirectoryPages = 1 << 24
+
+// allows reports whether values of the type may have the encoding.
+func (p physical) allows(e pageEncoding) bool {
+	switch e {
+	case encodingDelta:
+		return p == physicalInt64
+	case encodingCodes:
+		return p != physicalFixed8 && p != physicalBool
+	default:
+		return p != physicalFixed16
+	}
+}

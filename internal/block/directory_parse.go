@@ -291,7 +291,7 @@ func (c *cursor) chunk(k *chunk, g *rowGroup, column *fileColumn, next *int64) {
 	flags := c.byte()
 	k.encoding = pageEncoding(flags &^ (flagCodecZstd | flagAbsent))
 	k.compressed, k.absent = flags&flagCodecZstd != 0, flags&flagAbsent != 0
-	if k.encoding >= numEncodings || k.absent && !column.optional {
+	if k.encoding >= numEncodings || k.absent && !column.optional || column.known() && !column.physical.allows(k.encoding) {
 		c.fail(errStructure)
 		return
 	}

@@ -47,7 +47,7 @@ func same(a, b *schema.Span) bool {
 	return scalars(a) == scalars(b) &&
 		bytes.Equal(a.Resource.Wire, b.Resource.Wire) && bytes.Equal(a.Scope.Wire, b.Scope.Wire) &&
 		bytes.Equal(a.Attributes, b.Attributes) && bytes.Equal(a.Events, b.Events) &&
-		bytes.Equal(a.Links, b.Links) && bytes.Equal(a.Rest, b.Rest)
+		bytes.Equal(a.Links, b.Links) && bytes.Equal(a.Rest, b.Rest) && bytes.Equal(a.Derived, b.Derived)
 }
 
 // scalarFields is what == can compare of a row.
@@ -55,6 +55,8 @@ type scalarFields struct {
 	trace           schema.TraceID
 	span, parent    schema.SpanID
 	start, end, pos uint64
+	fragment        schema.Fragment
+	fragmentNanos   uint64
 	kind, status    int32
 	flags           uint32
 	texts           [6]string
@@ -63,7 +65,7 @@ type scalarFields struct {
 func scalars(s *schema.Span) scalarFields {
 	return scalarFields{
 		trace: s.TraceID, span: s.SpanID, parent: s.ParentSpanID,
-		start: s.StartNanos, end: s.EndNanos, pos: s.Position,
+		start: s.StartNanos, end: s.EndNanos, pos: s.Position, fragment: s.Fragment, fragmentNanos: s.FragmentNanos,
 		kind: s.Kind, status: s.StatusCode, flags: s.Flags,
 		texts: [6]string{s.Name, s.StatusMessage, s.TraceState, s.Resource.ServiceName, s.Scope.Name, s.Scope.Version},
 	}

@@ -1,0 +1,143 @@
+package block
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Ranger reads ranges of objects, as objstore.Bucket does.
+type Ranger interface {
+	// Get returns the bytes that opts select and describes the object.
+	Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error)
+}
+
+// Reader reads one block. It keeps the block's directory and trace filter in
+// memory, about 2 bytes per trace and 24 per page and column, and no
+// connection. It is safe for concurrent use and needs no closing.
+type Reader struct {
+	bucket  Ranger
+	name    schema.BlockName
+	key     string
+	etag    string // all ranges are of the object that Open saw
+	dir     *directory
+	columns columnIndex
+	filter  filter
+}
+
+// Open reads the tail of the block of the given key with one range request and
+// verifies it. Later requests of the Reader return objstore.ErrChanged if the
+// object has been replaced since.
+//
+// Returns schema.ErrBadName for a key that is not a block's,
+// objstore.ErrNotExist if the block was compacted away (list again),
+// ErrCorrupt if the tail is damaged, and ErrVersion if the block is newer than
+// this program.
+func Open(ctx context.Context, bucket Ranger, key string) (*Reader, error) {
+	name, err := schema.ParseBlockName(key)
+	if err != nil {
+		return nil, fmt.Errorf("open block: %w", err)
+	}
+	r := &Reader{bucket: bucket, name: name, key: key}
+	if err := r.open(ctx); err != nil {
+		return nil, fmt.Errorf("open block: %w", err)
+	}
+	return r, nil
+}
+
+// Name is the block's name.
+func (r *Reader) Name() schema.BlockName { return r.name }
+
+// MayContain is false if the block has no span of the trace. It is true for
+// every trace that it has, and wrongly for about one of a thousand others.
+func (r *Reader) MayContain(id schema.TraceID) bool { return r.filter.mayContain(id) }
+
+// Spans is the number of rows.
+func (r *Reader) Spans() int { return r.dir.rows }
+
+// Bytes is about the memory that the Reader holds.
+func (r *Reader) Bytes() int64 { return r.dir.memoryBytes() + int64(len(r.filter)) + int64(len(r.key)) }
+
+// minTailBytes is the tail of a block without rows, at least.
+const minTailBytes = tailSumBytes + footerFrameBytes
+
+// footerFrameBytes is the length and the magic behind a Parquet footer.
+const footerFrameBytes = 4 + len(magic)
+
+func (r *Reader) open(ctx context.Context) (err error) {
+	defer r.guard("tail", &err)
+	if r.name.TailBytes < uint64(minTailBytes) || r.name.TailBytes > math.MaxInt32 {
+		return r.corrupt("tail", 0, errMismatch, hintName)
+	}
+	size := int64(r.name.TailBytes)
+	tail, object, err := r.bucket.Get(ctx, r.key, objstore.GetOptions{Offset: -size})
+	if errors.Is(err, objstore.ErrRange) {
+		return r.corrupt("tail", 0, errTruncated, hintRestore)
+	}
+	if err != nil {
+		return fmt.Errorf("read tail of %s: %w", r.key, err)
+	}
+	r.etag = object.ETag
+	start := object.Size - size
+	if int64(len(tail)) != size || start < 0 {
+		return r.corrupt("tail", max(start, 0), errTruncated, hintRestore)
+	}
+	if !validTail(tail) {
+		return r.corrupt("tail", start, errChecksum, hintRestore)
+	}
+	_, err = r.parseTail(tail, start)
+	return err
+}
+
+// parseTail reads a tail whose checksum is right, which begins at the given
+// offset: the directory, the filter, and the frame of the Parquet footer, which
+// it returns.
+func (r *Reader) parseTail(tail []byte, start int64) (footer []byte, err error) {
+	dir, rest, err := parseDirectory(tail[tailSumBytes:])
+	switch {
+	case errors.Is(err, ErrVersion):
+		return nil, fmt.Errorf("block %s: %w: upgrade this program", r.key, err)
+	case err != nil:
+		return nil, r.corrupt("directory", start+tailSumBytes, err, hintRestore)
+	}
+	header := appendFilterHeader(nil, dir.bitset)
+	if len(rest) < len(header)+dir.bitset || !bytes.HasPrefix(rest, header) {
+		return nil, r.corrupt("trace filter", start, errStructure, hintRestore)
+	}
+	footer = rest[len(header)+dir.bitset:]
+	if !validFooterFrame(footer) {
+		return nil, r.corrupt("footer", start, errStructure, hintRestore)
+	}
+	if dir.dataBytes != start || dir.project != r.name.Project || uint64(dir.rows) != r.name.Spans {
+		return nil, r.corrupt("directory", start+tailSumBytes, errMismatch, hintName)
+	}
+	r.dir, r.columns = dir, indexColumns(dir.columns)
+	r.filter = bytes.Clone(rest[len(header):][:dir.bitset])
+	return footer[:len(footer)-footerFrameBytes], nil
+}
+
+// validFooterFrame reports whether b is as long as the length of a Parquet
+// footer at its end says.
+func validFooterFrame(b []byte) bool {
+	footer := len(b) - footerFrameBytes
+	return footer >= 0 && string(b[footer+4:]) == magic && binary.LittleEndian.Uint32(b[footer:]) == uint32(footer)
+}
+
+func (r *Reader) corrupt(section string, offset int64, err error, hint string) error {
+	return &CorruptError{Name: r.key, Section: section, Offset: offset, Err: err, Hint: hint}
+}
+
+// guard, deferred, turns a panic of a decoder into an error: what reaches a
+// decoder has a valid checksum, so it is a defect of the program that wrote
+// the block or of this one, and must cost one query, not the process.
+func (r *Reader) guard(section string, err *error) {
+	if p := recover(); p != nil {
+		*err = r.corrupt(section, 0, errPanic(p), hintRestore)
+	}
+}

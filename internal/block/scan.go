@@ -1,0 +1,105 @@
+package block
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/bits"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Scan yields the rows for which the filter holds in the order of
+// schema.Compare, up to 4096 at a time and never none. Of each row it fills in
+// what every row has and what columns select, and of attributes that are
+// selected by key these and no others. It ends after the first error.
+//
+// The yielded slice is reused: it is valid until the next iteration. The rows
+// may be copied and kept: their strings, byte slices, Resources and Scopes are
+// never written to again. A kept row keeps the memory of its chunk's and its
+// dictionaries' values. Rows of one row group with equal resources share a
+// Resource, likewise a Scope.
+//
+// Returns ErrCorrupt for damaged pages, objstore.ErrNotExist or
+// objstore.ErrChanged if the object was removed or replaced since Open: list
+// again, and discard the rows that were yielded.
+func (r *Reader) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
+	return func(yield func([]schema.Span, error) bool) {
+		s := &scanner{reader: r, filter: filter, columns: r.wanted(columns)}
+		for {
+			rows, err := s.next(ctx)
+			if err != nil {
+				yield(nil, fmt.Errorf("scan block: %w", err))
+				return
+			}
+			if rows == nil || !yield(rows, nil) {
+				return
+			}
+		}
+	}
+}
+
+// scanner walks the row groups of a block.
+type scanner struct {
+	reader  *Reader
+	filter  *vec.Filter
+	columns *wanted
+
+	ordinal int // of the row group after group
+	rows    *rowReader
+	chunk   []schema.Span
+}
+
+// next returns the next rows, nil after the last. It recovers here and not
+// around the caller's loop, whose panics are its own.
+func (s *scanner) next(ctx context.Context) (rows []schema.Span, err error) {
+	defer s.reader.guard("scan", &err)
+	for {
+		for s.rows == nil || s.rows.done() {
+			if s.ordinal == len(s.reader.dir.groups) {
+				return nil, nil
+			}
+			g := s.reader.groupReader(s.ordinal)
+			s.ordinal++
+			selected, err := g.selectRows(ctx, s.filter)
+			if err != nil {
+				return nil, err
+			}
+			s.rows = newRowReader(g, s.columns, tasksOf(g.group.pages, selected))
+		}
+		s.chunk, err = s.rows.next(ctx, s.chunk[:0])
+		return s.chunk, err
+	}
+}
+
+// task is the rows to read of one page.
+type task struct {
+	page int
+	rows []int32 // of the group, ascending
+	used []int   // columns that attributes of the rows stand in, by shape
+}
+
+// tasksOf cuts selected rows by page.
+func tasksOf(grid []int, selected vec.Bitmap) []task {
+	var tasks []task
+	for p := range len(grid) - 1 {
+		if selected == nil || !anyIn(selected, grid[p], grid[p+1]) {
+			continue
+		}
+		tasks = append(tasks, task{page: p, rows: appendRows(nil, selected, grid[p], grid[p+1])})
+	}
+	return tasks
+}
+
+// appendRows appends the selected rows of [from, to).
+func appendRows(dst []int32, selected vec.Bitmap, from, to int) []int32 {
+	for w := from / 64; w <= (to-1)/64; w++ {
+		for word := selected[w]; word != 0; word &= word - 1 {
+			if row := 64*w + bits.TrailingZeros64(word); row >= from && row < to {
+				dst = append(dst, int32(row))
+			}
+		}
+	}
+	return dst
+}
