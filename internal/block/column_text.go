@@ -43,7 +43,7 @@ func ownTexts(spans []schema.Span, value func(*schema.Span) string) columnData {
 
 // sharedTexts is a text of the resources or scopes of a row group's rows.
 func sharedTexts[T comparable](table *sharedTable[T], rows []uint32, maxDict int, value func(T) string) columnData {
-	var dict dictionary
+	var dict codebook
 	codes := make([]uint32, len(rows))
 	known := make([]uint32, len(table.list)) // codes plus one
 	raw := 0
@@ -68,7 +68,7 @@ func sharedTexts[T comparable](table *sharedTable[T], rows []uint32, maxDict int
 // more than in packed bits.
 func (e *encoder) resource(a attribute, rows []uint32) columnData {
 	const unknown, absent = -2, -1
-	var dict dictionary
+	var dict codebook
 	known := make([]int32, len(e.survey.resources.list)) // codes
 	for i := range known {
 		known[i] = unknown

@@ -38,4 +38,3 @@ func Sorted(spans []schema.Span) []schema.Span {
 	}
 	return sorted
 }
-

@@ -38,7 +38,7 @@ func (c *cells) define(row int) {
 // texts gathers strings and makes a dictionary of them as long as that seems of
 // use. It does not copy what it is given, except by addCopy.
 type texts struct {
-	dict    dictionary
+	dict    codebook
 	codes   []uint32 // of the strings in dict; nil once all is not nil
 	all     []string // the strings, without a dictionary
 	plain   bool     // there is no dictionary, whether or not all is used
@@ -99,7 +99,7 @@ func (t *texts) giveUp() {
 	for i, c := range t.codes {
 		t.all[i] = t.dict.entries[c]
 	}
-	t.dict, t.codes, t.plain = dictionary{}, nil, true
+	t.dict, t.codes, t.plain = codebook{}, nil, true
 }
 
 // finish decides whether there is a dictionary.

@@ -7,8 +7,8 @@ import (
 	"github.com/spanlake/spanlake/internal/block/encoding"
 )
 
-// dictionary numbers different strings in the order of their first occurrence.
-type dictionary struct {
+// codebook numbers different strings in the order of their first occurrence.
+type codebook struct {
 	entries []string
 	bytes   int // of the entries as plain values
 	// slots are a hash table with linear probing, at most half full: the upper
@@ -19,7 +19,7 @@ type dictionary struct {
 
 // code returns the number of a string, and whether that is new: then it is the
 // caller who appends the string to entries.
-func (d *dictionary) code(s string) (code uint32, fresh bool) {
+func (d *codebook) code(s string) (code uint32, fresh bool) {
 	if 2*len(d.entries) >= len(d.slots) {
 		d.grow()
 	}
@@ -39,12 +39,12 @@ func (d *dictionary) code(s string) (code uint32, fresh bool) {
 }
 
 // add appends the string that code called fresh.
-func (d *dictionary) add(s string) {
+func (d *codebook) add(s string) {
 	d.entries = append(d.entries, s)
 	d.bytes += len(s) + encoding.LengthBytes
 }
 
-func (d *dictionary) grow() {
+func (d *codebook) grow() {
 	if d.slots == nil {
 		d.seed = maphash.MakeSeed()
 	}
@@ -62,7 +62,7 @@ func (d *dictionary) grow() {
 }
 
 // plain is the dictionary's page.
-func (d *dictionary) plain() []byte {
+func (d *codebook) plain() []byte {
 	b := make([]byte, 0, d.bytes)
 	for _, s := range d.entries {
 		b = encoding.AppendBytes(b, s)
