@@ -2,6 +2,7 @@ package block
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 
@@ -16,7 +17,6 @@ const (
 	// maxHeaderDictBytes is that of whole resources and scopes, which are many
 	// times larger than the codes for them.
 	maxHeaderDictBytes = 16 << 20
-	plainLengthBytes   = encoding.LengthBytes
 )
 
 // columnData is one column of a row group, ready to be cut into pages.
@@ -84,6 +84,7 @@ func (e *encoder) fixed(id columnID, spans []schema.Span) columnData {
 // fixedText gathers a column of strings or of messages that rows share.
 func (e *encoder) fixedText(id columnID, spans []schema.Span) columnData {
 	s := e.survey
+	resources, scopes := s.resources.codes[e.first:][:e.rows], s.scopes.codes[e.first:][:e.rows]
 	switch id {
 	case colName:
 		return ownTexts(spans, func(s *schema.Span) string { return s.Name })
@@ -92,15 +93,15 @@ func (e *encoder) fixedText(id columnID, spans []schema.Span) columnData {
 	case colTraceState:
 		return ownTexts(spans, func(s *schema.Span) string { return s.TraceState })
 	case colServiceName:
-		return sharedTexts(e, &s.resources, maxDictBytes, func(r *schema.Resource) string { return r.ServiceName })
+		return sharedTexts(&s.resources, resources, maxDictBytes, func(r *schema.Resource) string { return r.ServiceName })
 	case colResource:
-		return sharedTexts(e, &s.resources, maxHeaderDictBytes, func(r *schema.Resource) string { return alias(r.Wire) })
+		return sharedTexts(&s.resources, resources, maxHeaderDictBytes, func(r *schema.Resource) string { return alias(r.Wire) })
 	case colScopeName:
-		return sharedTexts(e, &s.scopes, maxDictBytes, func(s *schema.Scope) string { return s.Name })
+		return sharedTexts(&s.scopes, scopes, maxDictBytes, func(s *schema.Scope) string { return s.Name })
 	case colScopeVersion:
-		return sharedTexts(e, &s.scopes, maxDictBytes, func(s *schema.Scope) string { return s.Version })
+		return sharedTexts(&s.scopes, scopes, maxDictBytes, func(s *schema.Scope) string { return s.Version })
 	default: // colScope
-		return sharedTexts(e, &s.scopes, maxHeaderDictBytes, func(s *schema.Scope) string { return alias(s.Wire) })
+		return sharedTexts(&s.scopes, scopes, maxHeaderDictBytes, func(s *schema.Scope) string { return alias(s.Wire) })
 	}
 }
 
@@ -118,63 +119,34 @@ func (e *encoder) traceIDs(spans []schema.Span) columnData {
 		}
 		codes[i] = uint32(n - 1)
 	}
-	d := codedData(codes, dict, n)
+	d := codedData(codes, dict, n, encoding.CodeWidth(n))
 	d.raw = true
-	d.stats.SetMin(spans[0].TraceID[:]).SetMax(spans[len(spans)-1].TraceID[:]).SetDistinctCount(int64(n)).SetNullCount(0)
+	d.stats.SetMin(spans[0].TraceID[:]).SetMax(spans[len(spans)-1].TraceID[:]).SetDistinctCount(int64(n))
 	return d
 }
 
 // codedData is a column of dictionary codes.
-func codedData(codes []uint32, dict []byte, entries int) columnData {
-	width := encoding.CodeWidth(entries)
+func codedData(codes []uint32, dict []byte, entries, width int) columnData {
 	d := columnData{encoding: encodingCodes, dict: dict, entries: entries, cells: len(codes)}
-	d.stats.SetNullCount(0)
 	d.body = func(dst []byte, p pageRows) []byte {
 		return encoding.AppendHybrid(append(dst, byte(width)), codes[p.firstCell:p.endCell], width)
 	}
 	return d
 }
 
-// textData is a column of strings.
-func textData(t *texts) columnData {
-	entries, codes := t.entries, t.codes
-	if !t.noDict {
-		dict := make([]byte, 0, t.dict)
-		for _, s := range entries {
-			dict = encoding.AppendBytes(dict, s)
-		}
-		return codedData(codes, dict, len(entries))
-	}
-	d := columnData{cells: max(len(codes), len(entries))}
-	d.stats.SetNullCount(0)
-	d.body = func(dst []byte, p pageRows) []byte {
-		if codes == nil {
-			for _, s := range entries[p.firstCell:p.endCell] {
-				dst = encoding.AppendBytes(dst, s)
-			}
-			return dst
-		}
-		for _, c := range codes[p.firstCell:p.endCell] {
-			dst = encoding.AppendBytes(dst, entries[c])
-		}
-		return dst
-	}
-	return d
-}
-
 // numberData is a column of integers or, as their bits, doubles.
-func numberData(values []int64, kind valueKind) columnData {
+// width is that of the codes for so many entries.
+func numberData(values []int64, kind valueKind, width func(entries int) int) columnData {
 	codes, entries := numberDictionary(values)
 	var d columnData
 	if codes != nil {
-		d = codedData(codes, encoding.AppendInt64s(nil, entries), len(entries))
+		d = codedData(codes, encoding.AppendInt64s(nil, entries), len(entries), width(len(entries)))
 	} else {
 		entries = values
 		d = columnData{encoding: encodingDelta, cells: len(values)}
 		if kind == kindDouble {
 			d.encoding = encodingPlain
 		}
-		d.stats.SetNullCount(0)
 		d.body = func(dst []byte, p pageRows) []byte {
 			if kind == kindDouble {
 				return encoding.AppendInt64s(dst, values[p.firstCell:p.endCell])
@@ -191,25 +163,17 @@ func numberData(values []int64, kind valueKind) columnData {
 // setBounds gives the least and the most of the values, of which there are
 // some, to the footer.
 func (d *columnData) setBounds(values []int64) {
-	least, most := numberBounds(values)
 	d.stats.Signed = true
-	d.stats.SetMin(encoding.AppendInt64s(nil, []int64{least}))
-	d.stats.SetMax(encoding.AppendInt64s(nil, []int64{most}))
+	d.stats.SetMin(encoding.AppendInt64s(nil, []int64{slices.Min(values)}))
+	d.stats.SetMax(encoding.AppendInt64s(nil, []int64{slices.Max(values)}))
 }
 
-// boolData is a column of bits.
-func boolData(values []byte) columnData {
-	d := columnData{cells: len(values)}
-	d.stats.SetNullCount(0)
+// boolData is a column of n bits.
+func boolData(values vec.Bitmap, n int) columnData {
+	d := columnData{cells: n}
 	d.body = func(dst []byte, p pageRows) []byte {
-		for i := p.firstCell; i < p.endCell; i += 8 {
-			var b byte
-			for j, v := range values[i:min(i+8, p.endCell)] {
-				b |= v << j
-			}
-			dst = append(dst, b)
-		}
-		return dst
+		part := values.Extract(nil, p.firstCell, p.endCell)
+		return encoding.AppendBools(dst, part, p.endCell-p.firstCell)
 	}
 	return d
 }
@@ -219,9 +183,9 @@ func cellData(kind valueKind, c *cells) columnData {
 	var d columnData
 	switch kind {
 	case kindInt, kindDouble:
-		d = numberData(c.numbers, kind)
+		d = numberData(c.numbers, kind, encoding.CodeWidth)
 	case kindBool:
-		d = boolData(c.bools)
+		d = boolData(c.bools, c.n)
 	case kindString, kindAny, kindList, numKinds:
 		d = textData(&c.texts)
 	}
@@ -240,7 +204,6 @@ func (e *encoder) int64s(spans []schema.Span, bounds bool, value func(*schema.Sp
 		values[i] = value(&spans[i])
 	}
 	d := columnData{encoding: encodingDelta, cells: len(spans)}
-	d.stats.SetNullCount(0)
 	if bounds {
 		d.setBounds(values)
 	}
@@ -260,7 +223,7 @@ func (e *encoder) int32s(spans []schema.Span, value func(*schema.Span) int32) co
 		for _, v := range entries {
 			dict = binary.LittleEndian.AppendUint32(dict, uint32(v))
 		}
-		return codedData(codes, dict, len(entries))
+		return codedData(codes, dict, len(entries), encoding.CodeWidth(len(entries)))
 	}
 	return plainData(len(spans), func(dst []byte, row int) []byte {
 		return binary.LittleEndian.AppendUint32(dst, uint32(values[row]))
@@ -270,7 +233,6 @@ func (e *encoder) int32s(spans []schema.Span, value func(*schema.Span) int32) co
 // plainData is a column of values that stand one after another.
 func plainData(rows int, appendValue func(dst []byte, row int) []byte) columnData {
 	d := columnData{cells: rows}
-	d.stats.SetNullCount(0)
 	d.body = func(dst []byte, p pageRows) []byte {
 		for row := p.from; row < p.to; row++ {
 			dst = appendValue(dst, row)
@@ -326,68 +288,6 @@ func fragmentTimes(spans []schema.Span) columnData {
 			values = append(values, int64(t))
 		}
 	}
-	d := numberData(values, kindInt)
+	d := numberData(values, kindInt, encoding.CodeWidth)
 	return d.optionalRows(len(spans), func(row int) bool { return spans[row].FragmentNanos != 0 })
-}
-
-func ownTexts(spans []schema.Span, value func(*schema.Span) string) columnData {
-	t := texts{maxDict: maxDictBytes, codes: make([]uint32, 0, len(spans))}
-	for i := range spans {
-		t.add(value(&spans[i]))
-	}
-	t.finish()
-	return textData(&t)
-}
-
-// sharedTexts is a text of the resources or scopes of a row group's rows.
-func sharedTexts[T comparable](e *encoder, table *sharedTable[T], maxDict int, value func(T) string) columnData {
-	shared := table.codes[e.first:][:e.rows]
-	t := texts{maxDict: maxDict}
-	codes := make([]uint32, len(shared))
-	known := make([]uint32, len(table.list)) // codes plus one
-	raw := 0
-	for i, n := range shared {
-		text := value(table.list[n])
-		if known[n] == 0 {
-			t.add(text)
-			if t.noDict {
-				break
-			}
-			known[n] = t.codes[len(t.codes)-1] + 1
-		}
-		codes[i] = known[n] - 1
-		raw += len(text) + plainLengthBytes
-	}
-	if t.noDict || 2*t.dict >= raw {
-		return plainData(len(shared), func(dst []byte, row int) []byte {
-			return encoding.AppendBytes(dst, value(table.list[shared[row]]))
-		})
-	}
-	t.codes = codes
-	return textData(&t)
-}
-
-// resource is the column of an attribute of resources.
-func (e *encoder) resource(a attribute) columnData {
-	s := e.survey
-	c := newCells(e.rows)
-	c.texts.maxDict = maxDictBytes
-	for i, n := range s.resources.codes[e.first:][:e.rows] {
-		v, ok := s.resourceValues[n][a]
-		if !ok {
-			continue
-		}
-		c.defined.Set(i)
-		c.n++
-		switch a.kind {
-		case kindInt, kindDouble:
-			c.numbers = append(c.numbers, int64(v.bits))
-		case kindBool:
-			c.bools = append(c.bools, byte(v.bits))
-		case kindString, kindAny, kindList, numKinds:
-			c.texts.add(v.text)
-		}
-	}
-	c.texts.finish()
-	return cellData(a.kind, c)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 
 	"github.com/spanlake/spanlake/internal/block/encoding"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -62,8 +63,8 @@ type encoder struct {
 
 // scratch is memory that pages use one after another.
 type scratch struct {
-	levels     []uint32
-	body       []byte
+	defined    vec.Bitmap
+	levels     []byte
 	raw        []byte
 	compressed []byte
 	pages      []byte
@@ -136,7 +137,7 @@ func (e *encoder) column(i int, spans []schema.Span) columnData {
 	case ownerNone:
 		return e.fixed(c.id, spans)
 	case ownerResource:
-		return e.resource(c.attribute)
+		return e.resource(c.attribute, e.survey.resources.codes[e.first:][:e.rows])
 	default:
 		gathered := e.gathered.columns[i]
 		e.gathered.columns[i] = nil
@@ -147,9 +148,7 @@ func (e *encoder) column(i int, spans []schema.Span) columnData {
 // chunk writes one column of a row group and returns its uncompressed size.
 func (e *encoder) chunk(meta *metadata.RowGroupMetaDataBuilder, g *rowGroup, column int, data columnData) (int64, error) {
 	w := chunkWriter{chunk: &g.chunks[column], start: e.out.Tell(), rows: g.rows(), encoding: data.encoding}
-	if data.defined != nil {
-		data.stats.SetNullCount(int64(g.rows() - data.cells))
-	}
+	data.stats.SetNullCount(int64(g.rows() - data.cells))
 	if data.cells == 0 {
 		e.absent(&w, g.rows())
 		return w.finish(meta, data.stats)
@@ -175,7 +174,7 @@ func (e *encoder) chunk(meta *metadata.RowGroupMetaDataBuilder, g *rowGroup, col
 
 // absent writes the one page of a chunk without values.
 func (e *encoder) absent(w *chunkWriter, rows int) {
-	levels := encoding.AppendHybrid(nil, make([]uint32, rows), levelWidth)
+	levels := encoding.AppendLevels(nil, vec.NewBitmap(rows), rows)
 	page := encodedPage{rows: rows, nulls: rows, levels: levels}
 	e.out.data = page.appendTo(e.out.data, encodingPlain)
 	stored := e.out.data[w.start:]
@@ -232,19 +231,12 @@ func (e *encoder) page(w *chunkWriter, data *columnData, p *pageRows) error {
 	return nil
 }
 
-// levels encodes which rows are not null.
+// levels encodes which rows are not null. The result is valid until the next
+// call.
 func (e *encoder) levels(data *columnData, from, to int) (levels []byte, nulls int) {
-	defined := e.scratch.levels[:0]
-	for row := from; row < to; row++ {
-		if data.defined.Has(row) {
-			defined = append(defined, 1)
-		} else {
-			defined = append(defined, 0)
-			nulls++
-		}
-	}
-	e.scratch.levels = defined
-	return encoding.AppendHybrid(nil, defined, levelWidth), nulls
+	e.scratch.defined = data.defined.Extract(e.scratch.defined, from, to)
+	e.scratch.levels = encoding.AppendLevels(e.scratch.levels[:0], e.scratch.defined, to-from)
+	return e.scratch.levels, to - from - e.scratch.defined.Count()
 }
 
 // shrink returns raw compressed, or raw itself if that saves less than a

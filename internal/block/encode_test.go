@@ -70,4 +70,3 @@ func TestEncodeRefuses(t *testing.T) {
 	_, err = block.Encode(project, []schema.Span{{Attributes: make([]byte, 256<<20+1)}})
 	require.ErrorIs(t, err, block.ErrTooLarge)
 }
-

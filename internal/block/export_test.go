@@ -17,4 +17,3 @@ func FooterRows(b []byte) (int64, error) {
 	f, err := parseFooter(b)
 	return f.rows, err
 }
-

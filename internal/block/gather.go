@@ -61,7 +61,8 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 			continue
 		}
 		g.columns[i] = newCells(rows)
-		g.columns[i].texts = texts{maxDict: maxDictBytes, arena: &g.arena, noDict: c.fine}
+		g.columns[i].texts = texts{maxDict: maxDictBytes, arena: &g.arena, plain: c.fine}
+		g.columns[i].expect(c.attribute.kind, min(s.cells[i], rows))
 		next[owner]++
 		g.shapeNumber[i] = next[owner]
 		if c.fine {
@@ -72,7 +73,8 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 	for i := range g.shapes {
 		g.shapes[i] = texts{maxDict: maxDictBytes, arena: &g.arena}
 		g.rests[i] = newCells(rows)
-		g.rests[i].texts = texts{arena: &g.arena, noDict: true}
+		g.shapes[i].expect(rows)
+		g.rests[i].texts = texts{arena: &g.arena, plain: true}
 	}
 	g.names.texts = texts{maxDict: maxDictBytes, arena: &g.arena}
 	g.pager = newPager(s.limits, contents)
@@ -170,8 +172,7 @@ func (g *gatherer) readRow(row int, from owner, fields []byte) (placed int, whol
 // put adds a value to its column.
 func (g *gatherer) put(row int, c *cell) {
 	column := g.columns[c.column-1]
-	column.defined.Set(row)
-	column.n++
+	column.define(row)
 	switch c.kind {
 	case kindString, kindAny:
 		column.texts.add(alias(c.text))
@@ -183,15 +184,16 @@ func (g *gatherer) put(row int, c *cell) {
 	case kindInt, kindDouble:
 		column.numbers = append(column.numbers, int64(c.bits))
 	case kindBool:
-		column.bools = append(column.bools, byte(c.bits))
+		if c.bits != 0 {
+			column.bools.Set(column.n - 1)
+		}
 	case kindList, numKinds:
 	}
 }
 
 func (g *gatherer) addRest(row, part int, fields []byte) {
 	rest := g.rests[part]
-	rest.defined.Set(row)
-	rest.n++
+	rest.define(row)
 	rest.texts.add(alias(fields))
 }
 
@@ -220,8 +222,7 @@ func (g *gatherer) events(row int, fields []byte) {
 	}
 	if len(list) > 0 {
 		g.shape = append(list, ']')
-		g.names.defined.Set(row)
-		g.names.n++
+		g.names.define(row)
 		g.names.texts.addCopy(g.shape)
 	}
 	g.endLists(row)
@@ -264,8 +265,7 @@ func (g *gatherer) endLists(row int) {
 	for _, column := range g.touched {
 		c := g.columns[column]
 		g.lists[column] = append(g.lists[column], ']')
-		c.defined.Set(row)
-		c.n++
+		c.define(row)
 		c.texts.addCopy(g.lists[column])
 		g.lists[column] = g.lists[column][:0]
 	}

@@ -37,12 +37,13 @@ type limits struct {
 	// columns is the most columns of attributes of spans, events and links,
 	// columnRows the least rows of one; resourceColumns the most of resources.
 	columns, columnRows, resourceColumns int
+	sampleRows                           int // the least rows that tell what is frequent
 }
 
 func defaultLimits() limits {
 	return limits{
 		pageRows: maxPageRows, pageBytes: maxPageBytes, fineRows: maxFineRows, fineBytes: maxFineBytes,
-		groupRows: maxGroupRows, columns: maxColumns, columnRows: minColumnRows, resourceColumns: maxColumns,
+		groupRows: maxGroupRows, columns: maxColumns, columnRows: minColumnRows, resourceColumns: maxColumns, sampleRows: minSampleRows,
 	}
 }
 

@@ -1,6 +1,7 @@
 package block
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -85,15 +86,10 @@ func (s *survey) resourceAttributes() []attribute {
 	return list[:min(len(list), s.limits.resourceColumns)]
 }
 
-// resourceValue is the value of one attribute of a resource.
-type resourceValue struct {
-	bits uint64
-	text string
-}
-
-// resourceValues returns the first value of each key.
-func resourceValues(r *schema.Resource) map[attribute]resourceValue {
-	values := map[attribute]resourceValue{}
+// resourceValues returns the first value of each key: the text of a string, the
+// AnyValue of kindAny, else eight bytes of a number, little endian.
+func resourceValues(r *schema.Resource) map[attribute]string {
+	values := map[attribute]string{}
 	seen := map[string]bool{}
 	for _, a := range otlp.ResourceAttributes(r) {
 		if seen[a.Key] {
@@ -101,7 +97,10 @@ func resourceValues(r *schema.Resource) map[attribute]resourceValue {
 		}
 		seen[a.Key] = true
 		kind, bits, text := scalarKind(otlp.AppendValue(nil, a.Value))
-		values[attribute{ownerResource, kind, a.Key}] = resourceValue{bits, string(text)}
+		if kind == kindInt || kind == kindDouble || kind == kindBool {
+			text = binary.LittleEndian.AppendUint64(nil, bits)
+		}
+		values[attribute{ownerResource, kind, a.Key}] = string(text)
 	}
 	return values
 }

@@ -33,10 +33,11 @@ type survey struct {
 	resources sharedTable[*schema.Resource]
 	scopes    sharedTable[*schema.Scope]
 	// resourceValues are the attributes of each resource, by number.
-	resourceValues []map[attribute]resourceValue
+	resourceValues []map[attribute]string
 	columns        []fileColumn
+	cells          []int // by column: rows with a value, of attributes of spans, events and links
 	events, links  int32
-	spans          int // rows
+	spans, sample  int // rows, and those of which attributes are counted
 }
 
 // keyTable numbers the keys of one owner's attributes.
@@ -119,8 +120,9 @@ func look(spans []schema.Span, lim limits) *survey {
 		row := &spans[i]
 		s.resources.add(i, resourceOf(row))
 		s.scopes.add(i, scopeOf(row))
-		s.keys[ownerSpan].count(int32(i), row.Attributes)
-		if len(row.Derived) > 0 {
+		if s.sampled(i) {
+			s.sample++
+			s.keys[ownerSpan].count(int32(i), row.Attributes)
 			s.keys[ownerDerived].count(int32(i), row.Derived)
 		}
 		if len(row.Events) > 0 {
@@ -133,6 +135,20 @@ func look(spans []schema.Span, lim limits) *survey {
 	s.choose()
 	return s
 }
+
+// sampled reports whether the attributes of a row are counted: those of all rows
+// of a small block, else those of every fourth stretch of rows. Events and links
+// always are, since one value can rule a helper column out.
+func (s *survey) sampled(row int) bool {
+	return s.spans < sampleStep*s.limits.sampleRows || row/stretchRows%sampleStep == 0
+}
+
+const (
+	// minSampleRows is the least rows of which it is said what is frequent.
+	minSampleRows = 16 << 10
+	stretchRows   = 64
+	sampleStep    = 4
+)
 
 // count looks at the attributes of a row.
 func (t *keyTable) count(row int32, fields []byte) {
@@ -156,7 +172,7 @@ func (t *keyTable) count(row int32, fields []byte) {
 	}
 }
 
-// fileColumns are the fixed columns, those of resources, the other attributes,
+// choose decides on the columns: the fixed columns, those of resources, the other attributes,
 // and last the wide ones.
 func (s *survey) choose() {
 	for id := range colAttributes {
@@ -192,7 +208,8 @@ func attributeColumn(a attribute, fine bool) fileColumn {
 
 // place makes a candidate a column.
 func (s *survey) place(c candidate) {
-	s.columns = append(s.columns, attributeColumn(c.attribute, c.content))
+	s.cells = append(s.cells, make([]int, len(s.columns)-len(s.cells))...)
+	s.columns, s.cells = append(s.columns, attributeColumn(c.attribute, c.content)), append(s.cells, c.rows)
 	s.keys[c.owner].infos[c.key].columns[c.kind] = int32(len(s.columns))
 }
 
@@ -201,21 +218,25 @@ type candidate struct {
 	attribute
 
 	key     int32 // of the owner's table
-	rows    int32
+	rows    int   // with a value, in the block; may be an estimate
 	content bool
 }
 
 // candidates returns the attributes that get columns, the most frequent first.
 func (s *survey) candidates() []candidate {
-	least := int32(max(s.limits.columnRows, s.spans/1000))
+	least := max(s.limits.columnRows, s.spans/1000)
 	var list []candidate
 	for o := ownerSpan; o < numOwners; o++ {
 		infos := s.keys[o].infos
 		for id := range infos {
 			info := &infos[id]
 			info.seen, info.row = 0, 0
-			for kind, rows := range info.rows {
+			for kind, counted := range info.rows {
 				a := attribute{o, valueKind(kind), info.key}
+				rows := int(counted)
+				if kind != int(kindList) && rows > 0 {
+					rows = rows * s.spans / s.sample
+				}
 				if rows >= least && info.suits(a) {
 					list = append(list, candidate{a, int32(id), rows, info.content(a)})
 				}
@@ -224,7 +245,7 @@ func (s *survey) candidates() []candidate {
 	}
 	slices.SortFunc(list, func(a, b candidate) int {
 		if a.rows != b.rows {
-			return int(b.rows) - int(a.rows)
+			return b.rows - a.rows
 		}
 		return a.attribute.compare(b.attribute)
 	})
