@@ -64,7 +64,7 @@ func (f *finder) next(ctx context.Context) (hits []vec.Hit, err error) {
 				return nil, err
 			}
 		}
-		s, err := f.group.traces(f.sections[0])
+		s, err := f.group.readSection(f.sections[0])
 		if err != nil {
 			return nil, err
 		}

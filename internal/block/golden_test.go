@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -46,10 +47,30 @@ func goldenRows() []schema.Span {
 	}
 }
 
+// TestGolden reads a block of every released version.
+func TestGolden(t *testing.T) {
+	for _, version := range []string{"v1"} {
+		path := filepath.Join("testdata", version, "golden.parquet")
+		data, err := os.ReadFile(path)
+		if os.IsNotExist(err) && *writeGolden {
+			data = encode(t, goldenRows()).Data
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.WriteFile(path, data, 0o600))
+			err = nil
+		}
+		require.NoError(t, err)
+		r, err := block.Open(t.Context(), memory(data), goldenKeys()[version])
+		require.NoError(t, err)
+		requireBlock(t, r, goldenRows())
+		require.True(t, r.MayContain(schema.TraceID{15: 1}))
+		require.False(t, r.MayContain(schema.TraceID{15: 3}))
+	}
+}
+
 // goldenKeys are the keys that the golden blocks were stored under.
 func goldenKeys() map[string]string {
 	return map[string]string{
-		"v1": "blocks/proj/1970-01-01/p0of1/0-1-9_L0g0_1_1700000000000000000-18446744073709551615_3_2502.parquet",
+		"v1": "blocks/proj/1970-01-01/p0of1/0-1-9_L0g0_1_1700000000000000000-18446744073709551615_3_2944.parquet",
 	}
 }
 

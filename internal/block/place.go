@@ -132,7 +132,7 @@ func (pr *probe) attributes(g *groupReader, from owner, rest columnID, fragments
 			pr.addNumbers(g, c, rank, placeBools)
 		case kindAny:
 			pr.add(g, c, rank, verdict.AnyValue(pr.predicate))
-		case kindList:
+		case kindList, numKinds:
 			pr.add(g, c, rank, verdict.List(pr.predicate))
 		}
 	}

@@ -78,7 +78,8 @@ func TestScanReadsOnlySelectedColumns(t *testing.T) {
 	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 256, FineRows: 32, Columns: 30})
 	require.NoError(t, err)
 	for _, columns := range []vec.Columns{
-		{}, vec.AllColumns(),
+		{},
+		vec.AllColumns(),
 		{Resource: true},
 		{Scope: true, Events: true},
 		{Links: true, Rest: true},

@@ -69,9 +69,9 @@ func (t *tracePage) extents(list []extent) []extent {
 	return append(list, t.ids.extent(), t.table.extent())
 }
 
-// traces returns a decoded tracePage, valid until that of another is asked for.
+// readSection returns a decoded tracePage, valid until that of another is asked for.
 // REQUIRES: it was fetched.
-func (g *groupReader) traces(i int) (*traceSection, error) {
+func (g *groupReader) readSection(i int) (*traceSection, error) {
 	if g.section != nil && g.section.ordinal == i {
 		return g.section, nil
 	}
