@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
@@ -122,6 +123,37 @@ func BenchmarkSelect(b *testing.B) {
 			b.ReportMetric(float64(counted.bytes)/float64(b.N), "fetched-B/op")
 		})
 	}
+}
+
+// BenchmarkReadBatch decides "kind" of BenchmarkSelect by means of arrow.
+func BenchmarkReadBatch(b *testing.B) {
+	o, _ := corpusBlock(b)
+	f, err := file.NewParquetReader(bytes.NewReader(o.Data))
+	require.NoError(b, err)
+	column := f.MetaData().Schema.ColumnIndexByName(block.ColumnKind)
+	values := make([]int32, 4096)
+	b.ReportAllocs()
+	report := cpu(b)
+	matches := 0
+	for b.Loop() {
+		matches = 0
+		for g := range f.NumRowGroups() {
+			chunk, err := f.RowGroup(g).Column(column)
+			require.NoError(b, err)
+			for chunk.HasNext() {
+				_, n, err := chunk.(*file.Int32ColumnChunkReader).ReadBatch(int64(len(values)), values, nil, nil)
+				require.NoError(b, err)
+				for _, v := range values[:n] {
+					if v == 2 {
+						matches++
+					}
+				}
+			}
+		}
+	}
+	report()
+	b.ReportMetric(float64(o.Spans)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+	b.ReportMetric(float64(matches), "matches")
 }
 
 // BenchmarkFind is BenchmarkSelect with the hits of a search.
