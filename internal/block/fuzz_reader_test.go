@@ -24,7 +24,7 @@ func FuzzTraceTable(f *testing.F) {
 		}
 		require.NoError(t, again.parse(table.appendTo(nil), int(n)))
 		require.Equal(t, table, again)
-		first, err := table.firstRows(0, int(rows))
+		first, err := table.firstRows(nil, 0, int(rows))
 		if err != nil {
 			return
 		}

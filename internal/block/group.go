@@ -19,7 +19,7 @@ type groupReader struct {
 	kept   pieces        // fetched for as long as the group is read; never written to
 	window pieces        // fetched for some of its pages
 
-	section *traceSection // read last
+	section traceSection // read last
 	scratch groupScratch
 }
 
