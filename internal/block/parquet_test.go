@@ -381,3 +381,24 @@ func standardProbe(bitset []byte, hash uint64) bool {
 	}
 	return true
 }
+
+func TestDirectoryAndFooterAgree(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	spans := withAttributes(randomSpans(rng, shape{rows: 3000, traces: 300, distinct: 9, nulls: 0.5, payload: 60, resources: 9}), rng, 0.1)
+	o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 800)
+	require.NoError(t, err)
+	r, _ := open(t, o)
+	f, err := file.NewParquetReader(bytes.NewReader(o.Data))
+	require.NoError(t, err)
+	require.Len(t, r.RowGroups(), f.NumRowGroups())
+	for g := range f.NumRowGroups() {
+		for c := range f.MetaData().Schema.NumColumns() {
+			chunk, err := f.MetaData().RowGroup(g).ColumnChunk(c)
+			require.NoError(t, err)
+			dictionary, data, size := r.Chunk(g, f.MetaData().Schema.Column(c).Name())
+			require.Equal(t, chunk.DictionaryPageOffset(), dictionary)
+			require.Equal(t, chunk.DataPageOffset(), data)
+			require.Equal(t, chunk.TotalCompressedSize(), size)
+		}
+	}
+}
