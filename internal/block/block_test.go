@@ -81,7 +81,7 @@ func requireBlock(t *testing.T, r *block.Reader, spans []schema.Span) {
 	traces := byTrace(spans)
 	ids := make([]schema.TraceID, 0, len(traces))
 	var some []schema.Span
-	for i := 0; i < len(spans); i++ {
+	for i := range spans {
 		id := spans[i].TraceID
 		if i > 0 && spans[i-1].TraceID == id {
 			continue

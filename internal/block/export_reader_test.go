@@ -1,8 +1,10 @@
 package block
 
 import (
+	"context"
 	"slices"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -72,4 +74,16 @@ func (r *Reader) Reading(bucket Ranger) *Reader {
 	other := *r
 	other.bucket = bucket
 	return &other
+}
+
+// Selected counts the rows for which a filter holds.
+func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err error) {
+	w := walker{reader: r, filter: filter}
+	for {
+		g, selected, err := w.next(ctx, func(*rowGroup) bool { return false })
+		if err != nil || g == nil {
+			return n, err
+		}
+		n += selected.Count()
+	}
 }

@@ -85,12 +85,11 @@ type piece struct {
 	data   []byte
 }
 
-// with returns p and more, which it may change. Where they overlap, what is
-// found is either.
+// with returns p and more.
 func (p pieces) with(more pieces) pieces {
-	p = append(p, more...)
-	slices.SortStableFunc(p, func(a, b piece) int { return cmp.Compare(a.offset, b.offset) })
-	return p
+	all := slices.Concat(p, more)
+	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Compare(a.offset, b.offset) })
+	return all
 }
 
 // at returns the bytes of an extent, nil if they were not fetched.

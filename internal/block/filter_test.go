@@ -73,7 +73,7 @@ func (m *filterMaker) predicate() *vec.Predicate {
 	seed, share := m.rng.Uint64(), uint64(1+m.rng.IntN(4))
 	drawn := func(v any) bool {
 		h := fnv.New64a()
-		fmt.Fprint(h, seed, v)
+		_, _ = fmt.Fprint(h, seed, v) // a hash takes everything
 		return h.Sum64()%share == 0
 	}
 	if m.rng.IntN(3) > 0 {
@@ -241,7 +241,7 @@ func hitsOf(f *vec.Filter, spans []schema.Span) (hits []vec.Hit) {
 func TestFiltersAreExact(t *testing.T) {
 	for n, tt := range blockShapes() {
 		t.Run(tt.name, func(t *testing.T) {
-			for seed := range uint64(4) {
+			for seed := range uint64(3) {
 				spans := withScopes(tt.spans(seed), seed)
 				o, err := block.EncodeLimited(project, spans, tt.limits)
 				require.NoError(t, err)
@@ -281,9 +281,7 @@ func requireFilter(t *testing.T, r *block.Reader, f *vec.Filter, spans []schema.
 	}
 	have, err := scan(t.Context(), r, f, vec.AllColumns())
 	require.NoError(t, err)
-	if len(want) != len(have) {
-		require.Equal(t, len(want), len(have), describe(f))
-	}
+	require.Len(t, have, len(want), describe(f))
 	requireSame(t, want, have)
 	hits, err := find(t.Context(), r, f)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ import (
 // Scan.
 func (r *Reader) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
 	return func(yield func([]vec.Hit, error) bool) {
-		f := &finder{reader: r, filter: filter}
+		f := &finder{walker: walker{reader: r, filter: filter}}
 		for {
 			hits, err := f.next(ctx)
 			if err != nil {
@@ -34,17 +34,15 @@ func (r *Reader) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.H
 	}
 }
 
-// finder walks the row groups of a block.
+// finder reads the traces of the rows that a walker selects.
 type finder struct {
-	reader *Reader
-	filter *vec.Filter
+	walker
 
-	ordinal  int          // of the row group after group
-	group    *groupReader // nil before the first and after each
-	selected vec.Bitmap   // rows of group
-	open     []schema.TraceID
-	sections []int // of group that have hits and were not read yet
-	fetched  int   // how many of sections were fetched
+	group    *groupReader
+	selected vec.Bitmap       // rows of group
+	open     []schema.TraceID // traces of group that were not read yet
+	sections []int            // of group that have hits and were not read yet
+	fetched  int              // how many of sections were fetched
 	hits     []vec.Hit
 }
 
@@ -55,20 +53,18 @@ func (f *finder) next(ctx context.Context) (hits []vec.Hit, err error) {
 	f.hits = f.hits[:0]
 	for len(f.hits) == 0 {
 		if len(f.sections) == 0 {
-			if f.ordinal == len(f.reader.dir.groups) {
-				return nil, nil
-			}
-			if err := f.nextGroup(ctx); err != nil {
+			if f.group, f.selected, err = f.walker.next(ctx, f.hasOpen); err != nil || f.group == nil {
 				return nil, err
 			}
+			f.begin()
 			continue
 		}
 		if f.fetched == 0 {
-			if err := f.fetch(ctx); err != nil {
+			if err := f.fetchTables(ctx); err != nil {
 				return nil, err
 			}
 		}
-		s, err := f.group.traces(f.sections[0])
+		s, err := f.group.readSection(f.sections[0])
 		if err != nil {
 			return nil, err
 		}
@@ -78,16 +74,15 @@ func (f *finder) next(ctx context.Context) (hits []vec.Hit, err error) {
 	return f.hits, nil
 }
 
-// nextGroup decides the rows of the next row group.
-func (f *finder) nextGroup(ctx context.Context) error {
-	f.group = f.reader.groupReader(f.ordinal)
-	f.ordinal++
+// hasOpen reports whether a row group has traces that are hits in any case.
+func (f *finder) hasOpen(g *rowGroup) bool {
+	return len(between(f.reader.dir.open, g.firstTrace, g.lastTrace)) > 0
+}
+
+// begin finds the sections of the row group that have hits.
+func (f *finder) begin() {
 	g := f.group.group
 	f.open = between(f.reader.dir.open, g.firstTrace, g.lastTrace)
-	var err error
-	if f.selected, err = f.group.selectRows(ctx, f.filter); err != nil {
-		return err
-	}
 	f.sections = f.sections[:0]
 	open := f.open
 	for i := range g.traces {
@@ -99,11 +94,10 @@ func (f *finder) nextGroup(ctx context.Context) error {
 			f.sections = append(f.sections, i)
 		}
 	}
-	return nil
 }
 
-// fetch reads the next tables of traces.
-func (f *finder) fetch(ctx context.Context) error {
+// fetchTables reads the next tables of traces.
+func (f *finder) fetchTables(ctx context.Context) error {
 	g := f.group
 	var wanted []extent
 	var size int64

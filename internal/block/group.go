@@ -16,10 +16,10 @@ type groupReader struct {
 	ordinal int
 
 	dicts  []*dictionary // by column, nil: not decoded yet
-	kept   pieces        // fetched for as long as the group is read
+	kept   pieces        // fetched for as long as the group is read; never written to
 	window pieces        // fetched for some of its pages
 
-	section *traceSection // decoded last
+	section traceSection // read last
 	scratch groupScratch
 }
 

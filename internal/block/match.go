@@ -17,10 +17,10 @@ type matchScratch struct {
 	holds   []uint64   // values for which the predicate holds
 	present []uint64   // values in which the field is, nil: all
 
-	presentWords, words, spread []uint64
-	ints                        []int64
-	narrow                      []int32
-	doubles                     []float64
+	presentWords, words, spread, found []uint64
+	ints                               []int64
+	narrow                             []int32
+	doubles                            []float64
 }
 
 // testPage is test for one page.
@@ -214,40 +214,44 @@ func (m *matchScratch) matchBytes(pl *place, body []byte, defined []uint64, coun
 		if err := encoding.FindBytes(m.holds, body, pl.literal, count); err != nil {
 			return err
 		}
+		found := resize(&m.found, len(m.holds))
 		for i, w := range m.holds {
-			m.holds[i] = w & wanted[i]
+			found[i] = w & wanted[i]
 		}
-		wanted = append(m.wanted[:0], m.holds...)
-		m.wanted = wanted
+		wanted = found
 	}
 	clear(m.holds)
 	if !pl.text {
 		m.present = resize(&m.presentWords, len(m.holds))
 		clear(m.present)
 	}
-	arrays, next := encoding.NewByteArrays(body), 0
+	return m.decideWanted(pl.decide, encoding.NewByteArrays(body), wanted)
+}
+
+// decideWanted decides the wanted ones of a page's values.
+func (m *matchScratch) decideWanted(decide verdict.Decider, values encoding.ByteArrays, wanted []uint64) error {
+	next := 0
 	for w, word := range wanted {
 		for ; word != 0; word &= word - 1 {
 			i := 64*w + bits.TrailingZeros64(word)
-			if err := arrays.Skip(i - next); err != nil {
+			if err := values.Skip(i - next); err != nil {
 				return err
 			}
-			value, err := arrays.Next()
+			value, err := values.Next()
 			if err != nil {
 				return err
 			}
 			next = i + 1
-			switch pl.decide(value) {
-			case verdict.Holds:
-				m.holds[w] |= word & -word
-				fallthrough
-			case verdict.Fails:
-				if m.present != nil {
-					m.present[w] |= word & -word
-				}
-			case verdict.Absent:
-			case verdict.Malformed:
+			said := decide(value)
+			if said == verdict.Malformed {
 				return errStructure
+			}
+			bit := word & -word
+			if said == verdict.Holds {
+				m.holds[w] |= bit
+			}
+			if said != verdict.Absent && m.present != nil {
+				m.present[w] |= bit
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (pr *probe) attributes(g *groupReader, from owner, rest columnID, fragments
 			pr.addNumbers(g, c, rank, placeBools)
 		case kindAny:
 			pr.add(g, c, rank, verdict.AnyValue(pr.predicate))
-		case kindList:
+		case kindList, numKinds:
 			pr.add(g, c, rank, verdict.List(pr.predicate))
 		}
 	}
@@ -179,7 +179,7 @@ func (g *groupReader) coded(pl *place) bool { return g.chunk(pl.column).encoding
 
 // decideEntries decides the entries of the dictionary. REQUIRES: it was
 // fetched.
-func (g *groupReader) decideEntries(pl *place, p *vec.Predicate) error {
+func (g *groupReader) decideEntries(p *vec.Predicate, pl *place) error {
 	d, err := g.dictionary(pl.column)
 	if err != nil {
 		return err

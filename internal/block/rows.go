@@ -170,7 +170,7 @@ func (r *rowReader) hold(b []byte) []byte {
 
 func (r *rowReader) traceIDs(t *task, dst []schema.Span) error {
 	section := r.group.sectionOf(int(t.rows[0]))
-	s, err := r.groupReader.traces(section)
+	s, err := r.readSection(section)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (r *rowReader) traceIDs(t *task, dst []schema.Span) error {
 				continue
 			}
 			section, i = section+1, 0
-			if s, err = r.groupReader.traces(section); err != nil {
+			if s, err = r.readSection(section); err != nil {
 				return err
 			}
 		}
@@ -282,7 +282,7 @@ func (r *rowReader) fragments(t *task, dst []schema.Span) error {
 	}{
 		{r.wanted.Events, colEvents, func(s *schema.Span) *[]byte { return &s.Events }},
 		{r.wanted.Links, colLinks, func(s *schema.Span) *[]byte { return &s.Links }},
-		{r.wanted.Columns.Rest, colRest, func(s *schema.Span) *[]byte { return &s.Rest }},
+		{r.wanted.Rest, colRest, func(s *schema.Span) *[]byte { return &s.Rest }},
 	} {
 		c := r.fixed(f.id)
 		if !f.wanted || r.chunk(c).absent {

@@ -26,7 +26,7 @@ import (
 // again, and discard the rows that were yielded.
 func (r *Reader) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
 	return func(yield func([]schema.Span, error) bool) {
-		s := &scanner{reader: r, filter: filter, columns: r.wanted(columns)}
+		s := &scanner{walker: walker{reader: r, filter: filter}, columns: r.wanted(columns)}
 		for {
 			rows, err := s.next(ctx)
 			if err != nil {
@@ -40,14 +40,12 @@ func (r *Reader) Scan(ctx context.Context, filter *vec.Filter, columns vec.Colum
 	}
 }
 
-// scanner walks the row groups of a block.
+// scanner reads the rows that a walker selects.
 type scanner struct {
-	reader  *Reader
-	filter  *vec.Filter
-	columns *wanted
+	walker
 
-	ordinal int // of the row group after group
-	rows    *rowReader
+	columns *wanted
+	rows    *rowReader // nil before the first row group
 	chunk   []schema.Span
 }
 
@@ -55,22 +53,15 @@ type scanner struct {
 // around the caller's loop, whose panics are its own.
 func (s *scanner) next(ctx context.Context) (rows []schema.Span, err error) {
 	defer s.reader.guard("scan", &err)
-	for {
-		for s.rows == nil || s.rows.done() {
-			if s.ordinal == len(s.reader.dir.groups) {
-				return nil, nil
-			}
-			g := s.reader.groupReader(s.ordinal)
-			s.ordinal++
-			selected, err := g.selectRows(ctx, s.filter)
-			if err != nil {
-				return nil, err
-			}
-			s.rows = newRowReader(g, s.columns, tasksOf(g.group.pages, selected))
+	for s.rows == nil || s.rows.done() {
+		g, selected, err := s.walker.next(ctx, func(*rowGroup) bool { return false })
+		if err != nil || g == nil {
+			return nil, err
 		}
-		s.chunk, err = s.rows.next(ctx, s.chunk[:0])
-		return s.chunk, err
+		s.rows = newRowReader(g, s.columns, tasksOf(g.group.pages, selected))
 	}
+	s.chunk, err = s.rows.next(ctx, s.chunk[:0])
+	return s.chunk, err
 }
 
 // task is the rows to read of one page.

@@ -19,6 +19,7 @@ const (
 type selector struct {
 	*groupReader
 
+	filter *vec.Filter
 	probes map[*vec.Predicate]*probe
 	list   []*probe // in the order of the filter
 	// fetchPages fetches extents in place of those of the last call.
@@ -28,64 +29,67 @@ type selector struct {
 
 var _ vec.Rows = (*selector)(nil)
 
-// selectRows returns the rows for which the filter holds, nil if there are none. What it fetches, it
-// leaves to the reading of the rows that follows.
-func (g *groupReader) selectRows(ctx context.Context, filter *vec.Filter) (vec.Bitmap, error) {
-	selected := vec.FullBitmap(g.group.rows())
-	s := &selector{
-		groupReader: g,
-		probes:      make(map[*vec.Predicate]*probe),
-		fetchPages:  func(list []extent) error { return g.fetch(ctx, list) },
+// newSelector finds the places of all predicates of a filter.
+func (r *Reader) newSelector(ordinal int, filter *vec.Filter) *selector {
+	s := &selector{groupReader: r.groupReader(ordinal), filter: filter, probes: make(map[*vec.Predicate]*probe)}
+	for _, p := range filter.Predicates(nil) {
+		if s.probes[p] == nil {
+			pr := s.newProbe(p)
+			s.probes[p], s.list = pr, append(s.list, pr)
+		}
 	}
-	if err := s.plan(ctx, filter); err != nil {
+	return s
+}
+
+// undecided calls f with the places whose dictionaries decide something.
+func (s *selector) undecided(f func(*vec.Predicate, *place) error) error {
+	for _, pr := range s.list {
+		for i := range pr.places {
+			if pl := &pr.places[i]; s.coded(pl) && !pl.never {
+				if err := f(pr.predicate, pl); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// dictionaries are the places of the dictionaries that decide something.
+func (s *selector) dictionaries() (list []extent) {
+	_ = s.undecided(func(_ *vec.Predicate, pl *place) error { // which returns no other error
+		list = append(list, s.chunk(pl.column).dict.extent())
+		return nil
+	})
+	return list
+}
+
+// rows returns the rows for which the filter holds, nil if there are none.
+// REQUIRES: the dictionaries were fetched. What else is fetched is left to the
+// reading of the rows.
+func (s *selector) rows(ctx context.Context) (vec.Bitmap, error) {
+	if err := s.undecided(s.decideEntries); err != nil {
 		return nil, err
 	}
-	switch s.fate(filter) {
+	for _, pr := range s.list {
+		pr.settle(s.groupReader)
+	}
+	switch s.fate(s.filter) {
 	case fateNever:
 		return nil, nil
 	case fateAlways:
-		return selected, nil
+		return vec.FullBitmap(s.group.rows()), nil
 	case fateOpen:
 	}
 	if err := s.prefetch(ctx); err != nil {
 		return nil, err
 	}
-	if err := filter.Select(s, selected); err != nil || !selected.Any() {
+	s.fetchPages = func(list []extent) error { return s.fetch(ctx, list) }
+	selected := vec.FullBitmap(s.group.rows())
+	if err := s.filter.Select(s, selected); err != nil || !selected.Any() {
 		return nil, err
 	}
 	return selected, nil
-}
-
-// plan finds the places of all predicates and decides their dictionaries, which
-// it fetches at once.
-func (s *selector) plan(ctx context.Context, filter *vec.Filter) error {
-	var wanted []extent
-	for _, p := range filter.Predicates(nil) {
-		if s.probes[p] != nil {
-			continue
-		}
-		pr := s.newProbe(p)
-		s.probes[p], s.list = pr, append(s.list, pr)
-		for i := range pr.places {
-			if pl := &pr.places[i]; s.coded(pl) && !pl.never {
-				wanted = append(wanted, s.chunk(pl.column).dict.extent())
-			}
-		}
-	}
-	if err := s.keep(ctx, wanted); err != nil {
-		return err
-	}
-	for _, pr := range s.list {
-		for i := range pr.places {
-			if pl := &pr.places[i]; s.coded(pl) && !pl.never {
-				if err := s.decideEntries(pl, pr.predicate); err != nil {
-					return err
-				}
-			}
-		}
-		pr.settle(s.groupReader)
-	}
-	return nil
 }
 
 // prefetch fetches the cheap columns of all predicates at once.

@@ -86,7 +86,7 @@ func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (vec
 	}
 	var selected vec.Bitmap
 	for _, id := range ids {
-		s, err := g.traces(g.group.sectionOfID(id))
+		s, err := g.readSection(g.group.sectionOfID(id))
 		if err != nil {
 			return nil, err
 		}

@@ -69,36 +69,36 @@ func (t *tracePage) extents(list []extent) []extent {
 	return append(list, t.ids.extent(), t.table.extent())
 }
 
-// traces returns a decoded tracePage, valid until that of another is asked for.
+// readSection returns a decoded tracePage, valid until the next call.
 // REQUIRES: it was fetched.
-func (g *groupReader) traces(i int) (*traceSection, error) {
-	if g.section != nil && g.section.ordinal == i {
-		return g.section, nil
+func (g *groupReader) readSection(i int) (*traceSection, error) {
+	s := &g.section
+	if s.first != nil && s.ordinal == i {
+		return s, nil
 	}
 	t := &g.group.traces[i]
 	ids, _, err := g.stored(t.ids)
 	if err != nil {
 		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids, err)
 	}
-	s := &traceSection{ordinal: i, ids: ids}
 	stored, _, err := g.stored(t.table)
 	if err == nil {
 		err = s.table.parse(stored, t.entries)
 	}
 	if err == nil {
-		s.first, err = s.table.firstRows(t.row, g.group.sectionEnd(i))
+		s.ordinal, s.ids = i, ids
+		s.first, err = s.table.firstRows(s.first[:0], t.row, g.group.sectionEnd(i))
 	}
 	if err != nil {
+		s.first = nil
 		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table, err)
 	}
-	g.section = s
 	return s, nil
 }
 
-// firstRows returns the first row of every trace, and end, which must be the
+// firstRows appends the first row of every trace, and end, which must be the
 // row after the last.
-func (t *traceTable) firstRows(row, end int) ([]int, error) {
-	first := make([]int, 0, len(t.rows)+1)
+func (t *traceTable) firstRows(first []int, row, end int) ([]int, error) {
 	for _, n := range t.rows {
 		first = append(first, row)
 		if n > int64(end-row) {

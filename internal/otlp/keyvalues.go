@@ -33,6 +33,12 @@ type KeyValues struct {
 // SpanKeyValues walks the Attributes or Derived of a span.
 func SpanKeyValues(fields []byte) KeyValues { return walkKeyValues(fields, spanAttributes) }
 
+// ResourceKeyValues walks the attributes of a resource's message.
+func ResourceKeyValues(resource []byte) KeyValues { return walkKeyValues(resource, resourceAttributes) }
+
+// ScopeKeyValues walks the attributes of an instrumentation scope's message.
+func ScopeKeyValues(scope []byte) KeyValues { return walkKeyValues(scope, scopeAttributes) }
+
 // EventKeyValues walks the attributes of an event's message.
 func EventKeyValues(event []byte) KeyValues { return walkKeyValues(event, eventAttributes) }
 
@@ -156,6 +162,13 @@ type Messages struct {
 	at  int
 	num protowire.Number
 }
+
+// ResourceMessages walks the resources in the Wire of a schema.Resource: one,
+// unless its message came in parts.
+func ResourceMessages(wire []byte) Messages { return Messages{b: wire, num: resourceSpansResource} }
+
+// ScopeMessages does the same with the Wire of a schema.Scope.
+func ScopeMessages(wire []byte) Messages { return Messages{b: wire, num: scopeSpansScope} }
 
 // EventMessages walks the Events of a span.
 func EventMessages(fields []byte) Messages { return Messages{b: fields, num: spanEvents} }

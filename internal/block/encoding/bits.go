@@ -42,13 +42,6 @@ func unpack[T packable](dst []T, src []byte, width int) {
 	}
 }
 
-func unpackGroups[T packable](dst []T, src []byte, width int) int {
-	if width <= 32 {
-		return unpackNarrow(dst, src, width)
-	}
-	return unpackWide(dst, src, width)
-}
-
 // loadBits returns the 64 bits that begin at the given one, zeros after the end.
 func loadBits(src []byte, bit int) uint64 {
 	var word [9]byte
@@ -63,12 +56,15 @@ func pack[T packable](dst []byte, values []T, width int) []byte {
 	from := len(dst)
 	dst = slices.Grow(dst, packedBytes(len(values), width))[:from+packedBytes(len(values), width)]
 	out := dst[from:]
+	if len(out) == 0 {
+		return dst
+	}
 	if width <= 32 {
-		done := packNarrow(out, values, width)
+		done := packGroups(out, values, width)
 		values, out = values[done:], out[done/groupSize*width:]
 		if len(values) >= groupSize {
 			var padded [32 + 2*slack]byte
-			done = packNarrow(padded[:], values, width)
+			done = packGroups(padded[:], values, width)
 			out = out[copy(out, padded[:done/groupSize*width]):]
 			values = values[done:]
 		}

@@ -124,11 +124,11 @@ type deltas struct {
 func newDeltas(src []byte) (deltas, error) {
 	var header [3]uint64
 	for i := range header {
-		n := 0
-		if header[i], n = binary.Uvarint(src); n <= 0 {
+		v, n := binary.Uvarint(src)
+		if n <= 0 {
 			return deltas{}, ErrMalformed
 		}
-		src = src[n:]
+		header[i], src = v, src[n:]
 	}
 	first, n := binary.Varint(src)
 	if n <= 0 || header[0] != deltaBlock || header[1] != deltaMiniblocks {

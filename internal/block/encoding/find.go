@@ -42,9 +42,10 @@ func (a *ByteArrays) Done() bool { return len(a.rest) == 0 }
 
 // FindBytes sets bit i of dst if plain byte array i contains literal, of the n
 // that are all of src, and clears all other bits of the first (n+63)/64 words.
-// Every value contains the empty literal. It searches all values at once, so a
-// rare literal costs hardly more than bytes.Contains of src.
-// REQUIRES: dst has the words.
+// Every value contains the empty literal. It searches all values at once and
+// walks no further than to the last place of the literal, so a rare one costs
+// hardly more than bytes.Contains of src: malformed bytes behind that place go
+// unnoticed, and no bit is set for them. REQUIRES: dst has the words.
 func FindBytes(dst []uint64, src, literal []byte, n int) error {
 	if n < 0 {
 		return ErrMalformed
@@ -53,7 +54,10 @@ func FindBytes(dst []uint64, src, literal []byte, n int) error {
 	clear(dst)
 	values := NewByteArrays(src)
 	hit := nextHit(src, 0, literal)
-	for i := range n {
+	for i := 0; hit < len(src); i++ {
+		if i == n {
+			return ErrMalformed
+		}
 		value, err := values.Next()
 		if err != nil {
 			return err
@@ -65,8 +69,7 @@ func FindBytes(dst []uint64, src, literal []byte, n int) error {
 		// What begins before the value contains bytes of its length, and
 		// what ends behind it bytes of the next length: the value itself
 		// may still have the literal, but only from its beginning on.
-		begin := end - len(value)
-		if hit < begin {
+		if begin := end - len(value); hit < begin {
 			hit = nextHit(src, begin, literal)
 		}
 		if hit+len(literal) <= end {
@@ -76,14 +79,11 @@ func FindBytes(dst []uint64, src, literal []byte, n int) error {
 			hit = nextHit(src, end, literal)
 		}
 	}
-	if !values.Done() {
-		return ErrMalformed
-	}
 	return nil
 }
 
-// nextHit returns where literal begins in src at or after from, or a number
-// beyond src.
+// nextHit returns where literal begins in src at or after from, or len(src) if
+// it does not.
 func nextHit(src []byte, from int, literal []byte) int {
 	i := bytes.Index(src[from:], literal)
 	if i < 0 {

@@ -28,22 +28,37 @@ func CodeWidth(n int) int {
 func AppendHybrid(dst []byte, codes []uint32, width int) []byte {
 	// Few streams are longer than this. One growth is cheaper than several.
 	dst = slices.Grow(dst, packedBytes(len(codes)+groupSize, width)+2*binary.MaxVarintLen32)
+	least := leastRun(width)
 	packed := 0 // codes[packed:i] wait for bit packing
-	for i := 0; i < len(codes); {
-		// A run may begin only where a group ends.
-		if len(codes)-i < groupSize || !uniform((*[groupSize]uint32)(codes[i:])) {
-			i = min(i+groupSize, len(codes))
+	// A run may begin only where a group ends.
+	for i := 0; len(codes)-i >= least; {
+		if !uniform((*[groupSize]uint32)(codes[i:])) {
+			i += groupSize
 			continue
 		}
 		end := i + groupSize
 		for end < len(codes) && codes[end] == codes[i] {
 			end++
 		}
+		if end-i < least {
+			i += (end - i) / groupSize * groupSize
+			continue
+		}
 		dst = appendGroups(dst, codes[packed:i], width)
 		dst = appendRun(dst, codes[i], end-i, width)
 		i, packed = end, end
 	}
 	return appendGroups(dst, codes[packed:], width)
+}
+
+// leastRun is the number of equal codes from which on they are a run.
+func leastRun(width int) int {
+	if width == 1 {
+		// A run is of two bytes, and begins the next groups with a header:
+		// shorter ones cost more bytes, and several times the time to read.
+		return 3 * groupSize
+	}
+	return groupSize
 }
 
 func uniform(g *[groupSize]uint32) bool {
@@ -103,10 +118,8 @@ func newSegments(src []byte, n, width int) (segments, error) {
 
 // next returns the next segment. REQUIRES: left > 0.
 func (s *segments) next() (segment, error) {
-	header, n := uint64(0), 1
-	if len(s.src) > 0 && s.src[0] < 0x80 {
-		header = uint64(s.src[0])
-	} else if header, n = binary.Uvarint(s.src); n <= 0 {
+	header, n := binary.Uvarint(s.src)
+	if n <= 0 {
 		return segment{}, ErrMalformed
 	}
 	src, count := s.src[n:], header>>1
@@ -177,15 +190,21 @@ func fill(codes []uint32, code uint32) {
 }
 
 func below(codes []uint32, limit uint32) bool {
-	var highest uint32
-	for len(codes) >= 4 {
-		highest = max(highest, codes[0], codes[1], codes[2], codes[3])
-		codes = codes[4:]
+	if limit == 0 {
+		return len(codes) == 0
+	}
+	// A difference below zero has the highest bit of a word.
+	var all uint64
+	most := uint64(limit) - 1
+	for ; len(codes) >= groupSize; codes = codes[groupSize:] {
+		c := (*[groupSize]uint32)(codes)
+		all |= (most - uint64(c[0])) | (most - uint64(c[1])) | (most - uint64(c[2])) | (most - uint64(c[3])) |
+			(most - uint64(c[4])) | (most - uint64(c[5])) | (most - uint64(c[6])) | (most - uint64(c[7]))
 	}
 	for _, c := range codes {
-		highest = max(highest, c)
+		all |= most - uint64(c)
 	}
-	return highest < limit
+	return all < 1<<63
 }
 
 // HybridAt returns code i of the codes of width bits that src begins with,

@@ -43,7 +43,7 @@ func TestHybridLeavesCapacityAlone(t *testing.T) {
 	for width := 1; width <= 32; width++ {
 		buffer := slices.Repeat([]byte{0xee}, 4096)
 		data := encoding.AppendHybrid(buffer[:0], []uint32{1, 0, 1, 1, 0, 1, 0, 1, 1}, width)
-		require.Equal(t, 2*width+1, len(data))
+		require.Len(t, data, 2*width+1)
 		require.Equal(t, slices.Repeat([]byte{0xee}, 4096-len(data)), buffer[len(data):], "width %d", width)
 	}
 }

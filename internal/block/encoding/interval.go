@@ -1,9 +1,6 @@
 package encoding
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "math"
 
 // interval is a range of numbers, which may be empty.
 type interval struct {
@@ -41,46 +38,17 @@ func (r interval) matches(values []int64) uint64 {
 // n that are all of src, and clears all other bits of the first (n+63)/64
 // words. REQUIRES: dst has the words.
 func MatchInt64s(dst []uint64, src []byte, n int, least, most int64) error {
-	if n < 0 || len(src)%8 != 0 || len(src)/8 != n {
-		return ErrMalformed
-	}
-	wanted := newInterval(least, most)
-	var values [wordBits]int64
-	for i := range dst[:words(n)] {
-		part := values[:min(wordBits, len(src)/8)]
-		for j := range part {
-			part[j] = int64(binary.LittleEndian.Uint64(src))
-			src = src[8:]
-		}
-		dst[i] = wanted.matches(part)
-	}
-	return nil
+	return newInterval(least, most).matchPlain(dst, src, n, plainInt64)
 }
 
 // MatchInt32s is MatchInt64s for plain integers of 32 bits.
 func MatchInt32s(dst []uint64, src []byte, n int, least, most int32) error {
-	if n < 0 || len(src)%4 != 0 || len(src)/4 != n {
-		return ErrMalformed
-	}
-	wanted := newInterval(int64(least), int64(most))
-	var values [wordBits]int64
-	for i := range dst[:words(n)] {
-		part := values[:min(wordBits, len(src)/4)]
-		for j := range part {
-			part[j] = int64(int32(binary.LittleEndian.Uint32(src)))
-			src = src[4:]
-		}
-		dst[i] = wanted.matches(part)
-	}
-	return nil
+	return newInterval(int64(least)<<32, int64(most)<<32).matchPlain(dst, src, n, plainInt32)
 }
 
 // MatchDoubles is MatchInt64s for plain doubles. Zeros of both signs are equal,
 // NaN is in no interval, and an interval with NaN as an end is empty.
 func MatchDoubles(dst []uint64, src []byte, n int, least, most float64) error {
-	if n < 0 || len(src)%8 != 0 || len(src)/8 != n {
-		return ErrMalformed
-	}
 	if least == 0 {
 		least = math.Copysign(0, -1)
 	}
@@ -91,14 +59,44 @@ func MatchDoubles(dst []uint64, src []byte, n int, least, most float64) error {
 	if math.IsNaN(least) || math.IsNaN(most) {
 		wanted = newInterval(1, 0)
 	}
-	var values [wordBits]int64
+	return wanted.matchPlain(dst, src, n, plainDouble)
+}
+
+// plain is a type of plain numbers.
+type plain uint8
+
+const (
+	plainInt64 plain = iota
+	plainInt32
+	plainDouble
+)
+
+// matchPlain reads plain numbers as what they are: packed, of 64 or 32 bits.
+func (r interval) matchPlain(dst []uint64, src []byte, n int, kind plain) error {
+	width := 64
+	if kind == plainInt32 {
+		width = 32
+	}
+	if n < 0 || n > len(src) || n*width != len(src)*8 {
+		return ErrMalformed
+	}
+	var buffer [wordBits]int64
 	for i := range dst[:words(n)] {
-		part := values[:min(wordBits, len(src)/8)]
-		for j := range part {
-			part[j] = ordered(binary.LittleEndian.Uint64(src))
-			src = src[8:]
+		values := buffer[:min(wordBits, n-i*wordBits)]
+		unpack(values, src, width)
+		src = src[packedBytes(len(values), width):]
+		switch kind {
+		case plainInt64:
+		case plainInt32: // unpacked without its sign
+			for j := range values {
+				values[j] <<= 32
+			}
+		case plainDouble:
+			for j, v := range values {
+				values[j] = ordered(uint64(v))
+			}
 		}
-		dst[i] = wanted.matches(part)
+		dst[i] = r.matches(values)
 	}
 	return nil
 }

@@ -44,14 +44,19 @@ func DecodeLevels(dst []uint64, src []byte, n int) (defined int, err error) {
 // the same bytes as AppendHybrid with width 1. REQUIRES: bits of defined beyond
 // n are zero.
 func AppendLevels(dst []byte, defined []uint64, n int) []byte {
+	least := leastRun(levelWidth)
 	packed := 0 // the levels [packed, i) wait for bit packing
-	for i := 0; n-i >= groupSize; {
+	for i := 0; n-i >= least; {
 		window := bitsAt(defined, i)
 		if skip := firstUniform(window); skip > 0 {
 			i += skip
 			continue
 		}
 		end := min(runEnd(defined, i, window&1), n)
+		if end-i < least {
+			i += (end - i) / groupSize * groupSize
+			continue
+		}
 		dst = appendLevelGroups(dst, defined, packed, i)
 		dst = appendRun(dst, uint32(window&1), end-i, levelWidth)
 		i, packed = end, end

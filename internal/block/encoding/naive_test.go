@@ -70,13 +70,16 @@ func naiveAppendHybrid(codes []uint32, width int) []byte {
 		}
 		out = append(out, packed...)
 	}
-	packed := 0
+	packed, least := 0, 8
+	if width == 1 {
+		least = 24
+	}
 	for i := 0; i < len(codes); i += 8 {
 		end := i
 		for end < len(codes) && codes[end] == codes[i] {
 			end++
 		}
-		if end-i < 8 {
+		if end-i < least {
 			continue
 		}
 		flush(codes[packed:i])
@@ -178,11 +181,15 @@ func foreignHybrid(rng *rand.Rand, codes []uint32, width int) []byte {
 	return out
 }
 
-// naiveFind looks into one value after the other.
-func naiveFind(src []byte, n int, holds func(value []byte) bool) (found []uint64, ok bool) {
-	values := make([][]byte, n)
-	if encoding.SplitBytes(values, src) != nil {
-		return nil, false
-	}
-	return bitsOf(n, func(i int) bool { return holds(values[i]) }), true
+// naiveFind looks into one value after the other, up to one that is malformed.
+// Valid says that there is none, and nothing behind n values.
+func naiveFind(src []byte, n int, holds func(value []byte) bool) (found []uint64, valid bool) {
+	values := encoding.NewByteArrays(src)
+	valid = true
+	found = bitsOf(n, func(int) bool {
+		value, err := values.Next()
+		valid = valid && err == nil
+		return valid && holds(value)
+	})
+	return found, valid && values.Done()
 }

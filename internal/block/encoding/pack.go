@@ -34,7 +34,15 @@ func packGroup[W narrow, T packable](dst []byte, values []T) int {
 // bit at. Shifts of 64 or more give zero.
 func part(v uint64, at, from int) uint64 { return v<<uint(at-from) | v>>uint(from-at) }
 
-func packNarrow[T packable](dst []byte, values []T, width int) int {
+// packGroups is packGroup of a width of 1 to 32.
+func packGroups[T packable](dst []byte, values []T, width int) int {
+	if width <= 16 {
+		return packTo16(dst, values, width)
+	}
+	return packTo32(dst, values, width)
+}
+
+func packTo16[T packable](dst []byte, values []T, width int) int {
 	switch width {
 	case 1:
 		return packGroup[[1]byte](dst, values)
@@ -68,6 +76,12 @@ func packNarrow[T packable](dst []byte, values []T, width int) int {
 		return packGroup[[15]byte](dst, values)
 	case 16:
 		return packGroup[[16]byte](dst, values)
+	}
+	return 0
+}
+
+func packTo32[T packable](dst []byte, values []T, width int) int {
+	switch width {
 	case 17:
 		return packGroup[[17]byte](dst, values)
 	case 18:

@@ -24,7 +24,7 @@ func randomBits(rng *rand.Rand, n int) []uint64 {
 		case 4:
 			b[i] = ^uint64(0) >> rng.IntN(64) << rng.IntN(64)
 		case 5:
-			b[i] = 1<<rng.IntN(64) | 1<<rng.IntN(64)
+			b[i] = 1<<rng.IntN(64) | 1<<rng.IntN(32)
 		default:
 			b[i] = rng.Uint64()
 		}

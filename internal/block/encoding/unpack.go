@@ -51,7 +51,20 @@ func field(src []byte, i, w int) uint64 {
 	return v & (1<<w - 1)
 }
 
-func unpackNarrow[T packable](dst []T, src []byte, width int) int {
+// unpackGroups is unpackGroup of a width of 1 to 64.
+func unpackGroups[T packable](dst []T, src []byte, width int) int {
+	switch {
+	case width <= 16:
+		return unpackTo16(dst, src, width)
+	case width <= 32:
+		return unpackTo32(dst, src, width)
+	case width <= 48:
+		return unpackTo48(dst, src, width)
+	}
+	return unpackTo64(dst, src, width)
+}
+
+func unpackTo16[T packable](dst []T, src []byte, width int) int {
 	switch width {
 	case 1:
 		return unpackGroup[[1]byte](dst, src)
@@ -85,6 +98,12 @@ func unpackNarrow[T packable](dst []T, src []byte, width int) int {
 		return unpackGroup[[15]byte](dst, src)
 	case 16:
 		return unpackGroup[[16]byte](dst, src)
+	}
+	return 0
+}
+
+func unpackTo32[T packable](dst []T, src []byte, width int) int {
+	switch width {
 	case 17:
 		return unpackGroup[[17]byte](dst, src)
 	case 18:
@@ -121,7 +140,7 @@ func unpackNarrow[T packable](dst []T, src []byte, width int) int {
 	return 0
 }
 
-func unpackWide[T packable](dst []T, src []byte, width int) int {
+func unpackTo48[T packable](dst []T, src []byte, width int) int {
 	switch width {
 	case 33:
 		return unpackGroup[[33]byte](dst, src)
@@ -155,6 +174,12 @@ func unpackWide[T packable](dst []T, src []byte, width int) int {
 		return unpackGroup[[47]byte](dst, src)
 	case 48:
 		return unpackGroup[[48]byte](dst, src)
+	}
+	return 0
+}
+
+func unpackTo64[T packable](dst []T, src []byte, width int) int {
+	switch width {
 	case 49:
 		return unpackGroup[[49]byte](dst, src)
 	case 50:

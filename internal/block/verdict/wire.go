@@ -29,8 +29,7 @@ func Attributes(p *vec.Predicate) Decider {
 // absent.
 func Resource(p *vec.Predicate) Decider {
 	return func(stored []byte) Verdict {
-		r := schema.Resource{Wire: stored}
-		verdict := first(p, otlp.ResourceAttributes(&r))
+		verdict := first(p, otlp.ResourceMessages(stored), otlp.ResourceKeyValues)
 		if verdict == Absent && p.Field.Key == serviceName {
 			return verdictOf(p.Holds(schema.Value{Kind: schema.KindString}))
 		}
@@ -40,43 +39,42 @@ func Resource(p *vec.Predicate) Decider {
 
 // Scope decides the wire form of instrumentation scopes.
 func Scope(p *vec.Predicate) Decider {
-	return func(stored []byte) Verdict {
-		s := schema.Scope{Wire: stored}
-		return first(p, otlp.ScopeAttributes(&s))
-	}
+	return func(stored []byte) Verdict { return first(p, otlp.ScopeMessages(stored), otlp.ScopeKeyValues) }
 }
 
 // Events decides Events fragments of spans.
 func Events(p *vec.Predicate) Decider {
-	return func(stored []byte) Verdict {
-		verdict := Absent
-		for e := range otlp.Events(&schema.Span{Events: stored}) {
-			if verdict = max(verdict, first(p, e.Attributes)); verdict == Holds {
-				break
-			}
-		}
-		return verdict
-	}
+	return func(stored []byte) Verdict { return anyOf(p, otlp.EventMessages(stored), otlp.EventKeyValues) }
 }
 
 // Links decides Links fragments of spans.
 func Links(p *vec.Predicate) Decider {
-	return func(stored []byte) Verdict {
-		verdict := Absent
-		for l := range otlp.Links(&schema.Span{Links: stored}) {
-			if verdict = max(verdict, first(p, l.Attributes)); verdict == Holds {
-				break
-			}
-		}
-		return verdict
-	}
+	return func(stored []byte) Verdict { return anyOf(p, otlp.LinkMessages(stored), otlp.LinkKeyValues) }
 }
 
 // first decides the first attribute that has the key.
-func first(p *vec.Predicate, list []schema.Attribute) Verdict {
-	for i := range list {
-		if list[i].Key == p.Field.Key {
-			return verdictOf(p.Holds(list[i].Value))
+func first(p *vec.Predicate, messages otlp.Messages, attributes func([]byte) otlp.KeyValues) Verdict {
+	for messages.Next() {
+		if verdict := firstOf(p, attributes(messages.Message)); verdict != Absent {
+			return verdict
+		}
+	}
+	return Absent
+}
+
+// anyOf decides the first attribute that has the key of each message.
+func anyOf(p *vec.Predicate, messages otlp.Messages, attributes func([]byte) otlp.KeyValues) Verdict {
+	verdict := Absent
+	for verdict != Holds && messages.Next() {
+		verdict = max(verdict, firstOf(p, attributes(messages.Message)))
+	}
+	return verdict
+}
+
+func firstOf(p *vec.Predicate, attributes otlp.KeyValues) Verdict {
+	for attributes.Next() {
+		if string(attributes.Key) == p.Field.Key {
+			return verdictOf(p.Holds(otlp.ParseValue(attributes.Value)))
 		}
 	}
 	return Absent
