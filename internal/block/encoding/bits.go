@@ -50,42 +50,21 @@ func loadBits(src []byte, bit int) uint64 {
 	return binary.LittleEndian.Uint64(word[:8])>>shift | uint64(word[8])<<(64-shift)
 }
 
-// pack appends values of width bits each, least significant bit first, and
-// fills the last byte with zeros. REQUIRES: every value < 1<<width.
+// pack appends whole groups of values of width bits, 0 to 64, each, least
+// significant bit first. REQUIRES: every value < 1<<width.
 func pack[T packable](dst []byte, values []T, width int) []byte {
-	from := len(dst)
-	dst = slices.Grow(dst, packedBytes(len(values), width))[:from+packedBytes(len(values), width)]
-	out := dst[from:]
-	if len(out) == 0 {
+	if width == 0 {
 		return dst
 	}
-	if width <= 32 {
-		done := packGroups(out, values, width)
-		values, out = values[done:], out[done/groupSize*width:]
-		if len(values) >= groupSize {
-			var padded [32 + 2*slack]byte
-			done = packGroups(padded[:], values, width)
-			out = out[copy(out, padded[:done/groupSize*width]):]
-			values = values[done:]
-		}
-	}
-	var word uint64
-	used := 0
-	for _, v := range values {
-		word |= uint64(v) << used
-		used += width
-		if used < 64 {
-			continue
-		}
-		binary.LittleEndian.PutUint64(out, word)
-		out = out[8:]
-		used -= 64
-		// A shift by 64 gives zero: nothing of v is left over then.
-		word = uint64(v) >> (width - used)
-	}
-	for i := range out {
-		out[i] = byte(word)
-		word >>= 8
+	from, size := len(dst), packedBytes(len(values), width)
+	dst = slices.Grow(dst, size)[:from+size]
+	done := packGroups(dst[from:], values, width)
+	if done < len(values) {
+		// The groups that end too close to the end of dst: behind it may be
+		// bytes of someone else.
+		var padded [64 + 2*slack]byte
+		packGroups(padded[:], values[done:], width)
+		copy(dst[from+packedBytes(done, width):], padded[:])
 	}
 	return dst
 }

@@ -1,5 +1,7 @@
 package encoding
 
+import "bytes"
+
 // maxTableWidth is the width of codes up to which matching is by the bits of
 // whole groups of codes.
 const maxTableWidth = 8
@@ -12,13 +14,12 @@ type CodeSet struct {
 	width int     // of the codes of a dictionary of limit entries
 	hits  []uint8 // by code: 1 if it is in the set
 
-	// One code differs from all others: it alone is in the set, or it alone
-	// is not (then inverted is ^0).
+	// Of codes of few bits, one differs from all others: it alone is in the
+	// set, or it alone is not (then inverted is ^0). Else there are tuples.
 	alone    bool
-	code     uint32
+	code     int
 	inverted uint64
-
-	tuples []uint16 // see newTuples; nil for alone and for wide codes
+	tuples   []uint16 // see newTuples
 }
 
 // NewCodeSet is the set of the codes for which table is true. A code that is
@@ -30,17 +31,16 @@ func NewCodeSet(table []bool) *CodeSet {
 		s.hits[i] = uint8(bit(held))
 		in += int(s.hits[i])
 	}
+	if s.width == 0 || s.width > maxTableWidth {
+		return s
+	}
 	// With two entries, one of which is in the set, both readings are right.
-	if out := len(table) - in; len(table) > 1 && (in == 1 || out == 1) {
-		if s.alone = true; in != 1 {
-			s.inverted = ^uint64(0)
-		}
-		for i, hit := range s.hits {
-			if (hit == 1) == (in == 1) {
-				s.code = uint32(i)
-			}
-		}
-	} else if 0 < s.width && s.width <= maxTableWidth {
+	switch {
+	case in == 1:
+		s.alone, s.code = true, bytes.IndexByte(s.hits, 1)
+	case in == len(table)-1:
+		s.alone, s.code, s.inverted = true, bytes.IndexByte(s.hits, 0), ^uint64(0)
+	default:
 		s.tuples = newTuples(s.hits, s.width)
 	}
 	return s
@@ -57,6 +57,7 @@ func (s *CodeSet) Match(dst []uint64, src []byte, n, width int) error {
 	}
 	dst = dst[:words(n)]
 	clear(dst)
+	var results [resultGroups]byte
 	for segs.left > 0 {
 		at := n - segs.left
 		seg, err := segs.next()
@@ -64,7 +65,7 @@ func (s *CodeSet) Match(dst []uint64, src []byte, n, width int) error {
 			return err
 		}
 		if !seg.run {
-			if !s.matchPacked(dst, at, seg, width) {
+			if !s.matchPacked(dst, at, seg, width, &results) {
 				return ErrMalformed
 			}
 			continue
@@ -85,11 +86,14 @@ func MatchHybrid(dst []uint64, src []byte, n, width int, table []bool) error {
 	return NewCodeSet(table).Match(dst, src, n, width)
 }
 
+// resultGroups is the number of groups whose results wait for being moved to
+// their rows.
+const resultGroups = 128
+
 // matchPacked matches the packed codes of seg and sets their bits of dst from
-// at on. It reports whether all codes are below the limit.
-func (s *CodeSet) matchPacked(dst []uint64, at int, seg segment, width int) bool {
-	// Results of this many groups wait for being moved to their rows.
-	var results [128]byte
+// at on. It reports whether all codes are below the limit, and overwrites
+// results.
+func (s *CodeSet) matchPacked(dst []uint64, at int, seg segment, width int, results *[resultGroups]byte) bool {
 	src, rows := seg.packed, seg.n
 	for rows > 0 {
 		n := min(rows, len(results)*groupSize)
@@ -114,7 +118,7 @@ func (s *CodeSet) matchPacked(dst []uint64, at int, seg segment, width int) bool
 
 // matchGroups matches as many groups as results has bytes.
 func (s *CodeSet) matchGroups(results, src []byte, width int) bool {
-	if width != s.width || width == 0 {
+	if width <= maxTableWidth && width != s.width || width == 0 {
 		for i := range results {
 			var ok bool
 			if results[i], ok = s.matchEach(src[i*width:], groupSize, width); !ok {
@@ -123,15 +127,12 @@ func (s *CodeSet) matchGroups(results, src []byte, width int) bool {
 		}
 		return true
 	}
-	done, ok := s.matchKernel(results, src)
-	if !ok {
-		return false
-	}
-	if done < len(results) {
+	done, ok := s.matchKernel(results, src, width)
+	if ok && done < len(results) {
 		// The groups that end too close to the end of src.
 		var padded [maxCodeWidth + 2*slack]byte
 		copy(padded[:], src[done*width:])
-		_, ok = s.matchKernel(results[done:], padded[:])
+		_, ok = s.matchKernel(results[done:], padded[:], width)
 	}
 	return ok
 }

@@ -4,15 +4,15 @@ import "encoding/binary"
 
 // matchKernel matches groups as long as there are results to fill and src has
 // slack behind the group. It returns the number of groups, and whether all
-// codes are below the limit. REQUIRES: the codes are of s.width bits, not 0.
-func (s *CodeSet) matchKernel(results, src []byte) (groups int, ok bool) {
+// codes are below the limit. REQUIRES: width is s.width, or above maxTableWidth.
+func (s *CodeSet) matchKernel(results, src []byte, width int) (groups int, ok bool) {
 	switch {
-	case s.width > maxTableWidth:
-		return lookUpWide(results, src, s.hits, s.width)
+	case width > maxTableWidth:
+		return lookUpWide(results, src, s.hits, width)
 	case s.alone:
 		return compareNarrow(results, src, s)
 	}
-	return lookUpNarrow(results, src, s.tuples, s.width)
+	return lookUpNarrow(results, src, s.tuples, width)
 }
 
 // tupleSize is the number of codes of width bits that are looked up at once:
