@@ -89,6 +89,7 @@ func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema
 		Project: project, Partition: p.id, Partitions: p.builder.log.Partitions(), Epoch: seg.stream.Epoch(),
 		First: seg.first, Last: seg.last, LogNanos: seg.logNanos,
 		MinStart: object.MinStart, MaxEnd: object.MaxEnd, Spans: uint64(object.Spans), TailBytes: uint64(object.TailBytes),
+		Open: object.Open,
 	}
 	if err := p.put(ctx, name.Key(), object.Data); err != nil {
 		return err
@@ -187,9 +188,7 @@ func (s *segment) projectIDs() []schema.ProjectID {
 // sorted returns a project's rows in the order of a block. Rows that are equal
 // there keep the order of the log, so that every builder writes the same bytes.
 func (s *segment) sorted(project schema.ProjectID) []schema.Span {
-	spans := slices.Clone(s.view(project).spans)
-	sortSpans(spans)
-	return spans
+	return block.Sorted(s.view(project).spans)
 }
 
 func sortSpans(spans []schema.Span) {

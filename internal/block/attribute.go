@@ -37,6 +37,14 @@ type attribute struct {
 	key   string
 }
 
+// String names the owner as Column.Scope does.
+func (o owner) String() string { return strings.TrimSuffix(ownerPrefixes[o], ".") }
+
+// String names the kind as Column.Kind does.
+func (k valueKind) String() string {
+	return [numKinds]string{"string", "int", "double", "bool", "any", "list"}[k]
+}
+
 var (
 	ownerPrefixes = [numOwners]string{"", "resource.", "span.", "derived.", "event.", "link."}
 	kindSuffixes  = [numKinds]string{":string", ":int", ":double", ":bool", ":any", ""}

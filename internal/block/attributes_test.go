@@ -203,13 +203,6 @@ func newOracle(spans []schema.Span, most, least int) *oracle {
 		return cmp.Or(cmp.Compare(o.rows[b], o.rows[a]), cmp.Compare(a, b))
 	})
 	o.columns = o.columns[:min(most, len(o.columns))]
-	for _, values := range o.values {
-		for name := range values {
-			if !slices.Contains(o.columns, name) {
-				delete(values, name)
-			}
-		}
-	}
 	return o
 }
 

@@ -35,7 +35,7 @@ func encode(project schema.ProjectID, spans []schema.Span, lim limits) (*Object,
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
-	e := newEncoder(lim)
+	e := newEncoder(lim, look(spans, lim))
 	tail, err := e.encode(project, spans)
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
@@ -70,13 +70,12 @@ type scratch struct {
 	pages      []byte
 }
 
-func newEncoder(lim limits) *encoder {
-	return &encoder{limits: lim, codec: sharedCodec(), out: &sink{}}
+func newEncoder(lim limits, s *survey) *encoder {
+	return &encoder{limits: lim, codec: sharedCodec(), out: &sink{}, survey: s}
 }
 
 // encode writes the block and returns the size of its tail.
 func (e *encoder) encode(project schema.ProjectID, spans []schema.Span) (int, error) {
-	e.survey = look(spans, e.limits)
 	e.dir.columns = e.survey.columns
 	pq, err := parquetSchema(e.dir.columns)
 	if err != nil {

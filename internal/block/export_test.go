@@ -1,6 +1,8 @@
 package block
 
 import (
+	"slices"
+
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -16,4 +18,56 @@ func EncodeWithLimits(project schema.ProjectID, spans []schema.Span, pageRows, p
 func FooterRows(b []byte) (int64, error) {
 	f, err := parseFooter(b)
 	return f.rows, err
+}
+
+// EncodeSampled is Encode that counts the attributes of a part of the rows if
+// there are more than four times so many.
+func EncodeSampled(project schema.ProjectID, spans []schema.Span, rows int) (*Object, error) {
+	lim := defaultLimits()
+	lim.sampleRows = rows
+	return encode(project, spans, lim)
+}
+
+// Keys encodes rows and returns what the first row group's directory says of
+// keys outside of columns, by owner.
+func Keys(project schema.ProjectID, spans []schema.Span, groupRows int) ([][]string, error) {
+	o, err := EncodeWithLimits(project, spans, maxPageRows, maxPageBytes, groupRows)
+	if err != nil {
+		return nil, err
+	}
+	dir, _, err := parseDirectory(o.Data[len(o.Data)-o.TailBytes+tailSumBytes:])
+	if err != nil {
+		return nil, err
+	}
+	lists := make([][]string, numOwners)
+	for owner, keys := range dir.groups[0].keys {
+		if len(keys) > 0 {
+			lists[owner] = keys
+		}
+	}
+	return lists, nil
+}
+
+// Chunk is what the directory says about a chunk: where its dictionary (0
+// without one) and its data pages begin, and how long it is.
+func (r *Reader) Chunk(group int, column string) (dictionary, data, size int64) {
+	i := slices.IndexFunc(r.dir.columns, func(c fileColumn) bool { return c.name == column })
+	c := &r.dir.groups[group].chunks[i]
+	switch {
+	case c.absent:
+		return 0, c.dict.offset, int64(c.dict.size)
+	case c.encoding == encodingCodes:
+		return c.dict.offset, c.pages[0].offset, c.pages[len(c.pages)-1].end() - c.dict.offset
+	}
+	return 0, c.pages[0].offset, c.pages[len(c.pages)-1].end() - c.pages[0].offset
+}
+
+// EncodeWithColumn is Encode of a later program, which has one more column.
+func EncodeWithColumn(project schema.ProjectID, spans []schema.Span, name string) (*Object, error) {
+	s := look(spans, defaultLimits())
+	s.columns = append(s.columns, fileColumn{name: name, id: numColumns, physical: physicalBytes})
+	e := newEncoder(defaultLimits(), s)
+	tail, err := e.encode(project, spans)
+	minStart, maxEnd := timeRange(spans)
+	return &Object{Data: e.out.data, MinStart: minStart, MaxEnd: maxEnd, Spans: len(spans), TailBytes: tail}, err
 }

@@ -20,7 +20,7 @@ const project = schema.ProjectID("proj")
 // keyOf is the key of an object of the test project.
 func keyOf(o *block.Object) string {
 	return schema.BlockName{
-		Project: project, Partitions: 1, First: 1, Last: 9, LogNanos: 1,
+		Project: project, Partitions: 1, First: 1, Last: 9, LogNanos: 1, Open: o.Open,
 		MinStart: o.MinStart, MaxEnd: o.MaxEnd, Spans: uint64(o.Spans), TailBytes: uint64(o.TailBytes),
 	}.Key()
 }
