@@ -10,6 +10,8 @@ GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
 PKG ?= ./...
 # Which benchmarks, a regular expression.
 BENCH ?= .
+# What else go test gets, such as -cpu=1 or -benchtime=3s.
+BENCHFLAGS ?=
 # How much each fuzz target runs: executions, or a duration such as 5m. With a
 # duration go test now and then reports its own deadline as a failure.
 FUZZTIME ?= 20000x
@@ -88,8 +90,8 @@ fuzz: ## Run every fuzz target for FUZZTIME
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "$$pkg" || exit 1; \
 	done
 
-bench: ## Run the benchmarks that match BENCH
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+bench: ## Run the benchmarks that match BENCH and print tables
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(BENCHFLAGS) $(PKG) | $(GO) run ./internal/benchtable
 
 bench-smoke: ## Run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(PKG)

@@ -1,7 +1,6 @@
 package ingester
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -85,38 +84,4 @@ func (p rowPages) rows() int {
 		n += len(page)
 	}
 	return n
-}
-
-// row is row number i, nil if there are not as many.
-func (p rowPages) row(i int) *schema.Span {
-	for _, page := range p {
-		if i < len(page) {
-			return &page[i]
-		}
-		i -= len(page)
-	}
-	return nil
-}
-
-// sorted returns copies of all rows in the order of a block.
-func (p rowPages) sorted() []schema.Span {
-	rows := make([]*schema.Span, 0, p.rows())
-	for _, page := range p {
-		for i := range page {
-			rows = append(rows, &page[i])
-		}
-	}
-	return sortedRows(rows)
-}
-
-// sortedRows returns copies of rows in the order of a block. Rows that are equal
-// there stay as they are, so that every builder writes the same bytes. It sorts
-// the pointers, because rows are large.
-func sortedRows(rows []*schema.Span) []schema.Span {
-	slices.SortStableFunc(rows, schema.Compare)
-	spans := make([]schema.Span, len(rows))
-	for i, row := range rows {
-		spans[i] = *row
-	}
-	return spans
 }

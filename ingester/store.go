@@ -112,6 +112,7 @@ func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema
 		Project: project, Partition: p.id, Partitions: p.builder.log.Partitions(), Epoch: seg.stream.Epoch(),
 		First: seg.first, Last: seg.last, LogNanos: seg.logNanos,
 		MinStart: object.MinStart, MaxEnd: object.MaxEnd, Spans: uint64(object.Spans), TailBytes: uint64(object.TailBytes),
+		Open: object.Open,
 	}
 	if err := p.put(ctx, name.Key(), object.Data); err != nil {
 		return err
@@ -133,7 +134,7 @@ func (p *partition) encode(ctx context.Context, seg *segment, project schema.Pro
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.builder.encoding }()
-	return block.Encode(project, seg.rows(project).sorted())
+	return block.Encode(project, block.Sorted(seg.rows(project)...))
 }
 
 // storeDamaged keeps what could not be decoded, for a person to look at.

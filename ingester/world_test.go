@@ -208,7 +208,7 @@ func (w *world) blockRows(name schema.BlockName) []schema.Span {
 	reader, err := block.Open(w.t.Context(), w.bucket, name.Key())
 	require.NoError(w.t, err)
 	var rows []schema.Span
-	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
+	for chunk, err := range reader.Scan(w.t.Context(), &vec.Filter{}, vec.AllColumns()) {
 		require.NoError(w.t, err)
 		rows = append(rows, chunk...)
 	}

@@ -25,7 +25,7 @@ type blockCache struct {
 
 type cachedBlock struct {
 	name   schema.BlockName
-	reader blockReader
+	reader *block.Reader
 	bytes  int64
 }
 
@@ -35,17 +35,16 @@ func newBlockCache(bucket objstore.Bucket, maxBytes int64, m *metrics) *blockCac
 
 // open returns the block's reader. Two callers that miss at the same time both
 // fetch the tail, and one of the readers is kept.
-func (c *blockCache) open(ctx context.Context, name schema.BlockName) (blockReader, error) {
+func (c *blockCache) open(ctx context.Context, name schema.BlockName) (*block.Reader, error) {
 	if r := c.lookup(name); r != nil {
 		c.metrics.blockHits.Inc()
 		return r, nil
 	}
 	c.metrics.blocks.Inc()
-	opened, err := block.Open(ctx, c.bucket, name.Key())
+	r, err := block.Open(ctx, c.bucket, name.Key())
 	if err != nil {
 		return nil, err
 	}
-	r := rowReader{opened}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.byName[name]; ok {
@@ -61,7 +60,7 @@ func (c *blockCache) open(ctx context.Context, name schema.BlockName) (blockRead
 	return r, nil
 }
 
-func (c *blockCache) lookup(name schema.BlockName) blockReader {
+func (c *blockCache) lookup(name schema.BlockName) *block.Reader {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byName[name]

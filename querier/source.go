@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
@@ -70,12 +71,12 @@ type blockSource struct {
 
 // Scan yields the rows that the block's reader yields.
 func (s *blockSource) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
-	return yieldFrom(ctx, s, func(r blockReader) iter.Seq2[[]schema.Span, error] { return r.Scan(ctx, filter, columns) })
+	return yieldFrom(ctx, s, func(r *block.Reader) iter.Seq2[[]schema.Span, error] { return r.Scan(ctx, filter, columns) })
 }
 
 // Find yields the traces that the block's reader yields.
 func (s *blockSource) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
-	return yieldFrom(ctx, s, func(r blockReader) iter.Seq2[[]vec.Hit, error] { return r.Find(ctx, filter) })
+	return yieldFrom(ctx, s, func(r *block.Reader) iter.Seq2[[]vec.Hit, error] { return r.Find(ctx, filter) })
 }
 
 // MayHold asks the block's filter. A block of another partition is not even
@@ -117,7 +118,7 @@ func (s *blockSource) forgetIfGone(err error) {
 }
 
 // yieldFrom opens the block and yields what its reader yields.
-func yieldFrom[T any](ctx context.Context, s *blockSource, all func(blockReader) iter.Seq2[T, error]) iter.Seq2[T, error] {
+func yieldFrom[T any](ctx context.Context, s *blockSource, all func(*block.Reader) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		reader, err := s.cache.open(ctx, s.name)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/objstore/fs"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -32,6 +33,13 @@ func store(t *testing.T, dataDir string, name schema.BlockName, spans int) strin
 		rows[i] = schema.Span{
 			TraceID: schema.TraceID{15: byte(i / 2)}, SpanID: schema.SpanID{7: byte(i + 1)}, Name: "GET /", Kind: 2,
 			StartNanos: day + uint64(i), EndNanos: day + 1000, Resource: &schema.Resource{}, Scope: &schema.Scope{},
+			Attributes: otlp.AppendKeyValue(nil, 9, "http.route", schema.Value{Kind: schema.KindString, Str: "/cart/{id}"}),
+		}
+		event := otlp.AppendKeyValue(nil, 3, "type", schema.Value{Kind: schema.KindString, Str: "retry"})
+		rows[i].Events = append([]byte{0x5a, byte(len(event))}, event...)
+		if i == 4 {
+			rows[i].Attributes = otlp.AppendKeyValue(rows[i].Attributes, 9, "rare", schema.Value{Kind: schema.KindBool})
+			rows[i].Fragment = schema.FragmentCreate
 		}
 	}
 	object, err := block.Encode(name.Project, rows)
@@ -142,7 +150,10 @@ func TestBlocksInspect(t *testing.T) {
 		`log +partition 0 of 2, epoch 5, positions 1-9, from 2023-11-15T12:00:00Z`,
 		`rows +5 spans of 3 traces in 1 row groups`,
 		`traces +0{32} to 0{31}2`, `times +2023-11-15T12:00:00Z to 2023-11-15T12:00:00.000001Z`,
-		`name +bytes +dictionary +1 +1 \(`, `parent_span_id +fixed 8 bytes, optional +plain +1 +- `,
+		`name +bytes +fixed +100\.0 % +dictionary +1 +1 \(`, `parent_span_id +fixed 8 bytes, optional +fixed +0\.0 % +absent +1 +- `,
+		`span\.http\.route +bytes, optional +span attribute, string +100\.0 % +dictionary +1 +1 \(`,
+		`event\.type +bytes, optional +event attribute, list +100\.0 % +dictionary +1 +1 \(`,
+		`span +1 +rare`, `open +1 traces have fragments`,
 		`0 +5 +1 +\d`, `spanlake.traces +3`, `Every checksum is right: all \d.* are as they were written\.`,
 	} {
 		require.Regexp(t, `(?m)^`+line, stdout)
@@ -156,8 +167,15 @@ func TestBlocksInspect(t *testing.T) {
 	require.True(t, report.Verified)
 	require.Empty(t, report.Damage)
 	require.Equal(t, key, report.Key)
-	require.Len(t, report.Columns, 21)
-	require.Len(t, report.RowGroups[0].Columns, 21)
+	require.Len(t, report.Columns, 29)
+	require.Len(t, report.RowGroups[0].Columns, 29)
+	require.Equal(t, map[string][]string{"span": {"rare"}}, report.Outside)
+	require.Equal(t, 1, report.OpenTraces)
+	for _, c := range report.Columns {
+		if c.Name == "event.type" {
+			require.Equal(t, []any{"event", "type", "list", int64(5), false}, []any{c.Scope, c.Key, c.Kind, c.Values, c.Content})
+		}
+	}
 	require.Equal(t, "shop", report.Metadata["spanlake.project"])
 	info, err := os.Stat(path)
 	require.NoError(t, err)

@@ -13,36 +13,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
-	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
-// memory serves one object's bytes, cheaper than a bucket.
-type memory []byte
-
-func (m memory) Get(_ context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
-	size := int64(len(m))
-	from := opts.Offset
-	if from < 0 {
-		from = max(size+from, 0)
-	}
-	if from >= size {
-		return nil, objstore.Object{}, objstore.ErrRange
-	}
-	to := size
-	if opts.Length > 0 {
-		to = min(to, from+opts.Length)
-	}
-	return bytes.Clone(m[from:to]), objstore.Object{Key: key, Size: size}, nil
+// reading is what a block says in every way it can be asked.
+type reading struct {
+	scanned, selected []schema.Span // nil if there was an error
+	hits              []vec.Hit
+	traces            [][]schema.Span
 }
 
-// readAll opens an object and reads all of it in both ways.
-func readAll(ctx context.Context, data []byte, key string, ids []schema.TraceID) (scanned []schema.Span, traces [][]schema.Span, err error) {
-	r, err := block.Open(ctx, memory(data), key)
-	if err != nil {
-		return nil, nil, err
+// readAll opens an object and reads all of it in every way.
+func readAll(ctx context.Context, r *block.Reader, f *vec.Filter, ids []schema.TraceID) (got reading, err error) {
+	var errs [3]error
+	got.scanned, errs[0] = scanAll(ctx, r)
+	got.selected, errs[1] = scan(ctx, r, f, vec.AllColumns())
+	got.hits, errs[2] = find(ctx, r, f)
+	err = errors.Join(errs[:]...)
+	if errs[1] == nil && got.selected == nil {
+		got.selected = []schema.Span{}
 	}
-	scanned, err = scan(ctx, r, block.ScanRequest{})
 	for _, id := range ids {
 		trace, traceErr := r.Trace(ctx, id)
 		if traceErr != nil {
@@ -51,45 +42,96 @@ func readAll(ctx context.Context, data []byte, key string, ids []schema.TraceID)
 		} else if trace == nil {
 			trace = []schema.Span{}
 		}
-		traces = append(traces, trace)
+		got.traces = append(got.traces, trace)
 	}
-	return scanned, traces, err
+	return got, err
+}
+
+// damageable is a small block with everything in it, and what is asked of it.
+type damageable struct {
+	spans  []schema.Span
+	object *block.Object
+	key    string
+	filter *vec.Filter
+	ids    []schema.TraceID
+	want   reading
+}
+
+func newDamageable(tb testing.TB, seed uint64) damageable {
+	tb.Helper()
+	rng := rand.New(rand.NewPCG(seed, 9))
+	spans := withAttributes(randomSpans(rng, shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4}), rng, 0.1)
+	spans[7].Fragment = schema.FragmentUpdate
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 32, FineRows: 8, GroupRows: 64, Columns: 9, ColumnRows: 9})
+	require.NoError(tb, err)
+	d := damageable{spans: spans, object: o, key: keyOf(o)}
+	m := filterMaker{rng, spans}
+	for d.filter == nil || len(d.want.selected) == 0 {
+		d.filter = &vec.Filter{Op: vec.OpOr, Args: []*vec.Filter{
+			{Op: vec.OpPredicate, Predicate: m.predicate()}, {Op: vec.OpPredicate, Predicate: m.predicate()},
+		}}
+		for i := range spans {
+			if holds(d.filter, &spans[i]) {
+				d.want.selected = append(d.want.selected, spans[i])
+			}
+		}
+	}
+	d.want.scanned, d.want.hits = spans, hitsOf(d.filter, spans)
+	traces := byTrace(spans)
+	for i := range spans {
+		if id := spans[i].TraceID; i == 0 || id != spans[i-1].TraceID {
+			d.ids = append(d.ids, id)
+			d.want.traces = append(d.want.traces, traces[id])
+		}
+	}
+	return d
+}
+
+// require compares what was read without an error with what is right.
+func (d *damageable) require(tb testing.TB, got reading) {
+	tb.Helper()
+	if got.scanned != nil {
+		requireSame(tb, d.want.scanned, got.scanned)
+	}
+	if got.selected != nil {
+		requireSame(tb, d.want.selected, got.selected)
+	}
+	if got.hits != nil {
+		require.Equal(tb, d.want.hits, got.hits)
+	}
+	for i, trace := range got.traces {
+		if trace != nil {
+			requireSame(tb, d.want.traces[i], trace)
+		}
+	}
 }
 
 // TestDamageIsFound flips bits, overwrites, cuts and extends blocks thousands
 // of times. Whatever is read without an error must be right.
 func TestDamageIsFound(t *testing.T) {
-	spans := randomSpans(rand.New(rand.NewPCG(8, 9)), shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4})
-	o, err := block.EncodeWithLimits(project, spans, 32, 8<<20, 64)
-	require.NoError(t, err)
-	key := keyOf(o)
-	var ids []schema.TraceID
-	want := byTrace(spans)
-	for id := range want {
-		ids = append(ids, id)
-	}
 	rng := rand.New(rand.NewPCG(10, 11))
 	found := 0
-	const rounds = 2500
-	for round := range rounds {
-		data := mutate(rng, o.Data)
-		scanned, traces, err := readAll(t.Context(), data, key, ids)
-		if err != nil {
-			found++
-			require.ErrorIs(t, err, block.ErrCorrupt, "round %d", round)
-			require.NotContains(t, err.Error(), "panicked")
-		}
-		if scanned != nil {
-			requireSame(t, spans, scanned)
-		}
-		for i, trace := range traces {
-			if trace != nil {
-				requireSame(t, want[ids[i]], trace)
+	const blocks, rounds = 5, 500
+	for seed := range uint64(blocks) {
+		d := newDamageable(t, seed)
+		for round := range rounds {
+			data := mutate(rng, d.object.Data)
+			r, err := block.Open(t.Context(), memory(data), d.key)
+			if err == nil {
+				var got reading
+				got, err = readAll(t.Context(), r, d.filter, d.ids)
+				d.require(t, got)
+			}
+			if err != nil {
+				found++
+				require.ErrorIs(t, err, block.ErrCorrupt, "round %d", round)
+				require.NotContains(t, err.Error(), "panicked")
 			}
 		}
 	}
-	// Harmless are only changes to the four bytes of magic that begin the file.
-	require.Greater(t, found, rounds*98/100)
+	// Harmless are only changes to the magic that begins the file, and to
+	// columns that are for other programs.
+	require.Greater(t, found, blocks*rounds*8/10)
 }
 
 // mutate returns a copy with a random damage that changes it.
@@ -113,23 +155,22 @@ func mutate(rng *rand.Rand, data []byte) []byte {
 	return m
 }
 
-// TestValidChecksumsOverNonsense gives damaged tails and pages correct
-// checksums, as a defective writer would: no panic and no hang, whatever the
-// rows.
+// TestValidChecksumsOverNonsense gives damaged tails correct checksums, as a
+// defective writer would: no panic and no hang, whatever the rows.
 func TestValidChecksumsOverNonsense(t *testing.T) {
-	spans := randomSpans(rand.New(rand.NewPCG(12, 13)), shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4})
-	o, err := block.EncodeWithLimits(project, spans, 32, 8<<20, 64)
-	require.NoError(t, err)
+	d := newDamageable(t, 12)
 	rng := rand.New(rand.NewPCG(14, 15))
-	ids := []schema.TraceID{spans[0].TraceID, spans[70].TraceID}
 	for range 1000 {
-		data := bytes.Clone(o.Data)
-		tail := data[len(data)-o.TailBytes:]
+		data := bytes.Clone(d.object.Data)
+		tail := data[len(data)-d.object.TailBytes:]
 		for range 1 + rng.IntN(3) {
 			tail[8+rng.IntN(len(tail)/2)] = byte(rng.Uint32())
 		}
 		reseal(tail)
-		_, _, err := readAll(t.Context(), data, keyOf(o), ids)
+		r, err := block.Open(t.Context(), memory(data), d.key)
+		if err == nil {
+			_, err = readAll(t.Context(), r, d.filter, d.ids)
+		}
 		if err != nil && !errors.Is(err, block.ErrVersion) {
 			require.ErrorIs(t, err, block.ErrCorrupt)
 			require.NotContains(t, err.Error(), "panicked")
@@ -139,29 +180,23 @@ func TestValidChecksumsOverNonsense(t *testing.T) {
 
 func reseal(tail []byte) { binary.LittleEndian.PutUint64(tail, xxhash.Sum64(tail[8:])) }
 
+// TestPagesWithValidChecksumsOverNonsense does the same to pages.
 func TestPagesWithValidChecksumsOverNonsense(t *testing.T) {
-	spans := randomSpans(rand.New(rand.NewPCG(16, 17)), shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4})
-	o, err := block.EncodeWithLimits(project, spans, 32, 8<<20, 64)
-	require.NoError(t, err)
+	d := newDamageable(t, 16)
 	rng := rand.New(rand.NewPCG(18, 19))
-	r, err := block.Open(t.Context(), memory(o.Data), keyOf(o))
+	r, err := block.Open(t.Context(), memory(d.object.Data), d.key)
 	require.NoError(t, err)
 	failed := 0
 	for range 1000 {
-		data := bytes.Clone(o.Data)
+		data := bytes.Clone(d.object.Data)
 		for range 1 + rng.IntN(20) {
-			data[4+rng.IntN(len(data)-o.TailBytes-4)] ^= byte(1 + rng.IntN(255))
+			data[4+rng.IntN(len(data)-d.object.TailBytes-4)] ^= byte(1 + rng.IntN(255))
 		}
 		forged := block.WithForgedChecksums(r, memory(data), data)
-		if _, err := scan(t.Context(), forged, block.ScanRequest{}); err != nil {
+		if _, err := readAll(t.Context(), forged, d.filter, d.ids); err != nil {
 			failed++
 			require.ErrorIs(t, err, block.ErrCorrupt)
 			require.NotContains(t, err.Error(), "panicked")
-		}
-		for _, id := range []schema.TraceID{spans[0].TraceID, spans[70].TraceID} {
-			if _, err := forged.Trace(t.Context(), id); err != nil {
-				require.ErrorIs(t, err, block.ErrCorrupt)
-			}
 		}
 	}
 	require.Positive(t, failed)
@@ -174,7 +209,7 @@ func TestCorruptErrorTellsWhere(t *testing.T) {
 	data[len(data)-o.TailBytes-1] ^= 1 // the last byte of the last column's last page
 	r, err := block.Open(t.Context(), memory(data), keyOf(o))
 	require.NoError(t, err)
-	_, err = scan(t.Context(), r, block.ScanRequest{})
+	_, err = scanAll(t.Context(), r)
 	var corrupt *block.CorruptError
 	require.ErrorAs(t, err, &corrupt)
 	require.ErrorIs(t, err, block.ErrCorrupt)
@@ -184,7 +219,7 @@ func TestCorruptErrorTellsWhere(t *testing.T) {
 	require.NotEmpty(t, corrupt.Hint)
 	require.ErrorContains(t, err, "checksum mismatch")
 
-	_, err = scan(t.Context(), r, block.ScanRequest{Columns: block.AllColumns &^ block.RestColumn})
+	_, err = scan(t.Context(), r, always(), vec.Columns{Attributes: true, Events: true, Links: true})
 	require.NoError(t, err, "other columns stay readable")
 }
 
@@ -230,7 +265,7 @@ func TestNewerVersionIsNotCorrupt(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	for _, rows := range []int{0, 1, 40} {
-		o, err := block.EncodeWithLimits(project, randomSpans(rand.New(rand.NewPCG(1, 9)), shape{rows: rows, traces: 5, distinct: 3, payload: 9}), 8, 8<<20, 16)
+		o, err := block.EncodeLimited(project, randomSpans(rand.New(rand.NewPCG(1, 9)), shape{rows: rows, traces: 5, distinct: 3, payload: 9}), block.Limits{PageRows: 8, GroupRows: 16})
 		require.NoError(f, err)
 		f.Add(o.Data[len(o.Data)-o.TailBytes:], uint16(rows))
 	}
@@ -246,7 +281,7 @@ func FuzzOpen(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, err = scan(t.Context(), r, block.ScanRequest{})
+		_, err = scanAll(t.Context(), r)
 		if rows > 0 {
 			require.ErrorIs(t, err, block.ErrCorrupt, "there are no pages")
 			require.NotContains(t, err.Error(), "panicked")

@@ -29,18 +29,28 @@ type Description struct {
 	LastTrace  schema.TraceID
 	MinStart   uint64
 	MaxEnd     uint64
+	Open       int   // traces that have fragments
+	TableBytes int64 // of the trace tables, which stand before the columns of each row group
 
-	Columns   []Column // summed over the row groups, in physical order
+	Outside   []Outside // what columns do not hold, by scope
+	Columns   []Column  // summed over the row groups, in physical order
 	RowGroups []RowGroup
 	Metadata  []Metadata // of the Parquet footer, in its order
 }
 
 // RowGroup describes a part of a block that holds whole traces.
 type RowGroup struct {
-	Rows, Pages           int // pages of each column
+	Rows, Pages           int // pages of each column, but for those of content
 	FirstTrace, LastTrace schema.TraceID
 	MinStart, MaxEnd      uint64
 	Columns               []Column // in physical order
+}
+
+// Outside are the keys of attributes that occur outside of columns, because
+// they are too rare, too long, or not written as encoders do.
+type Outside struct {
+	Scope string   // as of Column
+	Keys  []string // sorted
 }
 
 // Column describes a column of a row group or of a block.
@@ -48,8 +58,19 @@ type Column struct {
 	Name     string
 	Type     string
 	Optional bool
-	// Encoding is plain, delta or dictionary; of a block, all that its row
-	// groups use, joined by "+".
+	// Scope is what the column's attributes belong to: resource, span,
+	// derived, event or link; "" for a fixed column, and the next three are of
+	// attributes only.
+	Scope string
+	Key   string
+	// Kind is that of the values: string, int, double, bool, any (a list, map,
+	// bytes or what is not written as encoders do) or list (JSON).
+	Kind    string
+	Content bool // long texts, in smaller pages
+	// Values is the number of rows that are not null.
+	Values int64
+	// Encoding is plain, delta or dictionary, or absent if every row is null;
+	// of a block, all that its row groups use, joined by "+".
 	Encoding string
 	// Pages of data, Entries of dictionaries.
 	Pages, Entries int
@@ -59,8 +80,8 @@ type Column struct {
 	StoredBytes, RawBytes, DictionaryBytes int64
 }
 
-// Metadata is an entry of the Parquet footer's key-value metadata.
-type Metadata struct{ Key, Value string }
+// encodingAbsent is the Encoding of a chunk without values.
+const encodingAbsent = "absent"
 
 // String names the encoding as Column does.
 func (e pageEncoding) String() string {
@@ -80,12 +101,14 @@ func (r *Reader) Describe(ctx context.Context) (d *Description, err error) {
 		Project: r.dir.project, Bytes: object.Size, TailBytes: int64(r.name.TailBytes), FilterBytes: int64(r.dir.bitset),
 		Rows: r.dir.rows, Metadata: f.metadata,
 	}
-	for _, c := range r.dir.columns {
-		d.Columns = append(d.Columns, Column{Name: c.name, Type: c.physical.String(), Optional: c.optional})
+	d.Open = len(r.dir.open)
+	for i := range r.dir.columns {
+		d.Columns = append(d.Columns, describeColumn(&r.dir.columns[i]))
 	}
 	for i := range r.dir.groups {
-		d.addGroup(r.dir, &r.dir.groups[i])
+		d.addGroup(r.dir, &r.dir.groups[i], &f.groups[i])
 	}
+	d.addOutside(r.dir)
 	return d, nil
 }
 
@@ -115,7 +138,7 @@ func (r *Reader) readFooter(ctx context.Context) (footer, objstore.Object, error
 	return f, object, nil
 }
 
-func (d *Description) addGroup(dir *directory, g *rowGroup) {
+func (d *Description) addGroup(dir *directory, g *rowGroup, f *footerGroup) {
 	if len(d.RowGroups) == 0 {
 		d.FirstTrace, d.MinStart = g.firstTrace, g.minStart
 	}
@@ -123,24 +146,53 @@ func (d *Description) addGroup(dir *directory, g *rowGroup) {
 	d.MinStart, d.MaxEnd = min(d.MinStart, g.minStart), max(d.MaxEnd, g.maxEnd)
 	d.Traces += g.chunks[colTraceID].entries
 	group := RowGroup{
-		Rows: g.rows(), Pages: g.pages(), FirstTrace: g.firstTrace, LastTrace: g.lastTrace,
+		Rows: g.rows(), Pages: len(g.pages) - 1, FirstTrace: g.firstTrace, LastTrace: g.lastTrace,
 		MinStart: g.minStart, MaxEnd: g.maxEnd,
 	}
-	for i, c := range dir.columns {
-		column := describeChunk(c, g.chunkOf(c))
+	for i := range dir.columns {
+		column := describeChunk(&dir.columns[i], &g.chunks[i])
+		column.Values = int64(g.rows()) - max(f.nulls[i], 0)
 		group.Columns = append(group.Columns, column)
 		d.Columns[i].add(column)
 	}
 	d.RowGroups = append(d.RowGroups, group)
+	for i := range g.traces {
+		d.TableBytes += int64(g.traces[i].table.size)
+	}
 }
 
-func describeChunk(c fileColumn, k *chunk) Column {
-	column := Column{
-		Name: c.name, Type: c.physical.String(), Optional: c.optional,
-		Encoding: k.encoding.String(), Pages: len(k.pages), Entries: k.entries,
+// addOutside joins the keys of all row groups.
+func (d *Description) addOutside(dir *directory) {
+	for from := range numOwners {
+		var keys []string
+		for i := range dir.groups {
+			keys = append(keys, dir.groups[i].keys[from]...)
+		}
+		if len(keys) > 0 {
+			slices.Sort(keys)
+			d.Outside = append(d.Outside, Outside{Scope: from.String(), Keys: slices.Compact(keys)})
+		}
 	}
-	if k.encoding == encodingCodes {
+}
+
+func describeColumn(c *fileColumn) Column {
+	column := Column{Name: c.name, Type: c.physical.String(), Optional: c.optional}
+	if a := c.attribute; a.owner != ownerNone {
+		column.Scope, column.Key, column.Kind, column.Content = a.owner.String(), a.key, a.kind.String(), c.fine
+	}
+	return column
+}
+
+func describeChunk(c *fileColumn, k *chunk) Column {
+	column := describeColumn(c)
+	column.Encoding, column.Pages, column.Entries = k.encoding.String(), len(k.pages), k.entries
+	if k.absent {
+		column.Encoding, column.Pages = encodingAbsent, 1
+	}
+	if k.encoding == encodingCodes && !k.absent {
 		column.DictionaryBytes = int64(k.dict.size)
+	}
+	if k.encoding == encodingCodes || k.absent {
 		column.addPage(k.dict)
 	}
 	for _, p := range k.pages {
@@ -163,6 +215,7 @@ func (c *Column) add(part Column) {
 		encoding += "+" + part.Encoding
 	}
 	part.Encoding = encoding
+	part.Values += c.Values
 	part.Pages += c.Pages
 	part.Entries += c.Entries
 	part.StoredBytes += c.StoredBytes

@@ -17,13 +17,14 @@ import (
 // fewRows make several row groups and pages.
 func fewRows(t testing.TB) ([]schema.Span, *block.Object) {
 	t.Helper()
-	spans := randomSpans(rand.New(rand.NewPCG(8, 9)), shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4})
+	rng := rand.New(rand.NewPCG(8, 9))
+	spans := withAttributes(randomSpans(rng, shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4}), rng, 0.1)
 	o, err := block.EncodeWithLimits(project, spans, 32, 8<<20, 64)
 	require.NoError(t, err)
 	return spans, o
 }
 
-func describe(t *testing.T, r *block.Reader) *block.Description {
+func description(t *testing.T, r *block.Reader) *block.Description {
 	t.Helper()
 	d, err := r.Describe(t.Context())
 	require.NoError(t, err)
@@ -36,7 +37,7 @@ func TestDescribeAgreesWithParquet(t *testing.T) {
 	spans, o := fewRows(t)
 	r, counted := open(t, o)
 	counted.reset()
-	d := describe(t, r)
+	d := description(t, r)
 	require.Equal(t, 1, counted.gets)
 	require.Equal(t, o.TailBytes, counted.bytes)
 
@@ -76,11 +77,16 @@ func TestDescribeAgreesWithParquet(t *testing.T) {
 			require.Equal(t, chunk.TotalCompressedSize(), column.StoredBytes, column.Name)
 			require.Equal(t, chunk.TotalUncompressedSize(), column.RawBytes, column.Name)
 			require.Equal(t, chunk.HasDictionaryPage(), column.Encoding == "dictionary", column.Name)
-			require.Equal(t, group.Pages, column.Pages)
+			if column.Encoding != "absent" && !column.Content {
+				require.Equal(t, group.Pages, column.Pages)
+			}
+			stats, err := chunk.Statistics()
+			require.NoError(t, err)
+			require.Equal(t, meta.NumRows()-stats.NullCount(), column.Values, column.Name)
 			stored[column.Name] += column.StoredBytes
 		}
 	}
-	all := int64(4)
+	all := 4 + d.TableBytes
 	for _, column := range d.Columns {
 		require.Equal(t, stored[column.Name], column.StoredBytes, column.Name)
 		all += column.StoredBytes
@@ -91,31 +97,58 @@ func TestDescribeAgreesWithParquet(t *testing.T) {
 func TestDescribeColumns(t *testing.T) {
 	o := encode(t, goldenRows())
 	r, _ := open(t, o)
-	d := describe(t, r)
+	d := description(t, r)
+	require.Equal(t, 2, d.Open)
+	require.Equal(t, []block.Outside{{Scope: "span", Keys: []string{"k", "x"}}}, d.Outside)
 	columns := map[string]block.Column{}
 	for _, c := range d.Columns {
 		columns[c.Name] = c
 	}
-	name := columns[block.ColumnName]
-	require.Equal(t, "bytes", name.Type)
-	require.Equal(t, "dictionary", name.Encoding)
-	require.Equal(t, 3, name.Entries)
-	require.Positive(t, name.DictionaryBytes)
-	require.Less(t, name.DictionaryBytes, name.StoredBytes)
-	parent := columns[block.ColumnParentSpanID]
-	require.True(t, parent.Optional)
-	require.Equal(t, "fixed 8 bytes", parent.Type)
-	require.Equal(t, "plain", parent.Encoding)
-	require.Equal(t, 1, parent.Pages)
-	require.Equal(t, "delta", columns[block.ColumnDuration].Encoding)
+	has := func(name, kind, encoding string, optional bool, values int64) block.Column {
+		t.Helper()
+		c := columns[name]
+		require.Equal(t, kind, c.Type)
+		require.Equal(t, encoding, c.Encoding)
+		require.Equal(t, optional, c.Optional)
+		require.Equal(t, values, c.Values)
+		require.Equal(t, 1, c.Pages)
+		return c
+	}
+	is := func(c block.Column, scope, key, kind string) {
+		t.Helper()
+		require.Equal(t, []string{scope, key, kind}, []string{c.Scope, c.Key, c.Kind})
+	}
+	name := has(block.ColumnName, "bytes", "dictionary", false, 8)
+	is(name, "", "", "")
+	kind := has(block.ColumnTraceID, "fixed 16 bytes", "dictionary", false, 8)
+	require.Equal(t, 4, kind.Entries)
+	require.Positive(t, kind.DictionaryBytes)
+	require.Less(t, kind.DictionaryBytes, kind.StoredBytes)
+	has(block.ColumnParentSpanID, "fixed 8 bytes", "plain", true, 1)
+	has(block.ColumnDuration, "int64", "delta", false, 8)
+	is(has("span.k", "bytes", "dictionary", true, 6), "span", "k", "string")
+	is(has("span.f:double", "double", "dictionary", true, 6), "span", "f", "double")
+	is(has("span.b:bool", "bool", "plain", true, 6), "span", "b", "bool")
+	is(has("span.a:any", "bytes", "dictionary", true, 6), "span", "a", "any")
+	is(has("span.n:int", "int64", "delta", true, 6), "span", "n", "int")
+	is(has("derived.k", "bytes", "dictionary", true, 5), "derived", "k", "string")
+	is(has("event.t", "bytes", "dictionary", true, 6), "event", "t", "list")
+	is(has("link.o", "bytes", "dictionary", true, 6), "link", "o", "list")
+	is(has("resource.pid:int", "int64", "dictionary", true, 7), "resource", "pid", "int")
+	has(block.ColumnRest, "bytes", "plain", true, 1)
+	has(block.ColumnDerived, "bytes", "absent", true, 0)
+	for name := range columns {
+		require.NotContains(t, name, "service.name")
+	}
 }
 
 func TestDescribeWithoutRows(t *testing.T) {
 	r, _ := open(t, encode(t, nil))
-	d := describe(t, r)
+	d := description(t, r)
 	require.Zero(t, d.Rows)
 	require.Empty(t, d.RowGroups)
-	require.Len(t, d.Columns, 21)
+	require.Empty(t, d.Outside)
+	require.Len(t, d.Columns, 27)
 	require.True(t, d.FirstTrace.IsZero())
 	require.NoError(t, r.Verify(t.Context(), nil))
 }
@@ -132,7 +165,7 @@ func TestDescribeSumsEncodings(t *testing.T) {
 	o, err := block.EncodeWithLimits(project, spans, 4096, 8<<20, 1000)
 	require.NoError(t, err)
 	r, _ := open(t, o)
-	for _, c := range describe(t, r).Columns {
+	for _, c := range description(t, r).Columns {
 		if c.Name == block.ColumnName {
 			require.Equal(t, "plain+dictionary", c.Encoding)
 		}
@@ -182,8 +215,8 @@ func TestVerifyTellsAllDamage(t *testing.T) {
 	r, err := block.Open(t.Context(), memory(o.Data), key)
 	require.NoError(t, err)
 	data := bytes.Clone(o.Data)
-	_, first, _ := r.Chunk(0, 7)
-	_, second, _ := r.Chunk(1, 17)
+	_, first, _ := r.Chunk(0, block.ColumnSpanID)
+	_, second, _ := r.Chunk(1, block.ColumnAttributes)
 	data[first] ^= 1
 	data[second] ^= 1
 	data[len(data)-1] ^= 1
@@ -212,22 +245,21 @@ func TestVerifyTellsAllDamage(t *testing.T) {
 
 // A column of a later program is not read, and is verified all the same.
 func TestUnknownColumn(t *testing.T) {
-	_, o := fewRows(t)
-	r, err := block.Open(t.Context(), memory(o.Data), keyOf(o))
+	spans, _ := fewRows(t)
+	o, err := block.EncodeWithColumn(project, spans, "skins")
 	require.NoError(t, err)
-	_, at, _ := r.Chunk(0, 19)
-	data := bytes.Clone(o.Data)
-	tail := data[len(data)-o.TailBytes:]
-	copy(tail[bytes.Index(tail, []byte("links")):], "skins") // in the directory, which is first
-	reseal(tail)
-	r, err = block.Open(t.Context(), memory(data), keyOf(o))
-	require.NoError(t, err)
-	require.Equal(t, "skins", describe(t, r).Columns[19].Name)
+	r, _ := open(t, o)
+	columns := description(t, r).Columns
+	require.Equal(t, "skins", columns[len(columns)-1].Name)
 	require.NoError(t, r.Verify(t.Context(), nil))
+	_, at, _ := r.Chunk(0, "skins")
+	data := bytes.Clone(o.Data)
 	data[at] ^= 1
+	r = r.Reading(memory(data))
 	require.ErrorContains(t, r.Verify(t.Context(), nil), "row group 0, column skins, page 0")
-	_, err = scan(t.Context(), r, block.ScanRequest{})
+	have, err := scanAll(t.Context(), r)
 	require.NoError(t, err)
+	requireSame(t, spans, have)
 }
 
 // A footer with a valid checksum that other programs would read differently.

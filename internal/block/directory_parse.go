@@ -1,6 +1,7 @@
 package block
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -17,11 +18,12 @@ func parseDirectory(b []byte) (*directory, []byte, error) {
 	if c.err == nil && (d.version == 0 || d.version > schema.FormatVersion) {
 		return nil, nil, ErrVersion
 	}
-	d.project = schema.ProjectID(c.take(int(c.uvarint(math.MaxInt16))))
+	d.project = schema.ProjectID(c.text())
 	d.rows = int(c.uvarint(math.MaxInt64))
 	d.dataBytes = int64(c.uvarint(math.MaxInt64))
 	d.bitset = int(c.uvarint(math.MaxInt32))
 	d.columns = c.columns()
+	d.open = c.traceIDs()
 	d.groups = make([]rowGroup, c.count(minGroupBytes))
 	next := int64(len(magic))
 	rows := 0
@@ -38,10 +40,12 @@ func parseDirectory(b []byte) (*directory, []byte, error) {
 	return d, c.b, c.err
 }
 
-// What a row group and a page take at least.
+// What a row group, a page, a page's traces and a key take at least.
 const (
-	minGroupBytes = 2*16 + 3
-	minPageBytes  = 3 + 4
+	minGroupBytes     = 2*16 + 7
+	minPageBytes      = 3 + 4
+	minTracePageBytes = 16 + 1 + 1 + 4 + 1 + 4
+	minKeyBytes       = 1
 )
 
 // cursor reads a directory and keeps the first error; after it, all reads
@@ -73,7 +77,7 @@ func (c *cursor) uvarint(limit uint64) uint64 {
 }
 
 func (c *cursor) take(n int) []byte {
-	if n > len(c.b) {
+	if n < 0 || n > len(c.b) {
 		c.fail(errTruncated)
 	}
 	if c.err != nil {
@@ -91,6 +95,13 @@ func (c *cursor) byte() byte {
 	return 0
 }
 
+func (c *cursor) uint32() uint32 {
+	if b := c.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
 // count reads the number of things that take at least size bytes each.
 func (c *cursor) count(size int) int {
 	n := c.uvarint(math.MaxInt32)
@@ -101,108 +112,191 @@ func (c *cursor) count(size int) int {
 	return int(n)
 }
 
-// fileColumn is a column as a block has it. One that this program does not
-// know has the id numColumns and is not read, but verified.
-type fileColumn struct {
-	name     string
-	physical physical
-	id       columnID
-	unknown  int // its place among the unknown ones
-	optional bool
+// text reads a length and so many bytes.
+func (c *cursor) text() string { return string(c.take(int(c.uvarint(math.MaxInt32)))) }
+
+func (c *cursor) traceIDs() []schema.TraceID {
+	ids := make([]schema.TraceID, c.count(16))
+	for i := range ids {
+		copy(ids[i][:], c.take(16))
+		if i > 0 && bytes.Compare(ids[i-1][:], ids[i][:]) >= 0 {
+			c.fail(errStructure)
+		}
+	}
+	return ids
 }
 
 func (c *cursor) columns() []fileColumn {
-	list := make([]fileColumn, c.count(2))
+	list := make([]fileColumn, c.count(3))
 	var seen [numColumns]bool
-	unknown := 0
+	names := make(map[string]bool, len(list))
 	for i := range list {
-		name := string(c.take(int(c.uvarint(math.MaxInt16))))
-		id, kind := columnByName(name), c.byte()
-		list[i] = fileColumn{name: name, physical: physical(kind &^ columnOptional), id: id, optional: kind&columnOptional != 0}
-		if id == numColumns {
-			list[i].unknown = unknown
-			unknown++
-			continue
-		}
-		want := columns[id]
-		if seen[id] || list[i].physical != want.physical || list[i].optional && !want.optional {
+		col := c.column()
+		if names[col.name] {
 			c.fail(errStructure)
 		}
-		seen[id] = true
+		names[col.name] = true
+		if col.id < numColumns {
+			seen[col.id] = true
+		}
+		list[i] = col
 	}
 	for id := range numColumns {
-		if columns[id].set == BaseColumns && !seen[id] {
+		if !seen[id] {
 			c.fail(errStructure)
 		}
 	}
 	return list
 }
 
-func (c *cursor) group(g *rowGroup, columns []fileColumn, next *int64) {
-	pages := c.count(1)
-	if pages == 0 || pages > maxDirectoryPages {
-		c.fail(errStructure)
-		return
+func (c *cursor) column() fileColumn {
+	from, kind := owner(c.byte()), c.byte()
+	col := fileColumn{
+		id: numColumns, physical: physical(kind &^ (columnOptional | columnFine)),
+		optional: kind&columnOptional != 0, fine: kind&columnFine != 0,
 	}
-	g.pageStart = make([]int, pages+1)
-	for p := range pages {
-		rows := int(c.uvarint(maxPageRows))
-		if rows == 0 {
+	if from == ownerNone {
+		col.name = c.text()
+		col.id = columnByName(col.name)
+		if col.id < numColumns && (col.physical != columns[col.id].physical || col.optional != columns[col.id].optional || col.fine) {
 			c.fail(errStructure)
 		}
-		g.pageStart[p+1] = g.pageStart[p] + rows
+		return col
+	}
+	a := attribute{owner: from, kind: valueKind(c.byte()), key: c.text()}
+	if a.owner >= numOwners || a.kind >= numKinds || kindTypes[a.kind] != col.physical || !col.optional {
+		c.fail(errStructure)
+		return col
+	}
+	col.attribute, col.name = a, a.name()
+	return col
+}
+
+func (c *cursor) group(g *rowGroup, columns []fileColumn, next *int64) {
+	g.pages = c.grid()
+	g.finePages = c.grid()
+	if c.err != nil || !refines(g.finePages, g.pages) {
+		c.fail(errStructure)
+		return
 	}
 	copy(g.firstTrace[:], c.take(len(g.firstTrace)))
 	copy(g.lastTrace[:], c.take(len(g.lastTrace)))
 	g.minStart = c.uvarint(math.MaxUint64)
 	g.maxEnd = c.uvarint(math.MaxUint64)
-	c.firstCodes(g, pages)
-	for _, column := range columns {
-		if column.id == numColumns {
-			g.unknown = append(g.unknown, chunk{})
-		}
-		c.chunk(g.chunkOf(column), g, column, next)
+	c.traces(g, next)
+	for owner := range g.keys {
+		g.keys[owner] = c.keys()
 	}
-	c.checkTraces(g)
-}
-
-func (c *cursor) firstCodes(g *rowGroup, pages int) {
-	if pages > len(c.b) {
+	if len(columns) > len(c.b) {
 		c.fail(errTruncated)
 		return
 	}
-	g.firstCode = make([]uint32, pages)
-	g.continued = make([]bool, pages)
-	var code uint64
+	g.chunks = make([]chunk, len(columns))
+	for i := range columns {
+		c.chunk(&g.chunks[i], g, &columns[i], next)
+		if columns[i].id == colTraceID {
+			c.placeIDs(g, &g.chunks[i])
+		}
+	}
+}
+
+// grid reads where pages begin.
+func (c *cursor) grid() []int {
+	pages := c.count(1)
+	if pages == 0 || pages > maxDirectoryPages {
+		c.fail(errStructure)
+		return nil
+	}
+	grid := make([]int, pages+1)
 	for p := range pages {
-		step := c.uvarint(math.MaxUint32)
-		code += step >> 1
-		if code > math.MaxUint32 {
+		rows := int(c.uvarint(maxPageRows))
+		if rows == 0 {
+			c.fail(errStructure)
+		}
+		grid[p+1] = grid[p] + rows
+	}
+	return grid
+}
+
+// refines reports whether every page of fine lies in one of coarse.
+func refines(fine, coarse []int) bool {
+	next := 0
+	for _, row := range fine {
+		if next < len(coarse) && row == coarse[next] {
+			next++
+		}
+	}
+	return next == len(coarse) && fine[len(fine)-1] == coarse[next-1]
+}
+
+// keys reads a list in ascending order.
+func (c *cursor) keys() []string {
+	keys := make([]string, c.count(minKeyBytes))
+	for i := range keys {
+		keys[i] = c.text()
+		if i > 0 && keys[i-1] >= keys[i] {
+			c.fail(errStructure)
+		}
+	}
+	return keys
+}
+
+func (c *cursor) traces(g *rowGroup, next *int64) {
+	g.traces = make([]tracePage, c.count(minTracePageBytes))
+	code, row := 0, 0
+	for i := range g.traces {
+		t := &g.traces[i]
+		copy(t.first[:], c.take(len(t.first)))
+		t.entries = int(c.uvarint(uint64(g.rows())))
+		row += int(c.uvarint(uint64(g.rows())))
+		t.code, t.row = code, row
+		t.ids.sum = c.uint32()
+		size := c.uvarint(maxRawBytes)
+		t.table = pageRef{offset: *next, size: uint32(size), raw: uint32(size), sum: c.uint32()}
+		*next = t.table.end()
+		code += t.entries
+		if t.entries == 0 || row >= g.rows() ||
+			i > 0 && (g.traces[i-1].row >= row || bytes.Compare(g.traces[i-1].first[:], t.first[:]) >= 0) {
 			c.fail(errStructure)
 			return
 		}
-		g.firstCode[p], g.continued[p] = uint32(code), step&1 != 0
+	}
+	if len(g.traces) == 0 || g.traces[0].row != 0 || g.traces[0].first != g.firstTrace {
+		c.fail(errStructure)
 	}
 }
 
-// checkTraces compares what a trace lookup relies on.
-func (c *cursor) checkTraces(g *rowGroup) {
+// placeIDs finds the parts of the dictionary of trace ids, which is never
+// compressed.
+func (c *cursor) placeIDs(g *rowGroup, k *chunk) {
 	if c.err != nil {
 		return
 	}
-	traces := &g.chunks[colTraceID]
-	last := g.firstCode[len(g.firstCode)-1]
-	if traces.encoding != encodingCodes || g.firstCode[0] != 0 || g.continued[0] || uint64(last) >= uint64(traces.entries) {
+	const size = len(schema.TraceID{})
+	last := &g.traces[len(g.traces)-1]
+	if k.encoding != encodingCodes || k.compressed || k.absent ||
+		k.entries != last.code+last.entries || k.dict.bodyBytes() != size*k.entries {
 		c.fail(errStructure)
+		return
+	}
+	for i := range g.traces {
+		t := &g.traces[i]
+		t.ids.offset = k.dict.offset + int64(k.dict.header) + int64(size*t.code)
+		t.ids.size = uint32(size * t.entries)
+		t.ids.raw = t.ids.size
 	}
 }
 
-func (c *cursor) chunk(k *chunk, g *rowGroup, column fileColumn, next *int64) {
+func (c *cursor) chunk(k *chunk, g *rowGroup, column *fileColumn, next *int64) {
 	flags := c.byte()
-	k.present = true
-	k.encoding, k.compressed = pageEncoding(flags&^flagCodecZstd), flags&flagCodecZstd != 0
-	if k.encoding >= numEncodings {
+	k.encoding = pageEncoding(flags &^ (flagCodecZstd | flagAbsent))
+	k.compressed, k.absent = flags&flagCodecZstd != 0, flags&flagAbsent != 0
+	if k.encoding >= numEncodings || k.absent && !column.optional || column.known() && !column.physical.allows(k.encoding) {
 		c.fail(errStructure)
+		return
+	}
+	if k.absent {
+		k.dict = c.page(next, false)
 		return
 	}
 	if k.encoding == encodingCodes {
@@ -212,11 +306,12 @@ func (c *cursor) chunk(k *chunk, g *rowGroup, column fileColumn, next *int64) {
 			c.fail(errStructure)
 		}
 	}
-	if g.pages()*minPageBytes > len(c.b) {
+	pages := len(g.grid(column)) - 1
+	if pages*minPageBytes > len(c.b) {
 		c.fail(errTruncated)
 		return
 	}
-	k.pages = make([]pageRef, g.pages())
+	k.pages = make([]pageRef, pages)
 	for p := range k.pages {
 		k.pages[p] = c.page(next, column.optional)
 		if k.pages[p].bodyBytes() > int(k.pages[p].raw) || !k.compressed && k.pages[p].compressed() {
@@ -235,9 +330,7 @@ func (c *cursor) page(next *int64, optional bool) pageRef {
 	if optional {
 		p.levels = uint16(c.uvarint(math.MaxUint16))
 	}
-	if sum := c.take(4); sum != nil {
-		p.sum = binary.LittleEndian.Uint32(sum)
-	}
+	p.sum = c.uint32()
 	if p.bodyBytes() < 0 {
 		c.fail(errStructure)
 	}

@@ -3,11 +3,11 @@ package block
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 
 	"github.com/spanlake/spanlake/internal/block/encoding"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -18,6 +18,7 @@ type Object struct {
 	MaxEnd    uint64 // latest span start or end, Unix ns; 0 without spans
 	Spans     int    // rows
 	TailBytes int    // what Open reads: from the directory's checksum to the end
+	Open      bool   // has rows that are fragments
 }
 
 // Encode makes a block of rows that are in the order of schema.Compare. Equal
@@ -34,14 +35,14 @@ func encode(project schema.ProjectID, spans []schema.Span, lim limits) (*Object,
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
-	e := newEncoder(lim)
+	e := newEncoder(lim, look(spans, lim))
 	tail, err := e.encode(project, spans)
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
 	return &Object{
 		Data: e.out.data, MinStart: minStart, MaxEnd: maxEnd,
-		Spans: len(spans), TailBytes: tail,
+		Spans: len(spans), TailBytes: tail, Open: len(e.dir.open) > 0,
 	}, nil
 }
 
@@ -52,31 +53,31 @@ type encoder struct {
 	out     *sink
 	dir     directory
 	hashes  []uint64 // of every trace id
+	survey  *survey
 	scratch scratch
+
+	// The row group that is being written.
+	gathered    *gatherer
+	first, rows int // of the block's rows
 }
 
-// scratch is memory that columns and pages use one after another.
+// scratch is memory that pages use one after another.
 type scratch struct {
-	numbers    map[int32]uint32
-	codes      []uint32
-	ints       []int64
-	levels     []uint32
+	defined    vec.Bitmap
+	levels     []byte
 	raw        []byte
 	compressed []byte
+	pages      []byte
 }
 
-func newEncoder(lim limits) *encoder {
-	return &encoder{
-		limits:  lim,
-		codec:   sharedCodec(),
-		out:     &sink{},
-		scratch: scratch{numbers: map[int32]uint32{}},
-	}
+func newEncoder(lim limits, s *survey) *encoder {
+	return &encoder{limits: lim, codec: sharedCodec(), out: &sink{}, survey: s}
 }
 
 // encode writes the block and returns the size of its tail.
 func (e *encoder) encode(project schema.ProjectID, spans []schema.Span) (int, error) {
-	pq, err := parquetSchema()
+	e.dir.columns = e.survey.columns
+	pq, err := parquetSchema(e.dir.columns)
 	if err != nil {
 		return 0, err
 	}
@@ -88,9 +89,10 @@ func (e *encoder) encode(project schema.ProjectID, spans []schema.Span) (int, er
 	if len(cuts) > math.MaxInt16 {
 		return 0, fmt.Errorf("%w: %d row groups", ErrTooLarge, len(cuts)-1)
 	}
-	e.out.data = append(make([]byte, 0, 4096+len(spans)*128), magic...)
+	e.out.data = append(make([]byte, 0, 4096+len(spans)*96), magic...)
 	builder := metadata.NewFileMetadataBuilder(pq, writerProperties(encodingPlain, false), meta)
 	for i, from := range cuts[:len(cuts)-1] {
+		e.first, e.rows = from, cuts[i+1]-from
 		if err := e.group(builder.AppendRowGroup(), i, spans[from:cuts[i+1]]); err != nil {
 			return 0, fmt.Errorf("row group %d: %w", i, err)
 		}
@@ -100,94 +102,140 @@ func (e *encoder) encode(project schema.ProjectID, spans []schema.Span) (int, er
 
 // group writes the columns of one row group.
 func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int, spans []schema.Span) error {
-	g := rowGroup{pageStart: planPages(spans, e.limits)}
+	e.gathered = newGatherer(e.survey, ordinal, len(spans))
+	e.gathered.gather(spans)
+	g := rowGroup{
+		pages: e.gathered.pager.pages, finePages: e.gathered.pager.fine,
+		keys: e.gathered.keys(), chunks: make([]chunk, len(e.dir.columns)),
+	}
 	g.firstTrace, g.lastTrace = spans[0].TraceID, spans[len(spans)-1].TraceID
 	g.minStart, g.maxEnd = timeRange(spans)
+	e.traces(&g, spans)
 	meta.SetNumRows(len(spans))
 	var size int64
-	for id := range numColumns {
-		data := e.column(id, spans)
-		if id == colTraceID {
-			g.firstCode, g.continued = pageTraces(data.codes, g.pageStart)
-		}
-		raw, err := e.chunk(meta, ordinal, &g, id, data)
+	for i := range e.dir.columns {
+		c := &e.dir.columns[i]
+		data := e.column(i, spans)
+		raw, err := e.chunk(meta, &g, i, data)
 		if err != nil {
-			return fmt.Errorf("column %s: %w", columns[id].name, err)
+			return fmt.Errorf("column %s: %w", c.name, err)
 		}
 		size += raw
+		if c.id == colTraceID {
+			g.sumIDs(&g.chunks[i], e.out.data)
+		}
 	}
 	e.dir.groups = append(e.dir.groups, g)
 	return meta.Finish(size, int16(ordinal))
 }
 
-// pageTraces returns, for every page, the code of its first row and whether
-// the row before has the same.
-func pageTraces(codes []uint32, pageStart []int) (first []uint32, continued []bool) {
-	pages := len(pageStart) - 1
-	first, continued = make([]uint32, pages), make([]bool, pages)
-	for p, start := range pageStart[:pages] {
-		first[p] = codes[start]
-		continued[p] = start > 0 && codes[start-1] == codes[start]
+// column gathers a column of a row group.
+func (e *encoder) column(i int, spans []schema.Span) columnData {
+	c := &e.dir.columns[i]
+	switch c.attribute.owner {
+	case ownerNone:
+		return e.fixed(c.id, spans)
+	case ownerResource:
+		return e.resource(c.attribute, e.survey.resources.codes[e.first:][:e.rows])
+	default:
+		gathered := e.gathered.columns[i]
+		e.gathered.columns[i] = nil
+		return cellData(c.attribute.kind, gathered)
 	}
-	return first, continued
 }
 
 // chunk writes one column of a row group and returns its uncompressed size.
-func (e *encoder) chunk(meta *metadata.RowGroupMetaDataBuilder, ordinal int, g *rowGroup, id columnID, data columnData) (int64, error) {
-	c := &g.chunks[id]
-	c.present, c.encoding, c.entries = true, data.encoding, data.entries
-	dict := slices.Clone(e.shrink(data.dict))
-	c.compressed = len(dict) < len(data.dict)
-	pages := make([]encodedPage, g.pages())
-	for p := range pages {
-		pages[p] = e.page(&data, g.pageStart[p], g.pageStart[p+1])
-		c.compressed = c.compressed || len(pages[p].body) < pages[p].raw
+func (e *encoder) chunk(meta *metadata.RowGroupMetaDataBuilder, g *rowGroup, column int, data columnData) (int64, error) {
+	w := chunkWriter{chunk: &g.chunks[column], start: e.out.Tell(), rows: g.rows(), encoding: data.encoding}
+	data.stats.SetNullCount(int64(g.rows() - data.cells))
+	if data.cells == 0 {
+		e.absent(&w, g.rows())
+		return w.finish(meta, data.stats)
 	}
-	w, err := newChunkWriter(e.out, meta, ordinal, c)
-	if err != nil {
-		return 0, err
-	}
-	if c.encoding == encodingCodes {
-		if c.compressed && len(dict) == len(data.dict) {
-			dict = e.codec.compress(nil, data.dict) // has no flag of its own to stay raw
-		}
-		if err := w.dictionary(data.dict, dict); err != nil {
+	e.scratch.pages = e.scratch.pages[:0]
+	grid := g.grid(&e.dir.columns[column])
+	w.chunk.pages = make([]pageRef, 0, len(grid)-1)
+	p := pageRows{}
+	for i := range len(grid) - 1 {
+		p.from, p.to = grid[i], grid[i+1]
+		if err := e.page(&w, &data, &p); err != nil {
 			return 0, err
 		}
+		p.firstCell = p.endCell
 	}
-	for _, p := range pages {
-		if err := w.data(p); err != nil {
-			return 0, err
-		}
+	if data.encoding == encodingCodes {
+		e.dictionary(&w, &data)
 	}
-	return w.info.UncompressedSize, w.finish(data.stats)
+	w.place(e.out.Tell())
+	e.out.data = append(e.out.data, e.scratch.pages...)
+	return w.finish(meta, data.stats)
 }
 
-// page encodes the rows from the first to before the last of a row group.
-func (e *encoder) page(data *columnData, from, to int) encodedPage {
-	p := encodedPage{rows: to - from}
+// absent writes the one page of a chunk without values.
+func (e *encoder) absent(w *chunkWriter, rows int) {
+	levels := encoding.AppendLevels(nil, vec.NewBitmap(rows), rows)
+	page := encodedPage{rows: rows, nulls: rows, levels: levels}
+	e.out.data = page.appendTo(e.out.data, encodingPlain)
+	stored := e.out.data[w.start:]
+	w.encoding = encodingPlain
+	w.chunk.absent = true
+	w.chunk.dict = pageRef{offset: w.start, size: uint32(len(stored)), raw: uint32(len(stored)), sum: pageSum(stored)}
+	w.data, w.raw = w.start, int64(len(stored))
+	w.end = e.out.Tell()
+}
+
+// dictionary writes the dictionary page of a chunk whose data pages are known:
+// if they are compressed it must be, too.
+func (e *encoder) dictionary(w *chunkWriter, data *columnData) {
+	body := data.dict
+	if !data.raw {
+		body = e.shrink(body)
+	}
+	if len(body) < len(data.dict) {
+		w.chunk.compressed = true
+	} else if w.chunk.compressed {
+		e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], data.dict)
+		body = e.scratch.compressed
+	}
+	w.chunk.entries = data.entries
+	w.chunk.dict = pageRef{offset: w.start, raw: uint32(len(data.dict))}
+	e.out.data = appendDictionaryHeader(e.out.data, len(data.dict), len(body), data.entries)
+	w.chunk.dict.header = uint16(e.out.Tell() - w.start)
+	e.out.data = append(e.out.data, body...)
+	stored := e.out.data[w.start:]
+	w.chunk.dict.size, w.chunk.dict.sum = uint32(len(stored)), pageSum(stored)
+	w.raw += int64(w.chunk.dict.header) + int64(len(data.dict))
+}
+
+// page encodes a page and sets where its cells end.
+func (e *encoder) page(w *chunkWriter, data *columnData, p *pageRows) error {
+	page := encodedPage{rows: p.to - p.from}
+	p.endCell = p.firstCell + page.rows
 	if data.defined != nil {
-		p.levels, p.nulls = e.levels(data, from, to)
+		page.levels, page.nulls = e.levels(data, p.from, p.to)
+		p.endCell -= page.nulls
 	}
-	e.scratch.raw = data.body(e.scratch.raw[:0], from, to)
-	p.raw = len(e.scratch.raw)
-	p.body = slices.Clone(e.shrink(e.scratch.raw))
-	return p
+	e.scratch.raw = data.body(e.scratch.raw[:0], *p)
+	page.body, page.raw = e.scratch.raw, len(e.scratch.raw)
+	if page.raw > maxRawBytes {
+		return fmt.Errorf("%w: a page of %d bytes", ErrTooLarge, page.raw)
+	}
+	if !data.raw {
+		page.body = e.shrink(page.body)
+	}
+	w.chunk.compressed = w.chunk.compressed || len(page.body) < page.raw
+	start := len(e.scratch.pages)
+	e.scratch.pages = page.appendTo(e.scratch.pages, data.encoding)
+	w.account(&page, e.scratch.pages[start:])
+	return nil
 }
 
-// levels encodes which rows are not null.
+// levels encodes which rows are not null. The result is valid until the next
+// call.
 func (e *encoder) levels(data *columnData, from, to int) (levels []byte, nulls int) {
-	defined := e.scratch.levels[:0]
-	for row := from; row < to; row++ {
-		if data.defined(row) {
-			defined = append(defined, 1)
-		} else {
-			defined = append(defined, 0)
-			nulls++
-		}
-	}
-	e.scratch.levels = defined
-	return encoding.AppendHybrid(nil, defined, levelWidth), nulls
+	e.scratch.defined = data.defined.Extract(e.scratch.defined, from, to)
+	e.scratch.levels = encoding.AppendLevels(e.scratch.levels[:0], e.scratch.defined, to-from)
+	return e.scratch.levels, to - from - e.scratch.defined.Count()
 }
 
 // shrink returns raw compressed, or raw itself if that saves less than a

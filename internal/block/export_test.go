@@ -9,36 +9,9 @@ import (
 // EncodeWithLimits is Encode with lower limits, so that few rows make several
 // pages and row groups.
 func EncodeWithLimits(project schema.ProjectID, spans []schema.Span, pageRows, pageBytes, groupRows int) (*Object, error) {
-	return encode(project, spans, limits{pageRows: pageRows, pageBytes: pageBytes, groupRows: groupRows})
-}
-
-// RowGroups is the number of row groups and of pages of each.
-func (r *Reader) RowGroups() (pages []int) {
-	for i := range r.dir.groups {
-		pages = append(pages, r.dir.groups[i].pages())
-	}
-	return pages
-}
-
-// WithForgedChecksums is r reading another object, whose pages all get valid
-// checksums.
-func WithForgedChecksums(r *Reader, bucket Ranger, data []byte) *Reader {
-	forged := *r
-	forged.bucket = bucket
-	dir := *r.dir
-	dir.groups = slices.Clone(dir.groups)
-	for i := range dir.groups {
-		for id := range numColumns {
-			c := &dir.groups[i].chunks[id]
-			c.pages = slices.Clone(c.pages)
-			for p := range c.pages {
-				c.pages[p].sum = pageSum(data[c.pages[p].offset:c.pages[p].end()])
-			}
-			c.dict.sum = pageSum(data[c.dict.offset:c.dict.end()])
-		}
-	}
-	forged.dir = &dir
-	return &forged
+	lim := defaultLimits()
+	lim.pageRows, lim.pageBytes, lim.groupRows = pageRows, pageBytes, groupRows
+	return encode(project, spans, lim)
 }
 
 // FooterRows reads a Parquet footer without its frame.
@@ -47,20 +20,54 @@ func FooterRows(b []byte) (int64, error) {
 	return f.rows, err
 }
 
-// Chunk is what the directory says about a chunk: where its dictionary (0
-// without one) and its data pages begin, and how long it is.
-func (r *Reader) Chunk(group, column int) (dictionary, data, size int64) {
-	c := &r.dir.groups[group].chunks[column]
-	last := c.pages[len(c.pages)-1].end()
-	if c.encoding == encodingCodes {
-		return c.dict.offset, c.pages[0].offset, last - c.dict.offset
-	}
-	return 0, c.pages[0].offset, last - c.pages[0].offset
+// EncodeSampled is Encode that counts the attributes of a part of the rows if
+// there are more than four times so many.
+func EncodeSampled(project schema.ProjectID, spans []schema.Span, rows int) (*Object, error) {
+	lim := defaultLimits()
+	lim.sampleRows = rows
+	return encode(project, spans, lim)
 }
 
-// Reading is r with its object's bytes from elsewhere.
-func (r *Reader) Reading(bucket Ranger) *Reader {
-	other := *r
-	other.bucket = bucket
-	return &other
+// Keys encodes rows and returns what the first row group's directory says of
+// keys outside of columns, by owner.
+func Keys(project schema.ProjectID, spans []schema.Span, groupRows int) ([][]string, error) {
+	o, err := EncodeWithLimits(project, spans, maxPageRows, maxPageBytes, groupRows)
+	if err != nil {
+		return nil, err
+	}
+	dir, _, err := parseDirectory(o.Data[len(o.Data)-o.TailBytes+tailSumBytes:])
+	if err != nil {
+		return nil, err
+	}
+	lists := make([][]string, numOwners)
+	for owner, keys := range dir.groups[0].keys {
+		if len(keys) > 0 {
+			lists[owner] = keys
+		}
+	}
+	return lists, nil
+}
+
+// Chunk is what the directory says about a chunk: where its dictionary (0
+// without one) and its data pages begin, and how long it is.
+func (r *Reader) Chunk(group int, column string) (dictionary, data, size int64) {
+	i := slices.IndexFunc(r.dir.columns, func(c fileColumn) bool { return c.name == column })
+	c := &r.dir.groups[group].chunks[i]
+	switch {
+	case c.absent:
+		return 0, c.dict.offset, int64(c.dict.size)
+	case c.encoding == encodingCodes:
+		return c.dict.offset, c.pages[0].offset, c.pages[len(c.pages)-1].end() - c.dict.offset
+	}
+	return 0, c.pages[0].offset, c.pages[len(c.pages)-1].end() - c.pages[0].offset
+}
+
+// EncodeWithColumn is Encode of a later program, which has one more column.
+func EncodeWithColumn(project schema.ProjectID, spans []schema.Span, name string) (*Object, error) {
+	s := look(spans, defaultLimits())
+	s.columns = append(s.columns, fileColumn{name: name, id: numColumns, physical: physicalBytes})
+	e := newEncoder(defaultLimits(), s)
+	tail, err := e.encode(project, spans)
+	minStart, maxEnd := timeRange(spans)
+	return &Object{Data: e.out.data, MinStart: minStart, MaxEnd: maxEnd, Spans: len(spans), TailBytes: tail}, err
 }

@@ -10,10 +10,13 @@ type footer struct {
 	createdBy string
 }
 
+// Metadata is an entry of the Parquet footer's key-value metadata.
+type Metadata struct{ Key, Value string }
+
 // footerGroup is a RowGroup of the footer.
 type footerGroup struct {
-	columns int
-	rows    int64
+	rows  int64
+	nulls []int64 // by column, -1 where the footer does not say
 }
 
 // Numbers of the fields that are read.
@@ -25,6 +28,10 @@ const (
 
 	fieldGroupColumns = 1
 	fieldGroupRows    = 3
+
+	fieldChunkMetadata   = 3
+	fieldChunkStatistics = 12
+	fieldStatisticsNulls = 3
 
 	fieldKey   = 1
 	fieldValue = 2
@@ -61,8 +68,15 @@ func (c *cursor) footerGroup() (g footerGroup) {
 		switch {
 		case field == fieldGroupColumns && kind == thriftList:
 			c.thriftStructs(func() {
-				g.columns++
-				c.thriftStruct(func(int, byte) bool { return false })
+				nulls := int64(-1)
+				c.thriftStruct(c.inStruct(fieldChunkMetadata, c.inStruct(fieldChunkStatistics, func(field int, kind byte) bool {
+					if field != fieldStatisticsNulls || kind != thriftI64 {
+						return false
+					}
+					nulls = c.zigzag()
+					return true
+				})))
+				g.nulls = append(g.nulls, nulls)
 			})
 		case field == fieldGroupRows && kind == thriftI64:
 			g.rows = c.zigzag()
@@ -72,6 +86,17 @@ func (c *cursor) footerGroup() (g footerGroup) {
 		return true
 	})
 	return g
+}
+
+// inStruct reads the struct in the given field by read, and passes over others.
+func (c *cursor) inStruct(number int, read func(field int, kind byte) bool) func(field int, kind byte) bool {
+	return func(field int, kind byte) bool {
+		if field != number || kind != thriftStruct {
+			return false
+		}
+		c.thriftStruct(read)
+		return true
+	}
 }
 
 func (c *cursor) footerMetadata() (m Metadata) {
@@ -96,7 +121,7 @@ func (f *footer) agrees(d *directory) bool {
 		return false
 	}
 	for i, g := range f.groups {
-		if g.rows != int64(d.groups[i].rows()) || g.columns != len(d.columns) {
+		if g.rows != int64(d.groups[i].rows()) || len(g.nulls) != len(d.columns) {
 			return false
 		}
 	}

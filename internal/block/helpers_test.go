@@ -2,20 +2,16 @@ package block_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
-	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -24,47 +20,9 @@ const project = schema.ProjectID("proj")
 // keyOf is the key of an object of the test project.
 func keyOf(o *block.Object) string {
 	return schema.BlockName{
-		Project: project, Partitions: 1, First: 1, Last: 9, LogNanos: 1,
+		Project: project, Partitions: 1, First: 1, Last: 9, LogNanos: 1, Open: o.Open,
 		MinStart: o.MinStart, MaxEnd: o.MaxEnd, Spans: uint64(o.Spans), TailBytes: uint64(o.TailBytes),
 	}.Key()
-}
-
-// requests counts what a Reader asks a bucket for.
-type requests struct {
-	block.Ranger
-
-	mu     sync.Mutex
-	gets   int
-	bytes  int
-	ranges []objstore.GetOptions
-}
-
-func (c *requests) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
-	data, object, err := c.Ranger.Get(ctx, key, opts)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gets++
-	c.bytes += len(data)
-	c.ranges = append(c.ranges, opts)
-	return data, object, err
-}
-
-func (c *requests) reset() { c.gets, c.bytes, c.ranges = 0, 0, nil }
-
-func put(tb testing.TB, bucket objstore.Bucket, key string, data []byte) {
-	tb.Helper()
-	require.NoError(tb, bucket.Put(tb.Context(), key, bytes.NewReader(data), objstore.PutOptions{}))
-}
-
-// open stores an object in a new bucket and opens it.
-func open(tb testing.TB, o *block.Object) (*block.Reader, *requests) {
-	tb.Helper()
-	bucket := mem.New()
-	put(tb, bucket, keyOf(o), o.Data)
-	counted := &requests{Ranger: bucket}
-	r, err := block.Open(tb.Context(), counted, keyOf(o))
-	require.NoError(tb, err)
-	return r, counted
 }
 
 func encode(tb testing.TB, spans []schema.Span) *block.Object {
@@ -72,20 +30,6 @@ func encode(tb testing.TB, spans []schema.Span) *block.Object {
 	o, err := block.Encode(project, spans)
 	require.NoError(tb, err)
 	return o
-}
-
-// scan returns copies of the rows of a scan.
-func scan(ctx context.Context, r *block.Reader, req block.ScanRequest) (spans []schema.Span, err error) {
-	for rows, err := range r.Scan(ctx, req) {
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 || len(rows) > 4096 {
-			return nil, fmt.Errorf("a chunk of %d rows", len(rows))
-		}
-		spans = append(spans, rows...)
-	}
-	return spans, nil
 }
 
 // requireSame compares rows one by one, for short messages.
@@ -103,7 +47,7 @@ func same(a, b *schema.Span) bool {
 	return scalars(a) == scalars(b) &&
 		bytes.Equal(a.Resource.Wire, b.Resource.Wire) && bytes.Equal(a.Scope.Wire, b.Scope.Wire) &&
 		bytes.Equal(a.Attributes, b.Attributes) && bytes.Equal(a.Events, b.Events) &&
-		bytes.Equal(a.Links, b.Links) && bytes.Equal(a.Rest, b.Rest)
+		bytes.Equal(a.Links, b.Links) && bytes.Equal(a.Rest, b.Rest) && bytes.Equal(a.Derived, b.Derived)
 }
 
 // scalarFields is what == can compare of a row.
@@ -111,6 +55,8 @@ type scalarFields struct {
 	trace           schema.TraceID
 	span, parent    schema.SpanID
 	start, end, pos uint64
+	fragment        schema.Fragment
+	fragmentNanos   uint64
 	kind, status    int32
 	flags           uint32
 	texts           [6]string
@@ -119,7 +65,7 @@ type scalarFields struct {
 func scalars(s *schema.Span) scalarFields {
 	return scalarFields{
 		trace: s.TraceID, span: s.SpanID, parent: s.ParentSpanID,
-		start: s.StartNanos, end: s.EndNanos, pos: s.Position,
+		start: s.StartNanos, end: s.EndNanos, pos: s.Position, fragment: s.Fragment, fragmentNanos: s.FragmentNanos,
 		kind: s.Kind, status: s.StatusCode, flags: s.Flags,
 		texts: [6]string{s.Name, s.StatusMessage, s.TraceState, s.Resource.ServiceName, s.Scope.Name, s.Scope.Version},
 	}

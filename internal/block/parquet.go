@@ -1,25 +1,17 @@
 package block
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
-	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 	pqschema "github.com/apache/arrow/go/v17/parquet/schema"
 
 	"github.com/spanlake/spanlake/schema"
 )
-
-// errCodec means that arrow did not use our codec.
-var errCodec = errors.New("dictionary compressed by a foreign codec")
 
 // magic begins and ends a Parquet file.
 const magic = "PAR1"
@@ -36,15 +28,15 @@ func (s *sink) Write(p []byte) (int, error) {
 // Tell is the offset of the next byte.
 func (s *sink) Tell() int64 { return int64(len(s.data)) }
 
-// parquetSchema is the catalogue as Parquet's schema.
-func parquetSchema() (*pqschema.Schema, error) {
-	fields := make(pqschema.FieldList, numColumns)
-	for id := range numColumns {
-		node, err := parquetNode(id)
+// parquetSchema is the columns as Parquet's schema.
+func parquetSchema(columns []fileColumn) (*pqschema.Schema, error) {
+	fields := make(pqschema.FieldList, len(columns))
+	for i := range columns {
+		node, err := parquetNode(&columns[i])
 		if err != nil {
-			return nil, fmt.Errorf("schema of column %s: %w", columns[id].name, err)
+			return nil, fmt.Errorf("schema of column %s: %w", columns[i].name, err)
 		}
-		fields[id] = node
+		fields[i] = node
 	}
 	root, err := pqschema.NewGroupNode("spanlake", parquet.Repetitions.Required, fields, -1)
 	if err != nil {
@@ -53,25 +45,32 @@ func parquetSchema() (*pqschema.Schema, error) {
 	return pqschema.NewSchema(root), nil
 }
 
-func parquetNode(id columnID) (pqschema.Node, error) {
-	c := columns[id]
+func parquetNode(c *fileColumn) (pqschema.Node, error) {
 	repetition := parquet.Repetitions.Required
 	if c.optional {
 		repetition = parquet.Repetitions.Optional
 	}
-	switch id {
-	case colStart:
+	if c.id == colStart {
 		utc := pqschema.NewTimestampLogicalType(true, pqschema.TimeUnitNanos)
 		return pqschema.NewPrimitiveNodeLogical(c.name, repetition, utc, parquet.Types.Int64, 0, -1)
-	case colName, colServiceName, colStatusMessage, colTraceState, colScopeName, colScopeVersion:
-		return pqschema.NewPrimitiveNodeLogical(c.name, repetition, pqschema.StringLogicalType{}, parquet.Types.ByteArray, 0, -1)
-	default:
-		types := [numPhysical]parquet.Type{
-			parquet.Types.Int32, parquet.Types.Int64,
-			parquet.Types.FixedLenByteArray, parquet.Types.FixedLenByteArray, parquet.Types.ByteArray,
-		}
-		return pqschema.NewPrimitiveNode(c.name, repetition, types[c.physical], -1, int32(c.physical.fixedBytes()))
 	}
+	if c.text() {
+		return pqschema.NewPrimitiveNodeLogical(c.name, repetition, pqschema.StringLogicalType{}, parquet.Types.ByteArray, 0, -1)
+	}
+	types := [numPhysical]parquet.Type{
+		parquet.Types.Int32, parquet.Types.Int64,
+		parquet.Types.FixedLenByteArray, parquet.Types.FixedLenByteArray, parquet.Types.ByteArray,
+		parquet.Types.Double, parquet.Types.Boolean,
+	}
+	return pqschema.NewPrimitiveNode(c.name, repetition, types[c.physical], -1, int32(c.physical.fixedBytes()))
+}
+
+// text reports whether all values are UTF-8.
+func (c *fileColumn) text() bool {
+	if c.id < numColumns {
+		return columns[c.id].text
+	}
+	return c.attribute.owner != ownerNone && (c.attribute.kind == kindString || c.attribute.kind == kindList)
 }
 
 // writerProperties describe one chunk; arrow's builders take its encoding and
@@ -89,112 +88,61 @@ func writerProperties(encoding pageEncoding, compressed bool) *parquet.WriterPro
 		parquet.WithCompression(codec))
 }
 
-// chunkWriter writes the pages of one chunk and gathers what the Parquet
-// footer and the directory say about it.
+// chunkWriter gathers what the Parquet footer and the directory say about a
+// chunk.
 type chunkWriter struct {
-	out      *sink
-	pages    file.PageWriter
-	meta     *metadata.ColumnChunkMetaDataBuilder
 	chunk    *chunk
-	info     metadata.ChunkMetaInfo
-	encoding parquet.Encoding
+	rows     int
+	encoding pageEncoding
+
+	start, data, end int64 // of the chunk, its data pages, its end
+	raw              int64 // bytes if nothing were compressed
 }
 
-// newChunkWriter begins the next chunk of a row group. The encoding and codec
-// of chunk must be set.
-func newChunkWriter(out *sink, group *metadata.RowGroupMetaDataBuilder, ordinal int, c *chunk) (*chunkWriter, error) {
-	descr := group.NextColumnChunk()
-	props := writerProperties(c.encoding, c.compressed)
-	meta := metadata.NewColumnChunkMetaDataBuilderWithContents(props, descr.Descr(), descr.Contents())
-	codec := props.CompressionFor("")
-	pages, err := file.NewPageWriter(out, codec, 0, meta, int16(ordinal), int16(group.CurrentColumn()),
-		memory.DefaultAllocator, false, nil, nil)
-	if err != nil {
-		return nil, fmt.Errorf("start chunk: %w", err)
-	}
-	w := &chunkWriter{
-		out: out, pages: pages, meta: meta, chunk: c,
-		info:     metadata.ChunkMetaInfo{IndexPageOffset: -1},
-		encoding: props.EncodingFor(""),
-	}
-	if c.encoding == encodingCodes {
-		w.encoding = parquet.Encodings.RLEDict
-	}
-	return w, nil
+// account adds a data page that was stored. Its offset is relative to that of
+// the first until place.
+func (w *chunkWriter) account(p *encodedPage, stored []byte) {
+	header := len(stored) - len(p.levels) - len(p.body)
+	w.raw += int64(header + len(p.levels) + p.raw)
+	w.chunk.pages = append(w.chunk.pages, pageRef{
+		size: uint32(len(stored)), raw: uint32(p.raw), sum: pageSum(stored),
+		header: uint16(header), levels: uint16(len(p.levels)),
+	})
 }
 
-// dictionary writes the dictionary page from its plain bytes. Arrow compresses
-// them again; body is what that gives.
-func (w *chunkWriter) dictionary(raw, body []byte) error {
-	start := w.out.Tell()
-	page := file.NewDictionaryPage(memory.NewBufferBytes(raw), int32(w.chunk.entries), parquet.Encodings.Plain)
-	defer page.Release()
-	if _, err := w.pages.WriteDictionaryPage(page); err != nil {
-		return fmt.Errorf("write dictionary page: %w", err)
+// place tells where the first data page lies.
+func (w *chunkWriter) place(offset int64) {
+	w.data = offset
+	for i := range w.chunk.pages {
+		w.chunk.pages[i].offset = offset
+		offset = w.chunk.pages[i].end()
 	}
-	if !bytes.HasSuffix(w.out.data[start:], body) {
-		return fmt.Errorf("write dictionary page: %w", errCodec)
-	}
-	w.info.DictPageOffset = start
-	w.chunk.dict = w.account(start, len(body), len(raw), 0)
-	return nil
+	w.end = offset
 }
 
-// encodedPage is a data page before it is written.
-type encodedPage struct {
-	rows, nulls int
-	levels      []byte // definition levels, none of a required column
-	body        []byte // compressed or not
-	raw         int    // size of body decompressed
-}
-
-// data writes a data page.
-func (w *chunkWriter) data(p encodedPage) error {
-	start := w.out.Tell()
-	buf := p.body
-	if len(p.levels) > 0 {
-		buf = slices.Concat(p.levels, p.body)
+// finish tells the Parquet footer, and returns the chunk's uncompressed size.
+func (w *chunkWriter) finish(group *metadata.RowGroupMetaDataBuilder, stats metadata.EncodedStatistics) (int64, error) {
+	w.chunk.encoding = w.encoding
+	next := group.NextColumnChunk()
+	meta := metadata.NewColumnChunkMetaDataBuilderWithContents(
+		writerProperties(w.encoding, w.chunk.compressed), next.Descr(), next.Contents())
+	meta.SetStats(stats)
+	info := metadata.ChunkMetaInfo{
+		NumValues: int64(w.rows), IndexPageOffset: -1, DataPageOffset: w.data,
+		CompressedSize: w.end - w.start, UncompressedSize: w.raw,
 	}
-	page := file.NewDataPageV2(memory.NewBufferBytes(buf), int32(p.rows), int32(p.nulls), int32(p.rows), w.encoding,
-		int32(len(p.levels)), 0, int32(len(p.levels)+p.raw), len(p.body) != p.raw)
-	defer page.Release()
-	if _, err := w.pages.WriteDataPage(page); err != nil {
-		return fmt.Errorf("write data page: %w", err)
+	pages := metadata.EncodingStats{
+		DataEncodingStats: map[parquet.Encoding]int32{w.encoding.parquet(): int32(max(len(w.chunk.pages), 1))},
 	}
-	if len(w.chunk.pages) == 0 {
-		w.info.DataPageOffset = start
-	}
-	w.info.NumValues += int64(p.rows)
-	w.chunk.pages = append(w.chunk.pages, w.account(start, len(p.body), p.raw, len(p.levels)))
-	return nil
-}
-
-// account adds the page that was written from start on to the chunk's totals.
-func (w *chunkWriter) account(start int64, body, raw, levels int) pageRef {
-	stored := w.out.data[start:]
-	header := len(stored) - levels - body
-	w.info.CompressedSize += int64(len(stored))
-	w.info.UncompressedSize += int64(header + levels + raw)
-	return pageRef{
-		offset: start, size: uint32(len(stored)), raw: uint32(raw), sum: pageSum(stored),
-		header: uint16(header), levels: uint16(levels),
-	}
-}
-
-// finish ends the chunk. It does not close the page writer, which would write
-// a second copy of the chunk's metadata behind the pages.
-func (w *chunkWriter) finish(stats metadata.EncodedStatistics) error {
-	w.meta.SetStats(stats)
-	var pages metadata.EncodingStats
-	hasDict := w.chunk.encoding == encodingCodes
+	hasDict := w.encoding == encodingCodes
 	if hasDict {
+		info.DictPageOffset = w.start
 		pages.DictEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
 	}
-	pages.DataEncodingStats = map[parquet.Encoding]int32{w.encoding: int32(len(w.chunk.pages))}
-	if err := w.meta.Finish(w.info, hasDict, false, pages, nil); err != nil {
-		return fmt.Errorf("finish chunk: %w", err)
+	if err := meta.Finish(info, hasDict, false, pages, nil); err != nil {
+		return 0, fmt.Errorf("finish chunk: %w", err)
 	}
-	return nil
+	return w.raw, nil
 }
 
 // appendFooter appends the Parquet footer, its length and the magic.

@@ -3,14 +3,20 @@ package block_test
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
+	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -64,6 +70,14 @@ func readColumn(tb testing.TB, column file.ColumnChunkReader, n int) []any {
 			buf := make([]int64, left)
 			total, read, err = c.ReadBatch(left, buf, levels, nil)
 			next = func(i int) any { return buf[i] }
+		case *file.Float64ColumnChunkReader:
+			buf := make([]float64, left)
+			total, read, err = c.ReadBatch(left, buf, levels, nil)
+			next = func(i int) any { return math.Float64bits(buf[i]) }
+		case *file.BooleanColumnChunkReader:
+			buf := make([]bool, left)
+			total, read, err = c.ReadBatch(left, buf, levels, nil)
+			next = func(i int) any { return buf[i] }
 		case *file.ByteArrayColumnChunkReader:
 			buf := make([]parquet.ByteArray, left)
 			total, read, err = c.ReadBatch(left, buf, levels, nil)
@@ -109,8 +123,19 @@ func asParquet(s *schema.Span) parquetRow {
 		block.ColumnServiceName: s.Resource.ServiceName, block.ColumnResource: string(s.Resource.Wire),
 		block.ColumnScopeName: s.Scope.Name, block.ColumnScopeVersion: s.Scope.Version,
 		block.ColumnScope: string(s.Scope.Wire), block.ColumnPosition: int64(s.Position),
-		block.ColumnAttributes: optional(s.Attributes), block.ColumnEvents: optional(s.Events),
-		block.ColumnLinks: optional(s.Links), block.ColumnRest: optional(s.Rest),
+		block.ColumnEvents: optional(s.Events),
+		block.ColumnLinks:  optional(s.Links), block.ColumnRest: optional(s.Rest),
+		block.ColumnFragment: int32(s.Fragment), block.ColumnFragmentTime: nil, block.ColumnEventName: nil,
+	}
+	if s.FragmentNanos != 0 {
+		row[block.ColumnFragmentTime] = int64(s.FragmentNanos)
+	}
+	var names []any
+	for e := range otlp.Events(s) {
+		names = append(names, strings.ToValidUTF8(e.Name, "\uFFFD"))
+	}
+	if names != nil {
+		row[block.ColumnEventName] = names
 	}
 	if !s.ParentSpanID.IsZero() {
 		row[block.ColumnParentSpanID] = string(s.ParentSpanID[:])
@@ -120,28 +145,158 @@ func asParquet(s *schema.Span) parquetRow {
 
 func TestOtherReadersSeeTheSameRows(t *testing.T) {
 	shapes := []shape{
-		{rows: 3000, traces: 300, distinct: 9, nulls: 0.6, payload: 60, resources: 12},
-		{rows: 3000, traces: 300, nulls: 0.1, payload: 60, resources: 2500},
+		{rows: 2000, traces: 300, distinct: 9, nulls: 0.6, resources: 12},
+		{rows: 1500, traces: 300, nulls: 0.1, resources: 2500},
 		{rows: 2000, traces: 30, distinct: 9, nulls: 1, wild: true},
-		{rows: 1, payload: 10},
+		{rows: 5000, traces: 500, distinct: 3, nulls: 1},
+		{rows: 1},
+		{rows: 5, traces: 5},
 	}
 	for _, s := range shapes {
-		spans := randomSpans(rand.New(rand.NewPCG(1, 2)), s)
-		o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 800)
-		require.NoError(t, err)
-		rows, _ := readParquet(t, o.Data)
-		require.Len(t, rows, len(spans))
-		for i := range spans {
-			require.Equal(t, asParquet(&spans[i]), rows[i], "row %d", i)
+		for _, odd := range []float64{0, 0.1} {
+			rng := rand.New(rand.NewPCG(1, uint64(s.rows)))
+			spans := withAttributes(randomSpans(rng, s), rng, odd)
+			for i := range spans {
+				if rng.IntN(50) == 0 {
+					spans[i].Fragment, spans[i].FragmentNanos = schema.FragmentUpdate, rng.Uint64()
+				}
+			}
+			o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 1200)
+			require.NoError(t, err)
+			requireParquet(t, o.Data, spans, newOracle(spans, 256, 4))
 		}
 	}
+}
+
+// requireParquet compares every value of every column with the rows.
+func requireParquet(t *testing.T, data []byte, spans []schema.Span, o *oracle) {
+	t.Helper()
+	rows, f := readParquet(t, data)
+	require.Len(t, rows, len(spans))
+	names := attributeColumns(f)
+	for i := range spans {
+		row := rows[i]
+		require.Equal(t, string(spans[i].Attributes), putTogether(t, row, names, "span.", block.ColumnShape, block.ColumnAttributes), "row %d", i)
+		require.Equal(t, string(spans[i].Derived), putTogether(t, row, names, "derived.", block.ColumnDerivedShape, block.ColumnDerived), "row %d", i)
+		want := asParquet(&spans[i])
+		for _, name := range o.columns {
+			want[name] = o.values[i][name]
+		}
+		maps.Copy(want, resourceColumns(names, &spans[i]))
+		have := parquetRow{}
+		for name, v := range row {
+			switch {
+			case v == nil:
+				have[name] = nil
+			case name == block.ColumnEventName, strings.HasPrefix(name, "event."), strings.HasPrefix(name, "link."):
+				list, err := jsonList(v.(string))
+				require.NoError(t, err)
+				have[name] = list
+			default:
+				have[name] = v
+			}
+		}
+		for _, name := range []string{block.ColumnShape, block.ColumnDerivedShape, block.ColumnAttributes, block.ColumnDerived} {
+			delete(have, name)
+		}
+		require.Len(t, have, len(want))
+		for name, v := range have {
+			if _, list := v.([]any); list || v != want[name] {
+				require.Equal(t, want[name], v, "row %d, column %s", i, name)
+			}
+		}
+	}
+}
+
+// attributeColumns lists the columns that are not fixed, in their order.
+func attributeColumns(f *file.Reader) (names []string) {
+	for i := range f.MetaData().Schema.NumColumns() {
+		name := f.MetaData().Schema.Column(i).Name()
+		if strings.Contains(name, ".") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// putTogether follows a shape.
+func putTogether(t *testing.T, row parquetRow, names []string, prefix, shape, rest string) string {
+	t.Helper()
+	left := ""
+	if v := row[rest]; v != nil {
+		left = v.(string)
+	}
+	how := []byte(row[shape].(string))
+	if len(how) == 0 {
+		return left
+	}
+	var columns []string
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			columns = append(columns, name)
+		}
+	}
+	var out []byte
+	for len(how) > 0 {
+		n, used := binary.Uvarint(how)
+		how = how[used:]
+		if n == 0 {
+			_, _, size := protowire.ConsumeField([]byte(left))
+			out = append(out, left[:size]...)
+			left = left[size:]
+			continue
+		}
+		out = append(out, asAttribute(t, strings.TrimPrefix(columns[n-1], prefix), row[columns[n-1]])...)
+	}
+	require.Empty(t, left)
+	return string(out)
+}
+
+// asAttribute writes a column's value as an attribute.
+func asAttribute(t *testing.T, column string, v any) []byte {
+	t.Helper()
+	key, kind, _ := strings.Cut(column, ":")
+	switch v := v.(type) {
+	case string:
+		if kind == "any" {
+			body := protowire.AppendString([]byte{0x0a}, key)
+			body = protowire.AppendString(append(body, 0x12), v)
+			return protowire.AppendBytes([]byte{0x4a}, body)
+		}
+		return otlp.AppendKeyValue(nil, spanAttributes, key, schema.Value{Kind: schema.KindString, Str: v})
+	case int64:
+		return otlp.AppendKeyValue(nil, spanAttributes, key, schema.Value{Kind: schema.KindInt, Int: v})
+	case uint64:
+		return otlp.AppendKeyValue(nil, spanAttributes, key, schema.Value{Kind: schema.KindDouble, Double: math.Float64frombits(v)})
+	case bool:
+		return otlp.AppendKeyValue(nil, spanAttributes, key, schema.Value{Kind: schema.KindBool, Bool: v})
+	}
+	require.Failf(t, "no value", "%s: %T", column, v)
+	return nil
+}
+
+// resourceColumns is what the columns of resources hold for a row.
+func resourceColumns(names []string, s *schema.Span) parquetRow {
+	row := parquetRow{}
+	for _, name := range names {
+		if strings.HasPrefix(name, "resource.") {
+			row[name] = nil
+		}
+	}
+	for _, a := range firsts(otlp.ResourceAttributes(s.Resource)) {
+		suffix, v := oracleValue(otlp.AppendValue(nil, a.Value))
+		if a.Key != "" && utf8.ValidString(a.Key) && a.Key+suffix != "service.name" {
+			row["resource."+a.Key+suffix] = v
+		}
+	}
+	return row
 }
 
 func TestOtherReadersOpenABlockWithoutRows(t *testing.T) {
 	rows, f := readParquet(t, encode(t, nil).Data)
 	require.Empty(t, rows)
 	require.Zero(t, f.NumRowGroups())
-	require.Equal(t, 21, f.MetaData().Schema.NumColumns())
+	require.Equal(t, 27, f.MetaData().Schema.NumColumns())
 }
 
 func TestFooterTellsWhatOtherReadersPruneBy(t *testing.T) {
@@ -228,7 +383,8 @@ func standardProbe(bitset []byte, hash uint64) bool {
 }
 
 func TestDirectoryAndFooterAgree(t *testing.T) {
-	spans := randomSpans(rand.New(rand.NewPCG(5, 6)), shape{rows: 3000, traces: 300, distinct: 9, nulls: 0.5, payload: 60, resources: 9})
+	rng := rand.New(rand.NewPCG(5, 6))
+	spans := withAttributes(randomSpans(rng, shape{rows: 3000, traces: 300, distinct: 9, nulls: 0.5, payload: 60, resources: 9}), rng, 0.1)
 	o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 800)
 	require.NoError(t, err)
 	r, _ := open(t, o)
@@ -239,7 +395,7 @@ func TestDirectoryAndFooterAgree(t *testing.T) {
 		for c := range f.MetaData().Schema.NumColumns() {
 			chunk, err := f.MetaData().RowGroup(g).ColumnChunk(c)
 			require.NoError(t, err)
-			dictionary, data, size := r.Chunk(g, c)
+			dictionary, data, size := r.Chunk(g, f.MetaData().Schema.Column(c).Name())
 			require.Equal(t, chunk.DictionaryPageOffset(), dictionary)
 			require.Equal(t, chunk.DataPageOffset(), data)
 			require.Equal(t, chunk.TotalCompressedSize(), size)

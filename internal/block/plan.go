@@ -15,6 +15,14 @@ const (
 	// maxPageBytes bounds the memory of a scan: a page of long texts has
 	// fewer rows.
 	maxPageBytes = 8 << 20
+	// maxFineRows and maxFineBytes bound the pages of content, so that reading
+	// one text costs little.
+	maxFineRows  = 1024
+	maxFineBytes = 256 << 10
+	// maxColumns bounds the footer, which grows with every column.
+	maxColumns = 256
+	// minColumnRows is the least rows that have a value of a column.
+	minColumnRows = 4
 	// maxValueBytes is far above what a receiver accepts.
 	maxValueBytes = 256 << 20
 	// levelWidth is the bits of a definition level: null or not.
@@ -22,10 +30,21 @@ const (
 )
 
 // limits are where a block is cut; tests lower them.
-type limits struct{ pageRows, pageBytes, groupRows int }
+type limits struct {
+	pageRows, pageBytes int
+	fineRows, fineBytes int // of pages of content
+	groupRows           int
+	// columns is the most columns of attributes of spans, events and links,
+	// columnRows the least rows of one; resourceColumns the most of resources.
+	columns, columnRows, resourceColumns int
+	sampleRows                           int // the least rows that tell what is frequent
+}
 
 func defaultLimits() limits {
-	return limits{pageRows: maxPageRows, pageBytes: maxPageBytes, groupRows: maxGroupRows}
+	return limits{
+		pageRows: maxPageRows, pageBytes: maxPageBytes, fineRows: maxFineRows, fineBytes: maxFineBytes,
+		groupRows: maxGroupRows, columns: maxColumns, columnRows: minColumnRows, resourceColumns: maxColumns, sampleRows: minSampleRows,
+	}
 }
 
 // checkRows verifies the order and the size of the values, and returns the
@@ -72,16 +91,16 @@ func countTraces(spans []schema.Span) int {
 }
 
 // columnBytes are the sizes of a row's values of variable length.
-func columnBytes(s *schema.Span) [11]int {
-	n := [11]int{
+func columnBytes(s *schema.Span) [12]int {
+	n := [12]int{
 		len(s.Name), len(s.StatusMessage), len(s.TraceState),
-		len(s.Attributes), len(s.Events), len(s.Links), len(s.Rest),
+		len(s.Events), len(s.Links), len(s.Rest), len(s.Attributes), len(s.Derived),
 	}
 	if s.Resource != nil {
-		n[7] = len(s.Resource.Wire) + len(s.Resource.ServiceName)
+		n[8] = len(s.Resource.Wire) + len(s.Resource.ServiceName)
 	}
 	if s.Scope != nil {
-		n[8], n[9], n[10] = len(s.Scope.Wire), len(s.Scope.Name), len(s.Scope.Version)
+		n[9], n[10], n[11] = len(s.Scope.Wire), len(s.Scope.Name), len(s.Scope.Version)
 	}
 	return n
 }
@@ -105,24 +124,77 @@ func planGroups(spans []schema.Span, limit int) []int {
 	return append(cuts, len(spans))
 }
 
-// planPages returns the first row of each page of a row group and its number
-// of rows: a page ends when it has enough rows, or enough bytes in one column.
-func planPages(spans []schema.Span, lim limits) []int {
-	cuts := []int{0}
-	var held [11]int
-	for i := range spans {
-		full := i-cuts[len(cuts)-1] >= lim.pageRows
-		sizes := columnBytes(&spans[i])
-		for c, n := range sizes {
-			full = full || held[c] > 0 && held[c]+n > lim.pageBytes
-		}
-		if full {
-			cuts = append(cuts, i)
-			clear(held[:])
-		}
-		for c, n := range sizes {
-			held[c] += n
+// pager decides where pages begin: a page ends when it has enough rows, or
+// enough bytes in one column.
+type pager struct {
+	limits limits
+	pages  []int
+	fine   []int
+
+	held     [12]int // bytes of the current page, as columnBytes; attributes without content
+	heldFine []int   // bytes of content, by its number
+	row      [12]int // of the current row
+	rowFine  []int
+}
+
+// The attributes among the columns of columnBytes, those of spans and derived
+// ones together.
+const attributeBytes = 6
+
+func newPager(lim limits, contents int) pager {
+	return pager{
+		limits: lim, pages: []int{0}, fine: []int{0},
+		heldFine: make([]int, contents), rowFine: make([]int, contents),
+	}
+}
+
+// begin starts a row.
+func (p *pager) begin(s *schema.Span) {
+	p.row = columnBytes(s)
+	p.row[attributeBytes], p.row[attributeBytes+1] = 0, 0
+	clear(p.rowFine)
+}
+
+// wide adds an attribute of the row that is not content.
+func (p *pager) wide(n int) { p.row[attributeBytes] += n }
+
+// content adds an attribute that is.
+func (p *pager) content(number, n int) { p.rowFine[number] = n }
+
+// end ends the given row and cuts before it if it does not fit.
+func (p *pager) end(row int) {
+	full := row-p.pages[len(p.pages)-1] >= p.limits.pageRows || overflows(p.held[:], p.row[:], p.limits.pageBytes)
+	if full {
+		p.pages = append(p.pages, row)
+		clear(p.held[:])
+	}
+	if full || row-p.fine[len(p.fine)-1] >= p.limits.fineRows || overflows(p.heldFine, p.rowFine, p.limits.fineBytes) {
+		p.fine = append(p.fine, row)
+		clear(p.heldFine)
+	}
+	for c, n := range p.row {
+		p.held[c] += n
+	}
+	for c, n := range p.rowFine {
+		p.heldFine[c] += n
+	}
+}
+
+// overflows reports whether what a row adds to a page is too much for it.
+func overflows(held, row []int, limit int) bool {
+	for c, n := range row {
+		if held[c] > 0 && held[c]+n > limit {
+			return true
 		}
 	}
-	return append(cuts, len(spans))
+	return false
+}
+
+// finish ends the pages of a row group of so many rows.
+func (p *pager) finish(rows int) {
+	p.pages = append(p.pages, rows)
+	p.fine = append(p.fine, rows)
+	if len(p.heldFine) == 0 {
+		p.fine = p.pages
+	}
 }

@@ -22,12 +22,13 @@ type Ranger interface {
 // memory, about 2 bytes per trace and 24 per page and column, and no
 // connection. It is safe for concurrent use and needs no closing.
 type Reader struct {
-	bucket Ranger
-	name   schema.BlockName
-	key    string
-	etag   string // all ranges are of the object that Open saw
-	dir    *directory
-	filter filter
+	bucket  Ranger
+	name    schema.BlockName
+	key     string
+	etag    string // all ranges are of the object that Open saw
+	dir     *directory
+	columns columnIndex
+	filter  filter
 }
 
 // Open reads the tail of the block of the given key with one range request and
@@ -56,6 +57,12 @@ func (r *Reader) Name() schema.BlockName { return r.name }
 // MayContain is false if the block has no span of the trace. It is true for
 // every trace that it has, and wrongly for about one of a thousand others.
 func (r *Reader) MayContain(id schema.TraceID) bool { return r.filter.mayContain(id) }
+
+// Spans is the number of rows.
+func (r *Reader) Spans() int { return r.dir.rows }
+
+// Bytes is about the memory that the Reader holds.
+func (r *Reader) Bytes() int64 { return r.dir.memoryBytes() + int64(len(r.filter)) + int64(len(r.key)) }
 
 // minTailBytes is the tail of a block without rows, at least.
 const minTailBytes = tailSumBytes + footerFrameBytes
@@ -110,7 +117,7 @@ func (r *Reader) parseTail(tail []byte, start int64) (footer []byte, err error) 
 	if dir.dataBytes != start || dir.project != r.name.Project || uint64(dir.rows) != r.name.Spans {
 		return nil, r.corrupt("directory", start+tailSumBytes, errMismatch, hintName)
 	}
-	r.dir = dir
+	r.dir, r.columns = dir, indexColumns(dir.columns)
 	r.filter = bytes.Clone(rest[len(header):][:dir.bitset])
 	return footer[:len(footer)-footerFrameBytes], nil
 }

@@ -1,6 +1,7 @@
 package block_test
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -24,7 +27,7 @@ func TestOpenTakesOneRequest(t *testing.T) {
 
 func TestTraceReadsOnlyWhatItNeeds(t *testing.T) {
 	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 60000, traces: 4000, distinct: 50, nulls: 0.5, payload: 200, resources: 50})
-	o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 1<<20)
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 256})
 	require.NoError(t, err)
 	r, asked := open(t, o)
 
@@ -33,7 +36,8 @@ func TestTraceReadsOnlyWhatItNeeds(t *testing.T) {
 	have, err := r.Trace(t.Context(), want[0].TraceID)
 	require.NoError(t, err)
 	requireSame(t, want, have)
-	require.Less(t, asked.gets, 12)
+	t.Log(asked.gets, asked.bytes, len(o.Data))
+	require.Less(t, asked.gets, 32)
 	// The first columns lie so close together that they are one request.
 	require.Less(t, asked.bytes, len(o.Data)/3)
 	for _, opts := range asked.ranges {
@@ -69,114 +73,137 @@ func TestFilterHasNoFalseNegatives(t *testing.T) {
 }
 
 func TestScanReadsOnlySelectedColumns(t *testing.T) {
-	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 3000, traces: 90, distinct: 9, nulls: 0.5, payload: 400, resources: 5})
-	o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 1<<20)
+	rng := rand.New(rand.NewPCG(1, 1))
+	spans := withAttributes(randomSpans(rng, shape{rows: 3000, traces: 90, distinct: 9, nulls: 0.5, payload: 400, resources: 5}), rng, 0.05)
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 256, FineRows: 32, Columns: 30})
 	require.NoError(t, err)
-	sets := []block.ColumnSet{
-		block.BaseColumns, block.AllColumns, 0, block.AttributesColumn, block.ResourceColumn, block.ScopeColumns,
-		block.ParentColumn | block.RestColumn, block.StatusMessageColumn | block.TraceStateColumns,
-		block.PositionColumn | block.EventsColumn | block.LinksColumn,
-	}
-	for _, set := range sets {
+	for _, columns := range []vec.Columns{
+		{},
+		vec.AllColumns(),
+		{Resource: true},
+		{Scope: true, Events: true},
+		{Links: true, Rest: true},
+		{Attributes: true, Keys: []string{"key.1"}},
+		{Keys: []string{"key.1", "key.2", "absent"}},
+		{Keys: []string{"key.9", "key.0", "key.25", "key.0"}},
+	} {
 		r, asked := open(t, o)
 		asked.reset()
-		have, err := scan(t.Context(), r, block.ScanRequest{Columns: set})
+		have, err := scan(t.Context(), r, always(), columns)
 		require.NoError(t, err)
 		want := slices.Clone(spans)
 		for i := range want {
-			keep(&want[i], set)
+			keep(&want[i], columns)
+			sortAttributes(&want[i].Attributes, columns)
+			sortAttributes(&want[i].Derived, columns)
+			sortAttributes(&have[i].Attributes, columns)
+			sortAttributes(&have[i].Derived, columns)
 		}
 		requireSame(t, want, have)
-		if set == block.BaseColumns {
+		if !columns.Attributes && !columns.Events && !columns.Rest && len(columns.Keys) == 0 {
 			require.Less(t, asked.bytes, len(o.Data)/4)
 		}
 	}
 }
 
 // keep clears what a scan does not read.
-func keep(s *schema.Span, set block.ColumnSet) {
-	if set == 0 {
-		return
+func keep(s *schema.Span, columns vec.Columns) {
+	resource, scope := *s.Resource, *s.Scope
+	s.Resource, s.Scope = &resource, &scope
+	if !columns.Resource {
+		resource.Wire = nil
 	}
-	resource := &schema.Resource{ServiceName: s.Resource.ServiceName}
-	if set&block.ResourceColumn != 0 {
-		resource.Wire = s.Resource.Wire
+	if !columns.Scope {
+		scope.Wire = nil
 	}
-	s.Resource = resource
-	if set&block.ScopeColumns == 0 {
-		s.Scope = &schema.Scope{}
+	if !columns.Attributes {
+		s.Attributes, s.Derived = withKeys(s.Attributes, columns.Keys), withKeys(s.Derived, columns.Keys)
 	}
-	if set&block.ParentColumn == 0 {
-		s.ParentSpanID = schema.SpanID{}
+	if !columns.Events {
+		s.Events = nil
 	}
-	if set&block.StatusMessageColumn == 0 {
-		s.StatusMessage = ""
+	if !columns.Links {
+		s.Links = nil
 	}
-	if set&block.TraceStateColumns == 0 {
-		s.TraceState, s.Flags = "", 0
-	}
-	if set&block.PositionColumn == 0 {
-		s.Position = 0
-	}
-	for column, field := range map[block.ColumnSet]*[]byte{
-		block.AttributesColumn: &s.Attributes, block.EventsColumn: &s.Events,
-		block.LinksColumn: &s.Links, block.RestColumn: &s.Rest,
-	} {
-		if set&column == 0 {
-			*field = nil
-		}
+	if !columns.Rest {
+		s.Rest, s.TraceState, s.Flags, s.Position, s.Fragment, s.FragmentNanos = nil, "", 0, 0, 0, 0
 	}
 }
 
-func TestScanByTime(t *testing.T) {
-	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 3000, traces: 90, distinct: 9, payload: 20})
-	for i := range spans {
-		if i%50 == 0 {
-			spans[i].EndNanos = 0 // unfinished
+// withKeys keeps the attributes that have one of the keys.
+func withKeys(fields []byte, keys []string) (kept []byte) {
+	for kv := otlp.SpanKeyValues(fields); kv.Next(); {
+		if slices.Contains(keys, string(kv.Key)) {
+			kept = append(kept, kv.Field...)
 		}
 	}
-	o, err := block.EncodeWithLimits(project, spans, 64, 8<<20, 500)
-	require.NoError(t, err)
+	return kept
+}
+
+// sortAttributes brings attributes that were selected by key into the order of
+// their keys: in which one they come is not said but for equal ones.
+func sortAttributes(fields *[]byte, columns vec.Columns) {
+	if columns.Attributes {
+		return
+	}
+	var list []otlp.KeyValues
+	for kv := otlp.SpanKeyValues(*fields); kv.Next(); {
+		list = append(list, kv)
+	}
+	slices.SortStableFunc(list, func(a, b otlp.KeyValues) int { return bytes.Compare(a.Key, b.Key) })
+	var sorted []byte
+	for _, kv := range list {
+		sorted = append(sorted, kv.Field...)
+	}
+	*fields = sorted
+}
+
+func TestHitsOfRowsAreReadSparsely(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	spans := withAttributes(randomSpans(rng, shape{rows: 30000, traces: 3000, distinct: 9, resources: 5}), rng, 0.01)
+	spans[12345].Name = "the one"
+	o := encode(t, spans)
 	r, asked := open(t, o)
-	at := spans[77].StartNanos
-	tests := []struct {
-		name       string
-		start, end uint64
-	}{
-		{"all", 0, 0},
-		{"second", at, at + 1e9},
-		{"instant", at, at + 1},
-		{"before start", 0, at},
-		{"open end", at, 0},
-		{"nothing before", 0, 1},
-		{"nothing after", day * 2, 0},
+	is := func(name string) *vec.Filter {
+		return &vec.Filter{Op: vec.OpPredicate, Predicate: &vec.Predicate{
+			Field: vec.Field{Key: vec.Name}, Text: func(s string) bool { return s == name },
+		}}
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var want []schema.Span
-			for _, s := range spans {
-				if (tt.end == 0 || s.StartNanos < tt.end) && max(s.StartNanos, s.EndNanos) >= tt.start {
-					want = append(want, s)
-				}
-			}
-			asked.reset()
-			have, err := scan(t.Context(), r, block.ScanRequest{StartNanos: tt.start, EndNanos: tt.end})
-			require.NoError(t, err)
-			requireSame(t, want, have)
-			if len(want) == 0 {
-				require.Zero(t, asked.gets, "row groups outside of the range are not read")
-			}
-		})
-	}
+	asked.reset()
+	have, err := scan(t.Context(), r, is("the one"), vec.AllColumns())
+	require.NoError(t, err)
+	requireSame(t, spans[12345:12346], have)
+	require.Less(t, asked.bytes, len(o.Data)/4)
+
+	asked.reset()
+	hits, err := find(t.Context(), r, is("the one"))
+	require.NoError(t, err)
+	require.Len(t, hits, 1)
+	require.Less(t, asked.bytes, len(o.Data)/20)
+
+	asked.reset()
+	have, err = scan(t.Context(), r, is("another"), vec.AllColumns())
+	require.NoError(t, err)
+	require.Empty(t, have)
+	require.Equal(t, 1, asked.gets, "dictionaries decide")
+
+	asked.reset()
+	nowhere := &vec.Filter{Op: vec.OpPredicate, Predicate: &vec.Predicate{
+		Field: vec.Field{Scope: vec.ScopeSpan, Key: "nowhere"}, Text: func(string) bool { return true },
+	}}
+	have, err = scan(t.Context(), r, nowhere, vec.AllColumns())
+	require.NoError(t, err)
+	require.Empty(t, have)
+	require.Zero(t, asked.gets, "the directory decides")
 }
 
 func TestScanMayBeLeftAndRowsKept(t *testing.T) {
 	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 900, traces: 9, distinct: 9, payload: 20})
-	o, err := block.EncodeWithLimits(project, spans, 64, 8<<20, 1<<20)
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 64})
 	require.NoError(t, err)
 	r, _ := open(t, o)
 	var kept []schema.Span
-	for rows, err := range r.Scan(t.Context(), block.ScanRequest{}) {
+	for rows, err := range r.Scan(t.Context(), always(), vec.AllColumns()) {
 		require.NoError(t, err)
 		if kept = append(kept, rows...); len(kept) > 200 {
 			break
@@ -185,7 +212,7 @@ func TestScanMayBeLeftAndRowsKept(t *testing.T) {
 	requireBlock(t, r, spans)
 	requireSame(t, spans[:len(kept)], kept)
 	require.PanicsWithValue(t, "mine", func() {
-		for _, err := range r.Scan(t.Context(), block.ScanRequest{}) {
+		for _, err := range r.Scan(t.Context(), always(), vec.AllColumns()) {
 			require.NoError(t, err)
 			panic("mine")
 		}
@@ -194,12 +221,12 @@ func TestScanMayBeLeftAndRowsKept(t *testing.T) {
 
 func TestScanFetchesWindows(t *testing.T) {
 	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 4000, traces: 90, distinct: 9, payload: 4000})
-	o, err := block.EncodeWithLimits(project, spans, 256, 1<<20, 1<<20)
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 256, PageBytes: 1 << 20})
 	require.NoError(t, err)
 	require.Greater(t, len(o.Data), 20<<20)
 	r, asked := open(t, o)
 	asked.reset()
-	have, err := scan(t.Context(), r, block.ScanRequest{})
+	have, err := scan(t.Context(), r, always(), vec.AllColumns())
 	require.NoError(t, err)
 	requireSame(t, spans, have)
 	for _, opts := range asked.ranges {
@@ -210,7 +237,7 @@ func TestScanFetchesWindows(t *testing.T) {
 func TestResourcesAndScopesAreShared(t *testing.T) {
 	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 5000, traces: 9, distinct: 9, resources: 7})
 	r, _ := open(t, encode(t, spans))
-	have, err := scan(t.Context(), r, block.ScanRequest{})
+	have, err := scan(t.Context(), r, always(), vec.AllColumns())
 	require.NoError(t, err)
 	resources, scopes := map[*schema.Resource]bool{}, map[*schema.Scope]bool{}
 	for i := range have {
@@ -227,7 +254,7 @@ func TestReplacedAndRemovedObjects(t *testing.T) {
 	r, err := block.Open(t.Context(), bucket, keyOf(o))
 	require.NoError(t, err)
 	put(t, bucket, keyOf(o), o.Data)
-	_, err = scan(t.Context(), r, block.ScanRequest{})
+	_, err = scan(t.Context(), r, always(), vec.AllColumns())
 	require.ErrorIs(t, err, objstore.ErrChanged)
 	_, err = r.Trace(t.Context(), traceID(1))
 	require.ErrorIs(t, err, objstore.ErrChanged)
@@ -244,7 +271,7 @@ func TestCancelledContext(t *testing.T) {
 	r, _ := open(t, encode(t, randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 900, traces: 9})))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := scan(ctx, r, block.ScanRequest{})
+	_, err := scan(ctx, r, always(), vec.AllColumns())
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = r.Trace(ctx, traceID(1))
 	require.ErrorIs(t, err, context.Canceled)
@@ -252,7 +279,7 @@ func TestCancelledContext(t *testing.T) {
 
 func TestReaderServesManyAtOnce(t *testing.T) {
 	spans := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 2000, traces: 90, distinct: 9, payload: 20, resources: 4})
-	o, err := block.EncodeWithLimits(project, spans, 64, 8<<20, 500)
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 64, GroupRows: 500})
 	require.NoError(t, err)
 	r, _ := open(t, o)
 	want := byTrace(spans)
@@ -263,7 +290,7 @@ func TestReaderServesManyAtOnce(t *testing.T) {
 				have, err := r.Trace(t.Context(), traceID(i))
 				require.NoError(t, err)
 				requireSame(t, want[traceID(i)], have)
-				have, err = scan(t.Context(), r, block.ScanRequest{})
+				have, err = scan(t.Context(), r, always(), vec.AllColumns())
 				require.NoError(t, err)
 				requireSame(t, spans, have)
 			})

@@ -1,351 +1,303 @@
 package block
 
 import (
-	"github.com/spanlake/spanlake/internal/block/encoding"
+	"context"
+	"slices"
+
 	"github.com/spanlake/spanlake/schema"
 )
 
-// groupReader turns fetched pages of one row group into rows. It is used by
-// one goroutine at a time.
-type groupReader struct {
-	reader  *Reader
-	group   *rowGroup
-	ordinal int
-	set     ColumnSet
-	fetched pieces
+// rowReader reads chosen rows of a row group, a task at a time.
+type rowReader struct {
+	*groupReader
 
-	dicts     [numColumns]dictionary
-	resources map[resourceKey]*schema.Resource
-	scopes    map[scopeKey]*schema.Scope
-	scratch   rowScratch
+	wanted *wanted
+	tasks  []task // that were not read
+	shaped int    // of which it is known what columns their attributes are in
+	ready  int    // of which the pages were fetched
+
+	spans, derived assembler
+	value          values
+	owners         owners
+	memory         []byte // what the rows of one chunk share
 }
 
-// dictionary is a decoded dictionary page. Only the field of the column's type
-// is set.
-type dictionary struct {
-	loaded  bool
-	texts   []string
-	numbers []int32
-	traces  []byte // 16 bytes each
+func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
+	r := &rowReader{groupReader: g, wanted: w, tasks: tasks}
+	r.spans.init(g, &w.spans)
+	r.derived.init(g, &w.derived)
+	r.owners.init()
+	return r
 }
 
-// rowScratch is memory that pages use one after another.
-type rowScratch struct {
-	codes   [numColumns][]uint32
-	levels  []uint32
-	starts  []int64
-	ints    []int64
-	numbers []int32
-	values  [][]byte
+func (r *rowReader) done() bool { return len(r.tasks) == 0 }
+
+// next appends the rows of the next task. REQUIRES: r is not done.
+func (r *rowReader) next(ctx context.Context, dst []schema.Span) ([]schema.Span, error) {
+	if r.shaped == 0 {
+		if err := r.fetchShapes(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if r.ready == 0 {
+		if err := r.fetchTasks(ctx); err != nil {
+			return nil, err
+		}
+	}
+	t := &r.tasks[0]
+	start := len(dst)
+	dst = slices.Grow(dst, len(t.rows))[:start+len(t.rows)]
+	clear(dst[start:])
+	err := r.fill(t, dst[start:])
+	r.tasks, r.shaped, r.ready = r.tasks[1:], r.shaped-1, r.ready-1
+	return dst, err
 }
 
-func (r *Reader) groupReader(ordinal int, set ColumnSet) *groupReader {
-	return &groupReader{
-		reader: r, group: &r.dir.groups[ordinal], ordinal: ordinal, set: set,
-		resources: map[resourceKey]*schema.Resource{},
-		scopes:    map[scopeKey]*schema.Scope{},
+// eachColumn calls f with the columns that the rows of a task are read from.
+func (r *rowReader) eachColumn(t *task, f func(c int)) {
+	for _, c := range r.wanted.base {
+		if !r.chunk(c).absent {
+			f(c)
+		}
+	}
+	r.spans.eachColumn(r.groupReader, t, f)
+	r.derived.eachColumn(r.groupReader, t, f)
+}
+
+// eachRef calls f with the pages of a column that have the rows of a task.
+func (g *groupReader) eachRef(c int, t *task, f func(pageRef)) {
+	pages := g.chunk(c).pages
+	if !g.column(c).fine {
+		f(pages[t.page])
+		return
+	}
+	grid := g.grid(c)
+	for i := 0; i < len(t.rows); {
+		p := pageOf(grid, int(t.rows[i]))
+		f(pages[p])
+		for i < len(t.rows) && int(t.rows[i]) < grid[p+1] {
+			i++
+		}
 	}
 }
 
-// selected reports whether the block has the column and the rows need it.
-func (g *groupReader) selected(id columnID) bool {
-	return g.group.chunks[id].present && g.set.has(id)
+// fetchTasks fetches the pages of the next tasks, and the dictionaries that are
+// still missing.
+func (r *rowReader) fetchTasks(ctx context.Context) error {
+	var wanted []extent
+	var size int64
+	need := make([]bool, len(r.reader.dir.columns))
+	for i := range r.tasks[:r.shaped] {
+		t := &r.tasks[i]
+		pages := wanted
+		before := size
+		r.eachColumn(t, func(c int) {
+			r.eachRef(c, t, func(ref pageRef) {
+				pages = append(pages, ref.extent())
+				size += int64(ref.size)
+			})
+		})
+		if i > 0 && size > windowBytes {
+			size = before
+			break
+		}
+		wanted = r.sections(pages, t)
+		r.eachColumn(t, func(c int) { need[c] = true })
+		r.ready++
+	}
+	return r.fetchWith(ctx, wanted, need)
 }
 
-// extents lists what the given pages need of the selected columns.
-func (g *groupReader) extents(from, to int) []extent {
-	var list []extent
-	for id := range numColumns {
-		if !g.selected(id) {
+// fetchWith fetches extents and the dictionaries of the needed columns.
+func (r *rowReader) fetchWith(ctx context.Context, wanted []extent, need []bool) error {
+	for c, needed := range need {
+		need[c] = needed && r.chunk(c).encoding == encodingCodes && !r.chunk(c).absent && r.dicts[c] == nil
+		if need[c] {
+			wanted = append(wanted, r.chunk(c).dict.extent())
+		}
+	}
+	if err := r.fetch(ctx, wanted); err != nil {
+		return err
+	}
+	for c, needed := range need {
+		if !needed {
 			continue
 		}
-		c := &g.group.chunks[id]
-		if c.encoding == encodingCodes && !g.dicts[id].loaded {
-			list = append(list, extent{c.dict.offset, c.dict.end()})
+		if _, err := r.dictionary(c); err != nil {
+			return err
 		}
-		list = append(list, extent{c.pages[from].offset, c.pages[to-1].end()})
+	}
+	return nil
+}
+
+// sections appends what the trace ids of a task's rows need.
+func (r *rowReader) sections(list []extent, t *task) []extent {
+	for i := r.group.sectionOf(int(t.rows[0])); i < len(r.group.traces); i++ {
+		s := &r.group.traces[i]
+		if s.row > int(t.rows[len(t.rows)-1]) {
+			break
+		}
+		list = s.extents(list)
 	}
 	return list
 }
 
-// load decodes the dictionaries that are still missing.
-func (g *groupReader) load() error {
-	for id := range numColumns {
-		c := &g.group.chunks[id]
-		if !g.selected(id) || c.encoding != encodingCodes || g.dicts[id].loaded {
-			continue
-		}
-		if err := g.loadDictionary(id); err != nil {
+// fill reads the rows of a task.
+func (r *rowReader) fill(t *task, dst []schema.Span) error {
+	r.memory = make([]byte, 0, len(r.memory)+len(r.memory)/8)
+	for _, f := range [...]func(*task, []schema.Span) error{
+		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
+	} {
+		if err := f(t, dst); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (g *groupReader) loadDictionary(id columnID) error {
-	c := &g.group.chunks[id]
-	raw, err := g.dictionary(id)
-	if err != nil {
+	if err := r.spans.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Attributes }); err != nil {
 		return err
 	}
-	d := dictionary{loaded: true}
-	switch columns[id].physical {
-	case physicalFixed16:
-		d.traces = raw
-		if len(raw) != 16*c.entries {
-			err = errStructure
-		}
-	case physicalInt32:
-		d.numbers = make([]int32, c.entries)
-		err = encoding.DecodeInt32s(d.numbers, raw)
-	case physicalBytes:
-		d.texts, err = splitTexts(raw, c.entries)
-	default:
-		err = errStructure
-	}
-	if err != nil {
-		return g.corrupt(id, "dictionary", c.dict, err)
-	}
-	g.dicts[id] = d
-	return nil
+	return r.derived.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Derived })
 }
 
-func splitTexts(raw []byte, n int) ([]string, error) {
-	if n > len(raw)/encoding.LengthBytes {
-		return nil, errStructure
-	}
-	texts := make([]string, n)
-	return texts, encoding.SplitBytes(texts, string(raw))
-}
-
-// times decodes the start and end of a page's rows. REQUIRES: len(dst) is the
-// number of rows of the page.
-func (g *groupReader) times(p int, dst []schema.Span) error {
-	starts, err := g.int64s(colStart, p, &g.scratch.starts)
-	if err != nil {
-		return err
-	}
-	durations, err := g.int64s(colDuration, p, &g.scratch.ints)
-	if err != nil {
-		return err
-	}
-	for i := range dst {
-		dst[i].StartNanos = uint64(starts[i])
-		dst[i].EndNanos = uint64(starts[i] + durations[i])
-	}
-	return nil
-}
-
-func (g *groupReader) int64s(id columnID, p int, scratch *[]int64) ([]int64, error) {
-	data, err := g.page(id, p)
-	if err != nil {
-		return nil, err
-	}
-	values := resize(scratch, data.rows)
-	if g.group.chunks[id].encoding == encodingDelta {
-		err = encoding.DecodeDelta(values, data.body)
-	} else {
-		err = encoding.DecodeInt64s(values, data.body)
-	}
-	if err != nil {
-		return nil, g.corruptPage(id, p, err)
-	}
-	return values, nil
-}
-
-func (g *groupReader) corruptPage(id columnID, p int, err error) error {
-	return g.corrupt(id, pageName(p), g.group.chunks[id].pages[p], err)
-}
-
-// rest decodes everything but the times into dst, whose first row is row
-// number skip of the page.
-func (g *groupReader) rest(p int, dst []schema.Span, skip int) error {
-	fill := [...]func(p int, dst []schema.Span, skip int) error{
-		g.traceIDs, g.spanIDs, g.parents, g.positions, g.kinds, g.texts, g.owners, g.payloads,
-	}
-	for _, f := range fill {
-		if err := f(p, dst, skip); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g *groupReader) traceIDs(p int, dst []schema.Span, skip int) error {
-	codes, err := g.pageCodes(colTraceID, p)
-	if err != nil {
-		return err
-	}
-	dict := g.dicts[colTraceID].traces
-	for i := range dst {
-		copy(dst[i].TraceID[:], dict[16*codes[skip+i]:])
-	}
-	return nil
-}
-
-// pageCodes decodes the codes of a page, valid until the next page.
-func (g *groupReader) pageCodes(id columnID, p int) ([]uint32, error) {
-	data, err := g.page(id, p)
-	if err != nil {
-		return nil, err
-	}
-	codes, err := g.codes(id, data, &g.scratch.codes[id])
-	if err != nil {
-		return nil, g.corruptPage(id, p, err)
-	}
-	return codes, nil
-}
-
-func (g *groupReader) spanIDs(p int, dst []schema.Span, skip int) error {
-	data, err := g.page(colSpanID, p)
-	if err != nil {
-		return err
-	}
-	if len(data.body) != 8*data.rows {
-		return g.corruptPage(colSpanID, p, errStructure)
-	}
-	for i := range dst {
-		copy(dst[i].SpanID[:], data.body[8*(skip+i):])
-	}
-	return nil
-}
-
-func (g *groupReader) parents(p int, dst []schema.Span, skip int) error {
-	if !g.selected(colParentSpanID) {
+// hold copies bytes into the memory of the chunk. It is nil for none.
+func (r *rowReader) hold(b []byte) []byte {
+	if len(b) == 0 {
 		return nil
 	}
-	data, err := g.page(colParentSpanID, p)
+	start := len(r.memory)
+	r.memory = append(r.memory, b...)
+	return r.memory[start:len(r.memory):len(r.memory)]
+}
+
+func (r *rowReader) traceIDs(t *task, dst []schema.Span) error {
+	section := r.group.sectionOf(int(t.rows[0]))
+	s, err := r.readSection(section)
 	if err != nil {
 		return err
 	}
-	defined, n, err := g.defined(data)
-	if err != nil || len(data.body) != 8*n {
-		return g.corruptPage(colParentSpanID, p, errStructure)
-	}
-	body := data.body
-	for row := range skip + len(dst) {
-		if defined != nil && defined[row] == 0 {
-			continue
+	i := s.traceOf(int(t.rows[0]))
+	for k, row := range t.rows {
+		for int(row) >= s.first[i+1] {
+			if i++; i < s.traces() {
+				continue
+			}
+			section, i = section+1, 0
+			if s, err = r.readSection(section); err != nil {
+				return err
+			}
 		}
-		if row >= skip {
-			copy(dst[row-skip].ParentSpanID[:], body)
-		}
-		body = body[8:]
+		dst[k].TraceID = s.id(i)
 	}
 	return nil
 }
 
-func (g *groupReader) positions(p int, dst []schema.Span, skip int) error {
-	if !g.selected(colPosition) {
-		return nil
-	}
-	values, err := g.int64s(colPosition, p, &g.scratch.ints)
-	if err != nil {
+func (r *rowReader) times(t *task, dst []schema.Span) error {
+	if err := r.words(colStart, t, func(i int, v uint64) { dst[i].StartNanos = v }); err != nil {
 		return err
 	}
-	for i := range dst {
-		dst[i].Position = uint64(values[skip+i])
-	}
-	return nil
+	return r.words(colDuration, t, func(i int, v uint64) { dst[i].EndNanos = dst[i].StartNanos + v })
 }
 
-func (g *groupReader) kinds(p int, dst []schema.Span, skip int) error {
-	for _, id := range [...]columnID{colKind, colStatusCode, colFlags} {
-		if !g.selected(id) {
+func (r *rowReader) spanIDs(t *task, dst []schema.Span) error {
+	if err := r.words(colSpanID, t, func(i int, v uint64) { putID(&dst[i].SpanID, v) }); err != nil {
+		return err
+	}
+	return r.words(colParentSpanID, t, func(i int, v uint64) { putID(&dst[i].ParentSpanID, v) })
+}
+
+func (r *rowReader) numbers(t *task, dst []schema.Span) error {
+	for _, number := range [...]struct {
+		wanted bool
+		id     columnID
+		set    func(i int, v uint64)
+	}{
+		{true, colKind, func(i int, v uint64) { dst[i].Kind = int32(v) }},
+		{true, colStatusCode, func(i int, v uint64) { dst[i].StatusCode = int32(v) }},
+		{r.wanted.Rest, colFlags, func(i int, v uint64) { dst[i].Flags = uint32(v) }},
+		{r.wanted.Rest, colPosition, func(i int, v uint64) { dst[i].Position = v }},
+		{r.wanted.Rest, colFragment, func(i int, v uint64) { dst[i].Fragment = schema.Fragment(int32(v)) }},
+		{r.wanted.Rest, colFragmentTime, func(i int, v uint64) { dst[i].FragmentNanos = v }},
+	} {
+		if !number.wanted {
 			continue
 		}
-		values, err := g.int32s(id, p)
-		if err != nil {
+		if err := r.words(number.id, t, number.set); err != nil {
 			return err
 		}
-		values = values[skip:]
+	}
+	return nil
+}
+
+// words calls set with the numbers of a column that are not null.
+func (r *rowReader) words(id columnID, t *task, set func(i int, v uint64)) error {
+	c := r.fixed(id)
+	if r.chunk(c).absent {
+		return nil
+	}
+	if err := r.load(&r.value, c, t.rows); err != nil {
+		return err
+	}
+	for i := range t.rows {
+		if v, ok := r.value.word(i); ok {
+			set(i, v)
+		}
+	}
+	return nil
+}
+
+func (r *rowReader) texts(t *task, dst []schema.Span) error {
+	ids := []columnID{colName, colStatusMessage}
+	if r.wanted.Rest {
+		ids = append(ids, colTraceState)
+	}
+	for _, id := range ids {
+		if err := r.load(&r.value, r.fixed(id), t.rows); err != nil {
+			return err
+		}
 		for i := range dst {
+			text := r.text(&r.value, i)
 			switch id {
-			case colKind:
-				dst[i].Kind = values[i]
-			case colStatusCode:
-				dst[i].StatusCode = values[i]
+			case colName:
+				dst[i].Name = text
+			case colStatusMessage:
+				dst[i].StatusMessage = text
 			default:
-				dst[i].Flags = uint32(values[i])
+				dst[i].TraceState = text
 			}
 		}
 	}
 	return nil
 }
 
-// int32s decodes a page, valid until the next call.
-func (g *groupReader) int32s(id columnID, p int) ([]int32, error) {
-	if g.group.chunks[id].encoding == encodingCodes {
-		codes, err := g.pageCodes(id, p)
-		if err != nil {
-			return nil, err
-		}
-		values := resize(&g.scratch.numbers, len(codes))
-		for i, c := range codes {
-			values[i] = g.dicts[id].numbers[c]
-		}
-		return values, nil
+// text is the text of a row, which may be kept.
+func (r *rowReader) text(v *values, i int) string {
+	b := v.text(i)
+	if v.dict == nil {
+		b = r.hold(b)
 	}
-	data, err := g.page(id, p)
-	if err != nil {
-		return nil, err
-	}
-	values := resize(&g.scratch.numbers, data.rows)
-	if err := encoding.DecodeInt32s(values, data.body); err != nil {
-		return nil, g.corruptPage(id, p, err)
-	}
-	return values, nil
+	return alias(b)
 }
 
-// payloads decodes the columns of wire fragments. The values share the memory
-// of the decompressed page.
-func (g *groupReader) payloads(p int, dst []schema.Span, skip int) error {
-	for _, id := range [...]columnID{colAttributes, colEvents, colLinks, colRest} {
-		if !g.selected(id) {
+// fragments reads the columns of parts of messages.
+func (r *rowReader) fragments(t *task, dst []schema.Span) error {
+	for _, f := range [...]struct {
+		wanted bool
+		id     columnID
+		field  func(*schema.Span) *[]byte
+	}{
+		{r.wanted.Events, colEvents, func(s *schema.Span) *[]byte { return &s.Events }},
+		{r.wanted.Links, colLinks, func(s *schema.Span) *[]byte { return &s.Links }},
+		{r.wanted.Rest, colRest, func(s *schema.Span) *[]byte { return &s.Rest }},
+	} {
+		c := r.fixed(f.id)
+		if !f.wanted || r.chunk(c).absent {
 			continue
 		}
-		if err := g.payload(id, p, dst, skip); err != nil {
+		if err := r.load(&r.value, c, t.rows); err != nil {
 			return err
 		}
+		for i := range dst {
+			*f.field(&dst[i]) = r.hold(r.value.text(i))
+		}
 	}
 	return nil
-}
-
-func (g *groupReader) payload(id columnID, p int, dst []schema.Span, skip int) error {
-	data, err := g.page(id, p)
-	if err != nil {
-		return err
-	}
-	defined, n, err := g.defined(data)
-	if err != nil {
-		return g.corruptPage(id, p, err)
-	}
-	values := resize(&g.scratch.values, n)
-	if err := encoding.SplitBytes(values, data.body); err != nil {
-		return g.corruptPage(id, p, err)
-	}
-	next := 0
-	for row := range skip + len(dst) {
-		if defined != nil && defined[row] == 0 {
-			continue
-		}
-		if row >= skip {
-			*payloadField(&dst[row-skip], id) = values[next]
-		}
-		next++
-	}
-	return nil
-}
-
-func payloadField(s *schema.Span, id columnID) *[]byte {
-	switch id {
-	case colAttributes:
-		return &s.Attributes
-	case colEvents:
-		return &s.Events
-	case colLinks:
-		return &s.Links
-	default: // colRest
-		return &s.Rest
-	}
 }

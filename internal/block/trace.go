@@ -4,126 +4,102 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"sort"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // Trace returns the block's rows of a trace with all columns, in the order of
-// schema.Compare, nil if there are none. It asks the filter, then reads the
-// trace dictionary of one row group, then only the pages that hold the trace.
-// The rows are the caller's; Resource and Scope are shared between them, and
-// strings keep the memory of their dictionaries.
+// schema.Compare, nil if there are none. It asks the filter, then reads the ids
+// of one page of a row group, then only the pages that hold the trace. The rows
+// are the caller's, as those of Traces.
 //
 // Returns ErrCorrupt for damaged pages, objstore.ErrNotExist or
 // objstore.ErrChanged if the object was removed or replaced since Open: list
 // again.
-func (r *Reader) Trace(ctx context.Context, id schema.TraceID) (spans []schema.Span, err error) {
-	defer r.guard("trace lookup", &err)
-	if !r.MayContain(id) {
-		return nil, nil
-	}
-	ordinal := sort.Search(len(r.dir.groups), func(i int) bool {
-		return bytes.Compare(r.dir.groups[i].lastTrace[:], id[:]) >= 0
-	})
-	if ordinal == len(r.dir.groups) || bytes.Compare(r.dir.groups[ordinal].firstTrace[:], id[:]) > 0 {
-		return nil, nil
-	}
-	if spans, err = r.groupReader(ordinal, AllColumns).trace(ctx, id); err != nil {
-		return nil, fmt.Errorf("look up trace: %w", err)
-	}
-	return spans, nil
+func (r *Reader) Trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
+	return r.Traces(ctx, []schema.TraceID{id}, vec.AllColumns())
 }
 
-func (g *groupReader) trace(ctx context.Context, id schema.TraceID) ([]schema.Span, error) {
-	dict := g.group.chunks[colTraceID].dict
-	var err error
-	if g.fetched, err = g.reader.fetch(ctx, []extent{{dict.offset, dict.end()}}); err != nil {
-		return nil, err
-	}
-	if err := g.loadDictionary(colTraceID); err != nil {
-		return nil, err
-	}
-	code, found := findTrace(g.dicts[colTraceID].traces, id)
-	if !found {
-		return nil, nil
-	}
-	from, to := g.group.pagesOf(code)
-	if g.fetched, err = g.reader.fetch(ctx, g.extents(from, to)); err != nil {
-		return nil, err
-	}
-	if err := g.load(); err != nil {
-		return nil, err
-	}
-	var spans []schema.Span
-	for p := from; p < to; p++ {
-		if spans, err = g.appendTrace(spans, p, code); err != nil {
-			return nil, err
+// Traces returns the block's rows of all the traces in the order of
+// schema.Compare, nil if there are none. The ids must be in ascending order. A
+// page is read once, whatever the number of traces in it, and of attributes that
+// are selected by key these and no others are filled in. The rows are the
+// caller's; Resource and Scope are shared between them, and strings keep the
+// memory of their dictionaries. Errors are those of Trace.
+func (r *Reader) Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) (spans []schema.Span, err error) {
+	defer r.guard("trace lookup", &err)
+	w := r.wanted(columns)
+	for i := range r.dir.groups {
+		g := &r.dir.groups[i]
+		var wanted []schema.TraceID
+		for _, id := range between(ids, g.firstTrace, g.lastTrace) {
+			if r.MayContain(id) {
+				wanted = append(wanted, id)
+			}
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		if spans, err = r.groupReader(i).appendTraces(ctx, spans, wanted, w); err != nil {
+			return nil, fmt.Errorf("look up traces: %w", err)
 		}
 	}
-	detach(spans)
 	return spans, nil
 }
 
-// findTrace returns the code of an id in a sorted dictionary.
-func findTrace(dict []byte, id schema.TraceID) (uint32, bool) {
-	n := len(dict) / len(id)
-	code := sort.Search(n, func(i int) bool { return bytes.Compare(dict[len(id)*i:][:len(id)], id[:]) >= 0 })
-	return uint32(code), code < n && bytes.Equal(dict[len(id)*code:][:len(id)], id[:])
+// between returns the ids of an ascending list from first to last, both
+// inclusive.
+func between(ids []schema.TraceID, first, last schema.TraceID) []schema.TraceID {
+	from := sort.Search(len(ids), func(i int) bool { return bytes.Compare(ids[i][:], first[:]) >= 0 })
+	to := sort.Search(len(ids), func(i int) bool { return bytes.Compare(ids[i][:], last[:]) > 0 })
+	return ids[from:max(from, to)]
 }
 
-// pagesOf returns the pages that hold a trace, the last exclusive.
-func (g *rowGroup) pagesOf(code uint32) (from, to int) {
-	from, _ = slices.BinarySearch(g.firstCode, code)
-	to = from + sort.Search(g.pages()-from, func(i int) bool { return g.firstCode[from+i] > code })
-	// The trace begins in the page before, unless a page begins with it.
-	if from == to || g.continued[from] {
-		from--
-	}
-	return max(from, 0), to
-}
-
-// appendTrace appends the rows of a page that have the code.
-func (g *groupReader) appendTrace(spans []schema.Span, p int, code uint32) ([]schema.Span, error) {
-	codes, err := g.pageCodes(colTraceID, p)
+func (g *groupReader) appendTraces(ctx context.Context, spans []schema.Span, ids []schema.TraceID, w *wanted) ([]schema.Span, error) {
+	selected, err := g.findTraces(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	first, last := 0, len(codes)
-	for first < last && codes[first] != code {
-		first++
-	}
-	for first < last && codes[last-1] != code {
-		last--
-	}
-	page := make([]schema.Span, len(codes))
-	if err := g.times(p, page); err != nil {
-		return nil, err
-	}
-	page = page[first:last]
-	if err := g.rest(p, page, first); err != nil {
-		return nil, err
-	}
-	return append(spans, page...), nil
-}
-
-// detach copies what rows share with their pages, of which they are often a
-// small part, into memory of their own.
-func detach(spans []schema.Span) {
-	size := 0
-	for i := range spans {
-		s := &spans[i]
-		size += len(s.Attributes) + len(s.Events) + len(s.Links) + len(s.Rest)
-	}
-	memory := make([]byte, 0, size)
-	for i := range spans {
-		for id := colAttributes; id <= colRest; id++ {
-			if field := payloadField(&spans[i], id); *field != nil {
-				start := len(memory)
-				memory = append(memory, *field...)
-				*field = memory[start:len(memory):len(memory)]
-			}
+	rows := newRowReader(g, w, tasksOf(g.group.pages, selected))
+	for !rows.done() {
+		if spans, err = rows.next(ctx, spans); err != nil {
+			return nil, err
 		}
 	}
+	return spans, nil
+}
+
+// findTraces returns the rows of ascending ids, each of which lies between the
+// group's first and last; nil if there are none.
+func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (vec.Bitmap, error) {
+	var wanted []extent
+	last := -1
+	for _, id := range ids {
+		if i := g.group.sectionOfID(id); i != last {
+			wanted, last = g.group.traces[i].extents(wanted), i
+		}
+	}
+	if err := g.keep(ctx, wanted); err != nil {
+		return nil, err
+	}
+	var selected vec.Bitmap
+	for _, id := range ids {
+		s, err := g.readSection(g.group.sectionOfID(id))
+		if err != nil {
+			return nil, err
+		}
+		i, found := s.find(id)
+		if !found {
+			continue
+		}
+		if selected == nil {
+			selected = vec.NewBitmap(g.group.rows())
+		}
+		for row := s.first[i]; row < s.first[i+1]; row++ {
+			selected.Set(row)
+		}
+	}
+	return selected, nil
 }

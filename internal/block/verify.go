@@ -45,25 +45,15 @@ func (r *Reader) Verify(ctx context.Context, progress func(readBytes int64)) (er
 type verifier struct {
 	reader   *Reader
 	progress func(int64)
-	window   []place
+	window   []spot
 	faults   []error
 }
 
-// place is a page and its place in the directory.
-type place struct {
+// spot is a page and what it is called.
+type spot struct {
 	pageRef
 
-	group  int
-	column string
-	page   int // -1 for the dictionary
-}
-
-func (p place) String() string {
-	what := "dictionary"
-	if p.page >= 0 {
-		what = pageName(p.page)
-	}
-	return fmt.Sprintf("row group %d, column %s, %s", p.group, p.column, what)
+	name string
 }
 
 // fault notes damage, and returns every other error.
@@ -87,25 +77,49 @@ func (v *verifier) pages(ctx context.Context) error {
 		return err
 	}
 	for i := range r.dir.groups {
-		for _, c := range r.dir.columns {
-			k := r.dir.groups[i].chunkOf(c)
-			if k.encoding == encodingCodes {
-				if err := v.add(ctx, place{k.dict, i, c.name, -1}); err != nil {
-					return err
-				}
-			}
-			for p, ref := range k.pages {
-				if err := v.add(ctx, place{ref, i, c.name, p}); err != nil {
-					return err
-				}
-			}
+		if err := v.group(ctx, i); err != nil {
+			return err
 		}
 	}
 	return v.flush(ctx)
 }
 
+// group verifies the tables of traces and the pages of one row group.
+func (v *verifier) group(ctx context.Context, ordinal int) error {
+	dir := v.reader.dir
+	g := &dir.groups[ordinal]
+	add := func(ref pageRef, what string) error {
+		return v.add(ctx, spot{ref, fmt.Sprintf("row group %d, %s", ordinal, what)})
+	}
+	for i := range g.traces {
+		if err := add(g.traces[i].table, "table of traces of "+pageName(i)); err != nil {
+			return err
+		}
+	}
+	for c := range dir.columns {
+		k, column := &g.chunks[c], "column "+dir.columns[c].name
+		if k.absent {
+			if err := add(k.dict, column); err != nil {
+				return err
+			}
+			continue
+		}
+		if k.encoding == encodingCodes {
+			if err := add(k.dict, column+", dictionary"); err != nil {
+				return err
+			}
+		}
+		for p, ref := range k.pages {
+			if err := add(ref, column+", "+pageName(p)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // add takes the next page, and verifies those before when the window is full.
-func (v *verifier) add(ctx context.Context, p place) error {
+func (v *verifier) add(ctx context.Context, p spot) error {
 	if len(v.window) > 0 && p.end()-v.window[0].offset > windowBytes {
 		if err := v.flush(ctx); err != nil {
 			return err
@@ -123,14 +137,14 @@ func (v *verifier) flush(ctx context.Context) error {
 	window := v.window
 	v.window = v.window[:0]
 	first, end := window[0].offset, window[len(window)-1].end()
-	data, _, err := v.reader.get(ctx, extent{first, end}, window[0].String())
+	data, _, err := v.reader.get(ctx, extent{first, end}, window[0].name)
 	if err != nil {
 		return v.fault(err)
 	}
 	for _, p := range window {
 		stored := data[p.offset-first:][:p.size]
 		if pageSum(stored) != p.sum && len(v.faults) < maxFaults {
-			v.faults = append(v.faults, v.reader.corrupt(p.String(), p.offset, errChecksum, hintRestore))
+			v.faults = append(v.faults, v.reader.corrupt(p.name, p.offset, errChecksum, hintRestore))
 		}
 	}
 	v.progress(end)

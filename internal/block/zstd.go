@@ -48,12 +48,16 @@ var sharedCodec = sync.OnceValue(func() *codec {
 // compress appends the compressed src to dst.
 func (c *codec) compress(dst, src []byte) []byte { return c.encoder.EncodeAll(src, dst) }
 
-// decompress returns src decompressed, exactly size bytes in new memory.
-func (c *codec) decompress(src []byte, size int) ([]byte, error) {
+// decompress returns src decompressed, exactly size bytes, in the memory of
+// scratch if it fits.
+func (c *codec) decompress(scratch, src []byte, size int) ([]byte, error) {
 	if size > maxRawBytes {
 		return nil, errStructure
 	}
-	raw, err := c.decoder.DecodeAll(src, make([]byte, 0, size))
+	if cap(scratch) < size {
+		scratch = make([]byte, 0, size)
+	}
+	raw, err := c.decoder.DecodeAll(src, scratch[:0:size])
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -165,7 +166,7 @@ func (w *crashWorld) rowsOf(ctx context.Context, name schema.BlockName) (rows []
 	if err != nil {
 		return nil, err
 	}
-	for chunk, err := range reader.Scan(ctx, block.ScanRequest{}) {
+	for chunk, err := range reader.Scan(ctx, &vec.Filter{}, vec.AllColumns()) {
 		if err != nil {
 			return nil, err
 		}

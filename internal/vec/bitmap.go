@@ -73,7 +73,7 @@ func (b Bitmap) And(c Bitmap) {
 }
 
 // AnyIn reports whether one of the rows [from, to) is selected.
-func (b Bitmap) AnyIn(from, to int) bool { return b.Next(from) < to }
+func (b Bitmap) AnyIn(from, to int) bool { return b.Next(from) < min(to, len(b)*wordBits) }
 
 // Next returns the first selected row at or after i, or a number beyond all
 // rows.

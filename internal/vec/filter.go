@@ -35,6 +35,9 @@ type Rows interface {
 // Select clears the bits of the selected rows for which f does not hold. What
 // costs least is asked first, and nothing is asked of no rows.
 func (f *Filter) Select(rows Rows, selected Bitmap) error {
+	if !selected.Any() {
+		return nil
+	}
 	switch f.Op {
 	case OpTrue:
 		return nil
@@ -45,9 +48,6 @@ func (f *Filter) Select(rows Rows, selected Bitmap) error {
 		return rows.Test(f.Predicate, selected)
 	case OpAnd:
 		for _, arg := range f.byCost(rows) {
-			if !selected.Any() {
-				return nil
-			}
 			if err := arg.Select(rows, selected); err != nil {
 				return err
 			}

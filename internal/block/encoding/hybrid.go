@@ -2,7 +2,16 @@ package encoding
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
+	"slices"
+)
+
+const (
+	// maxCodeWidth is the number of bits of the widest codes.
+	maxCodeWidth = 32
+	// endless is the number of codes of a stream whose end is not looked at.
+	endless = math.MaxInt - groupSize
 )
 
 // CodeWidth is the number of bits of a code of a dictionary with n entries.
@@ -17,24 +26,44 @@ func CodeWidth(n int) int {
 // groups of eight: Parquet's dictionary codes (after their width byte) and
 // definition levels. Every code must be below 1<<width.
 func AppendHybrid(dst []byte, codes []uint32, width int) []byte {
+	// Few streams are longer than this. One growth is cheaper than several.
+	dst = slices.Grow(dst, packedBytes(len(codes)+groupSize, width)+2*binary.MaxVarintLen32)
+	least := leastRun(width)
 	packed := 0 // codes[packed:i] wait for bit packing
-	for i := 0; i < len(codes); {
-		end := i + 1
+	// A run may begin only where a group ends.
+	for i := 0; len(codes)-i >= least; {
+		if !uniform((*[groupSize]uint32)(codes[i:])) {
+			i += groupSize
+			continue
+		}
+		end := i + groupSize
 		for end < len(codes) && codes[end] == codes[i] {
 			end++
 		}
-		// A run may begin only where a group of eight ends.
-		fill := (packed - i) & 7
-		if end-i-fill < 8 {
-			i = end
+		if end-i < least {
+			i += (end - i) / groupSize * groupSize
 			continue
 		}
-		i += fill
 		dst = appendGroups(dst, codes[packed:i], width)
 		dst = appendRun(dst, codes[i], end-i, width)
 		i, packed = end, end
 	}
 	return appendGroups(dst, codes[packed:], width)
+}
+
+// leastRun is the number of equal codes from which on they are a run.
+func leastRun(width int) int {
+	if width == 1 {
+		// A run is of two bytes, and begins the next groups with a header:
+		// shorter ones cost more bytes, and several times the time to read.
+		return 3 * groupSize
+	}
+	return groupSize
+}
+
+func uniform(g *[groupSize]uint32) bool {
+	c := g[0]
+	return (c^g[1])|(c^g[2])|(c^g[3])|(c^g[4])|(c^g[5])|(c^g[6])|(c^g[7]) == 0
 }
 
 func appendRun(dst []byte, code uint32, n, width int) []byte {
@@ -50,73 +79,155 @@ func appendGroups(dst []byte, codes []uint32, width int) []byte {
 	if len(codes) == 0 {
 		return dst
 	}
-	groups := (len(codes) + 7) / 8
+	groups := (len(codes) + groupSize - 1) / groupSize
 	dst = binary.AppendUvarint(dst, uint64(groups)<<1|1)
-	size := len(dst) + groups*width
-	dst = appendPacked(dst, codes, width)
-	for len(dst) < size {
-		dst = append(dst, 0)
+	full := len(codes) / groupSize * groupSize
+	dst = pack(dst, codes[:full], width)
+	if full < len(codes) {
+		var last [groupSize]uint32
+		copy(last[:], codes[full:])
+		dst = pack(dst, last[:], width)
 	}
 	return dst
 }
 
-// DecodeHybrid reads exactly len(dst) codes of width bits from all of src.
-// Returns ErrMalformed also when a code is not below limit.
-func DecodeHybrid(dst []uint32, src []byte, width int, limit uint32) error {
-	if width < 0 || width > 32 {
-		return ErrMalformed
+// segment is a run, or groups of packed codes.
+type segment struct {
+	n    int    // codes, more than 0
+	run  bool   // all of them are code
+	code uint32 // of a run
+	// packed begins with the packed codes and goes on to the end of the
+	// stream, which lets kernels load beyond a segment.
+	packed []byte
+}
+
+// segments walks over a stream of width bits, of which left codes are to come.
+type segments struct {
+	src   []byte
+	width int
+	left  int
+}
+
+// newSegments begins a stream of n codes.
+func newSegments(src []byte, n, width int) (segments, error) {
+	if width < 0 || width > maxCodeWidth || n < 0 || n > endless {
+		return segments{}, ErrMalformed
 	}
-	all := dst
-	for len(dst) > 0 {
-		header, n := binary.Uvarint(src)
-		if n <= 0 || header>>1 == 0 {
-			return ErrMalformed
-		}
-		var err error
-		if header&1 == 0 {
-			dst, src, err = decodeRun(dst, src[n:], header>>1, width)
-		} else {
-			dst, src, err = decodeGroups(dst, src[n:], header>>1, width)
-		}
-		if err != nil {
-			return err
-		}
+	return segments{src, width, n}, nil
+}
+
+// next returns the next segment. REQUIRES: left > 0.
+func (s *segments) next() (segment, error) {
+	header, n := binary.Uvarint(s.src)
+	if n <= 0 {
+		return segment{}, ErrMalformed
 	}
-	if len(src) != 0 || !below(all, limit) {
+	src, count := s.src[n:], header>>1
+	if header&1 == 0 {
+		size := (s.width + 7) / 8
+		if count == 0 || count > uint64(s.left) || size > len(src) {
+			return segment{}, ErrMalformed
+		}
+		var code uint32
+		for i, b := range src[:size] {
+			code |= uint32(b) << (8 * i)
+		}
+		s.src, s.left = src[size:], s.left-int(count)
+		return segment{n: int(count), run: true, code: code}, nil
+	}
+	// The first two conditions keep the third from overflowing.
+	if count == 0 || count > uint64(s.left+groupSize-1)/groupSize ||
+		s.width > 0 && (count > uint64(len(src)) || int(count)*s.width > len(src)) {
+		return segment{}, ErrMalformed
+	}
+	codes := min(int(count)*groupSize, s.left)
+	s.src, s.left = src[int(count)*s.width:], s.left-codes
+	return segment{n: codes, packed: src}, nil
+}
+
+// end checks that nothing is left. REQUIRES: left == 0.
+func (s *segments) end() error {
+	if len(s.src) != 0 {
 		return ErrMalformed
 	}
 	return nil
 }
 
-func decodeRun(dst []uint32, src []byte, n uint64, width int) ([]uint32, []byte, error) {
-	size := (width + 7) / 8
-	if n > uint64(len(dst)) || size > len(src) {
-		return nil, nil, ErrMalformed
+// DecodeHybrid reads exactly len(dst) codes of width bits from all of src.
+// Returns ErrMalformed also when a code is not below limit.
+func DecodeHybrid(dst []uint32, src []byte, width int, limit uint32) error {
+	s, err := newSegments(src, len(dst), width)
+	if err != nil {
+		return err
 	}
-	var code uint32
-	for i := range size {
-		code |= uint32(src[i]) << (8 * i)
+	for out := dst; s.left > 0; {
+		seg, err := s.next()
+		if err != nil {
+			return err
+		}
+		codes := out[:seg.n]
+		out = out[seg.n:]
+		if seg.run {
+			if seg.code >= limit {
+				return ErrMalformed
+			}
+			fill(codes, seg.code)
+			continue
+		}
+		unpack(codes, seg.packed, width)
+		// Codes of this many bits are all below the limit.
+		if uint64(limit) < 1<<width && !below(codes, limit) {
+			return ErrMalformed
+		}
 	}
-	run := dst[:n]
-	for i := range run {
-		run[i] = code
-	}
-	return dst[n:], src[size:], nil
+	return s.end()
 }
 
-func decodeGroups(dst []uint32, src []byte, groups uint64, width int) ([]uint32, []byte, error) {
-	if groups > uint64(len(dst)+7)/8 || int(groups)*width > len(src) {
-		return nil, nil, ErrMalformed
+func fill(codes []uint32, code uint32) {
+	for i := range codes {
+		codes[i] = code
 	}
-	n := min(int(groups)*8, len(dst))
-	unpack(dst[:n], src, width)
-	return dst[n:], src[int(groups)*width:], nil
 }
 
 func below(codes []uint32, limit uint32) bool {
-	var highest uint32
-	for _, c := range codes {
-		highest = max(highest, c)
+	if limit == 0 {
+		return len(codes) == 0
 	}
-	return len(codes) == 0 || highest < limit
+	// A difference below zero has the highest bit of a word.
+	var all uint64
+	most := uint64(limit) - 1
+	for ; len(codes) >= groupSize; codes = codes[groupSize:] {
+		c := (*[groupSize]uint32)(codes)
+		all |= (most - uint64(c[0])) | (most - uint64(c[1])) | (most - uint64(c[2])) | (most - uint64(c[3])) |
+			(most - uint64(c[4])) | (most - uint64(c[5])) | (most - uint64(c[6])) | (most - uint64(c[7]))
+	}
+	for _, c := range codes {
+		all |= most - uint64(c)
+	}
+	return all < 1<<63
+}
+
+// HybridAt returns code i of the codes of width bits that src begins with,
+// without decoding those before it. Returns ErrMalformed if there is none.
+func HybridAt(src []byte, width, i int) (uint32, error) {
+	if i < 0 || i >= endless {
+		return 0, ErrMalformed
+	}
+	s, err := newSegments(src, endless, width)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		seg, err := s.next()
+		switch {
+		case err != nil:
+			return 0, err
+		case i >= seg.n:
+			i -= seg.n
+		case seg.run:
+			return seg.code, nil
+		default:
+			return uint32(loadBits(seg.packed, i*width) & (1<<width - 1)), nil
+		}
+	}
 }

@@ -1,0 +1,136 @@
+package encoding_test
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/block/encoding"
+)
+
+// randomValues have differences of about as many bits, one in 64 more.
+func randomValues(rng *rand.Rand, n, width int) []int64 {
+	values := make([]int64, n)
+	value := int64(rng.Uint64())
+	for i := range values {
+		d := rng.Uint64() >> (64 - width)
+		if rng.IntN(64) == 0 {
+			d = rng.Uint64() >> rng.IntN(64)
+		}
+		value += int64(d) >> rng.IntN(2)
+		values[i] = value
+	}
+	return values
+}
+
+func TestDeltaIsLossless(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for width := range 65 {
+		for range 25 {
+			values := randomValues(rng, rng.IntN(700), width)
+			data := encoding.AppendDelta([]byte("x"), values)[1:]
+			data = slices.Clip(data)
+			have := make([]int64, len(values))
+			require.NoError(t, encoding.DecodeDelta(have, data))
+			require.Equal(t, values, have)
+			require.ErrorIs(t, encoding.DecodeDelta(make([]int64, len(values)+1), data), encoding.ErrMalformed)
+			require.ErrorIs(t, encoding.DecodeDelta(have, append(data, 1)), encoding.ErrMalformed)
+			require.ErrorIs(t, encoding.DecodeDeltaPrefix(make([]int64, len(values)+1), data), encoding.ErrMalformed)
+
+			prefix := make([]int64, rng.IntN(len(values)+1))
+			require.NoError(t, encoding.DecodeDeltaPrefix(prefix, data))
+			require.Equal(t, values[:len(prefix)], prefix)
+			if len(values) > 0 {
+				require.ErrorIs(t, encoding.DecodeDelta(have[1:], data), encoding.ErrMalformed)
+			}
+		}
+	}
+}
+
+// TestDeltaPrefixReadsNoMore shows that what is behind the prefix may be
+// missing, but nothing of the prefix.
+func TestDeltaPrefixReadsNoMore(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	values := randomValues(rng, 500, 20)
+	data := encoding.AppendDelta(nil, values)
+	have := make([]int64, 200)
+	least := 0
+	for cut := range data {
+		if encoding.DecodeDeltaPrefix(have, slices.Clip(data[:cut])) == nil {
+			require.Equal(t, values[:200], have)
+			if least == 0 {
+				least = cut
+			}
+			continue
+		}
+		require.Zero(t, least, "longer data fail")
+	}
+	require.NotZero(t, least)
+	require.Less(t, least, len(data)/2+64)
+}
+
+// intervals of the kinds that a query may ask for.
+func intervals(rng *rand.Rand, values []int64) [][2]int64 {
+	var some [2]int64
+	if len(values) > 0 {
+		some = [2]int64{values[rng.IntN(len(values))], values[rng.IntN(len(values))]}
+	}
+	return [][2]int64{
+		some,
+		{some[0], math.MaxInt64},
+		{math.MinInt64, some[0]},
+		{some[0], some[0]},
+		{some[0], some[0] - 1},
+		{math.MinInt64, math.MaxInt64},
+		{math.MaxInt64, math.MinInt64},
+		{-5, 5},
+	}
+}
+
+func TestMatchDelta(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	for range 400 {
+		values := randomValues(rng, rng.IntN(700), rng.IntN(65))
+		n := len(values)
+		data := encoding.AppendDelta(nil, values)
+		for _, in := range intervals(rng, values) {
+			have := dirty(n)
+			require.NoError(t, encoding.MatchDelta(have, data, n, in[0], in[1]))
+			want := bitsOf(n, func(i int) bool { return in[0] <= values[i] && values[i] <= in[1] })
+			require.Equal(t, want, clean(have), in)
+		}
+	}
+}
+
+func TestDeltaRejects(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	check := func(data []byte, n int) {
+		require.ErrorIs(t, encoding.DecodeDelta(make([]int64, n), data), encoding.ErrMalformed)
+		require.ErrorIs(t, encoding.MatchDelta(dirty(n), data, n, 0, 1), encoding.ErrMalformed)
+	}
+	values := randomValues(rng, 300, 11)
+	data := encoding.AppendDelta(nil, values)
+	for cut := range data {
+		check(slices.Clip(data[:cut]), len(values))
+	}
+	check(append(slices.Clip(data), 0), len(values))
+	check(data, len(values)-1)
+	require.ErrorIs(t, encoding.MatchDelta(nil, data, -1, 0, 1), encoding.ErrMalformed)
+
+	header := func(block, minis, n uint64) []byte {
+		b := binary.AppendUvarint(nil, block)
+		b = binary.AppendUvarint(b, minis)
+		return binary.AppendVarint(binary.AppendUvarint(b, n), 7)
+	}
+	check(header(256, 4, 1), 1)
+	check(header(128, 8, 1), 1)
+	check(header(128, 4, math.MaxUint64), 1)
+	wide := append(header(128, 4, 2), 0, 65, 0, 0, 0)
+	check(append(wide, make([]byte, 300)...), 2)
+	require.NoError(t, encoding.DecodeDelta(make([]int64, 1), header(128, 4, 1)))
+	require.NoError(t, encoding.DecodeDelta(nil, header(128, 4, 0)))
+}

@@ -1,0 +1,89 @@
+package block
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Limits are where a block is cut and how many columns it gets; zeros are the
+// defaults.
+type Limits struct{ PageRows, PageBytes, FineRows, GroupRows, Columns, ColumnRows int }
+
+// EncodeLimited is Encode with other limits.
+func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Object, error) {
+	lim := defaultLimits()
+	for _, set := range []struct {
+		from int
+		to   *int
+	}{
+		{l.PageRows, &lim.pageRows},
+		{l.PageBytes, &lim.pageBytes},
+		{l.FineRows, &lim.fineRows},
+		{l.GroupRows, &lim.groupRows},
+		{l.Columns, &lim.columns},
+		{l.ColumnRows, &lim.columnRows},
+	} {
+		if set.from > 0 {
+			*set.to = set.from
+		}
+	}
+	return encode(project, spans, lim)
+}
+
+// RowGroups is the number of row groups and of pages of each.
+func (r *Reader) RowGroups() (pages []int) {
+	for i := range r.dir.groups {
+		pages = append(pages, len(r.dir.groups[i].pages)-1)
+	}
+	return pages
+}
+
+// WithForgedChecksums is r reading another object, whose pages all get valid
+// checksums.
+func WithForgedChecksums(r *Reader, bucket Ranger, data []byte) *Reader {
+	forged := *r
+	forged.bucket = bucket
+	dir := *r.dir
+	dir.groups = slices.Clone(dir.groups)
+	forge := func(ref *pageRef) { ref.sum = pageSum(data[ref.offset:ref.end()]) }
+	for i := range dir.groups {
+		g := &dir.groups[i]
+		g.traces, g.chunks = slices.Clone(g.traces), slices.Clone(g.chunks)
+		for t := range g.traces {
+			forge(&g.traces[t].ids)
+			forge(&g.traces[t].table)
+		}
+		for c := range g.chunks {
+			k := &g.chunks[c]
+			k.pages = slices.Clone(k.pages)
+			for p := range k.pages {
+				forge(&k.pages[p])
+			}
+			forge(&k.dict)
+		}
+	}
+	forged.dir = &dir
+	return &forged
+}
+
+// Reading is r with its object's bytes from elsewhere.
+func (r *Reader) Reading(bucket Ranger) *Reader {
+	other := *r
+	other.bucket = bucket
+	return &other
+}
+
+// Selected counts the rows for which a filter holds.
+func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err error) {
+	w := walker{reader: r, filter: filter}
+	for {
+		g, selected, err := w.next(ctx, func(*rowGroup) bool { return false })
+		if err != nil || g == nil {
+			return n, err
+		}
+		n += selected.Count()
+	}
+}

@@ -1,0 +1,271 @@
+package block
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+
+	"github.com/spanlake/spanlake/internal/block/encoding"
+)
+
+// values are those of one column for chosen rows of a page, in the order of the
+// rows. Their memory is used again by the next load.
+type values struct {
+	dict  *dictionary // of codes
+	codes []uint32    // by row, noCode for null; of a column with a dictionary
+	bytes [][]byte    // by row, nil for null; of physicalBytes without one
+	words []uint64    // by row; of any other type without one: an integer, or the bits of a double
+	nulls []bool      // by row, of words
+	raw   []byte      // what bytes lie in
+}
+
+// noCode stands for null.
+const noCode = math.MaxUint32
+
+// text is that of a row, nil for null. REQUIRES: the column is of bytes.
+func (v *values) text(i int) []byte {
+	if v.dict == nil {
+		return v.bytes[i]
+	}
+	if v.codes[i] == noCode {
+		return nil
+	}
+	return v.dict.texts[v.codes[i]]
+}
+
+// word is the bits of the number of a row, and whether it is not null.
+// REQUIRES: the column is not of bytes.
+func (v *values) word(i int) (uint64, bool) {
+	switch {
+	case v.dict == nil:
+		return v.words[i], !v.nulls[i]
+	case v.codes[i] == noCode:
+		return 0, false
+	case v.dict.doubles != nil:
+		return math.Float64bits(v.dict.doubles[v.codes[i]]), true
+	}
+	return uint64(v.dict.ints[v.codes[i]]), true
+}
+
+// pagePart is a page with the rows of it that are asked for.
+type pagePart struct {
+	pageView
+
+	page  int
+	rows  int     // of the whole page
+	count int     // of its values that are not null
+	first int     // which of all rows asked for is the first of these
+	dense []int32 // by row asked for: which of the page's values, -1 for null
+}
+
+// load reads the values of ascending rows of the group. REQUIRES: the column is
+// not absent, and the pages of the rows and its dictionary were fetched.
+func (g *groupReader) load(v *values, c int, rows []int32) error {
+	k := g.chunk(c)
+	v.dict, v.raw, g.scratch.raw = nil, v.raw[:0], g.scratch.raw[:0]
+	if k.encoding == encodingCodes {
+		var err error
+		if v.dict, err = g.dictionary(c); err != nil {
+			return err
+		}
+		resize(&v.codes, len(rows))
+		return g.eachPage(c, rows, &g.scratch.raw, func(p *pagePart) error { return g.loadCodes(v, k.entries, p) })
+	}
+	if g.column(c).physical == physicalBytes {
+		resize(&v.bytes, len(rows))
+		return g.eachPage(c, rows, &v.raw, v.loadBytes)
+	}
+	resize(&v.words, len(rows))
+	resize(&v.nulls, len(rows))
+	return g.eachPage(c, rows, &g.scratch.raw, func(p *pagePart) error { return g.loadWords(v, c, p) })
+}
+
+// eachPage calls f with every page of a column that has some of the rows.
+// Pages are decompressed behind what scratch holds.
+func (g *groupReader) eachPage(c int, rows []int32, scratch *[]byte, f func(*pagePart) error) error {
+	grid := g.grid(c)
+	for first := 0; first < len(rows); {
+		p := pageOf(grid, int(rows[first]))
+		end := first
+		for end < len(rows) && int(rows[end]) < grid[p+1] {
+			end++
+		}
+		view, err := g.page(c, p, scratch)
+		if err != nil {
+			return err
+		}
+		part := pagePart{pageView: view, page: p, rows: grid[p+1] - grid[p], first: first}
+		if err = g.locate(&part, c, rows[first:end], grid[p]); err == nil {
+			err = f(&part)
+		}
+		if err != nil {
+			return g.corruptPage(c, p, err)
+		}
+		first = end
+	}
+	return nil
+}
+
+// pageOf is the page of a grid that has a row.
+func pageOf(grid []int, row int) int {
+	low, high := 0, len(grid)-1
+	if guess := row / maxPageRows; guess < high && grid[guess] <= row && row < grid[guess+1] {
+		return guess
+	}
+	for high-low > 1 {
+		if middle := (low + high) / 2; grid[middle] <= row {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+// locate finds which values of the page are those of the rows.
+func (g *groupReader) locate(part *pagePart, c int, rows []int32, base int) error {
+	defined, count, err := g.defined(c, part.rows, part.pageView)
+	if err != nil {
+		return err
+	}
+	part.count = count
+	part.dense = resize(&g.scratch.dense, len(rows))
+	if defined == nil {
+		for i, row := range rows {
+			part.dense[i] = row - int32(base)
+		}
+		return nil
+	}
+	word, before := 0, 0
+	for i, row := range rows {
+		row := int(row) - base
+		for ; word < row/64; word++ {
+			before += bits.OnesCount64(defined[word])
+		}
+		bit := uint64(1) << (row % 64)
+		if defined[word]&bit == 0 {
+			part.dense[i] = -1
+			continue
+		}
+		part.dense[i] = int32(before + bits.OnesCount64(defined[word]&(bit-1)))
+	}
+	return nil
+}
+
+// some reports whether so few values are wanted that it is better to look for
+// each than to decode all.
+func (p *pagePart) some() bool { return len(p.dense)*32 < p.count }
+
+func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
+	codes := v.codes[p.first:][:len(p.dense)]
+	if p.count == 0 {
+		for i := range codes {
+			codes[i] = noCode
+		}
+		return nil
+	}
+	if len(p.body) == 0 {
+		return encoding.ErrMalformed
+	}
+	width, packed := int(p.body[0]), p.body[1:]
+	if p.some() {
+		return someCodes(codes, packed, width, entries, p.dense)
+	}
+	all := resize(&g.scratch.codes, p.count)
+	if err := encoding.DecodeHybrid(all, packed, width, uint32(entries)); err != nil {
+		return err
+	}
+	for i, d := range p.dense {
+		codes[i] = noCode
+		if d >= 0 {
+			codes[i] = all[d]
+		}
+	}
+	return nil
+}
+
+func someCodes(codes []uint32, packed []byte, width, entries int, dense []int32) error {
+	for i, d := range dense {
+		codes[i] = noCode
+		if d < 0 {
+			continue
+		}
+		code, err := encoding.HybridAt(packed, width, int(d))
+		if err != nil || int(code) >= entries {
+			return encoding.ErrMalformed
+		}
+		codes[i] = code
+	}
+	return nil
+}
+
+func (v *values) loadBytes(p *pagePart) error {
+	texts := v.bytes[p.first:][:len(p.dense)]
+	arrays, next := encoding.NewByteArrays(p.body), int32(0)
+	for i, d := range p.dense {
+		texts[i] = nil
+		if d < 0 {
+			continue
+		}
+		if err := arrays.Skip(int(d - next)); err != nil {
+			return err
+		}
+		text, err := arrays.Next()
+		if err != nil {
+			return err
+		}
+		texts[i], next = text, d+1
+	}
+	return nil
+}
+
+func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
+	words, nulls := v.words[p.first:][:len(p.dense)], v.nulls[p.first:][:len(p.dense)]
+	last := int32(-1)
+	for i, d := range p.dense {
+		words[i], nulls[i] = 0, d < 0
+		last = max(last, d)
+	}
+	if last < 0 {
+		return nil
+	}
+	if g.chunk(c).encoding == encodingDelta {
+		all := resize(&g.scratch.ints, int(last)+1)
+		if err := encoding.DecodeDeltaPrefix(all, p.body); err != nil {
+			return err
+		}
+		for i, d := range p.dense {
+			if d >= 0 {
+				words[i] = uint64(all[d])
+			}
+		}
+		return nil
+	}
+	read, size := plainWord(g.column(c).physical)
+	if read == nil || len(p.body) != (p.count*size+7)/8 {
+		return errStructure
+	}
+	for i, d := range p.dense {
+		if d >= 0 {
+			words[i] = read(p.body, int(d))
+		}
+	}
+	return nil
+}
+
+// plainWord returns what reads a plain value, nil if it is longer than a word,
+// and the value's size in bits.
+func plainWord(t physical) (read func(body []byte, i int) uint64, size int) {
+	switch t {
+	case physicalInt32:
+		return func(b []byte, i int) uint64 { return uint64(int64(int32(binary.LittleEndian.Uint32(b[4*i:])))) }, 32
+	case physicalInt64, physicalDouble:
+		return func(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }, 64
+	case physicalFixed8:
+		return func(b []byte, i int) uint64 { return binary.BigEndian.Uint64(b[8*i:]) }, 64
+	case physicalBool:
+		return func(b []byte, i int) uint64 { return uint64(b[i/8]>>(i%8)) & 1 }, 1
+	default:
+		return nil, 0
+	}
+}

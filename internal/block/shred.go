@@ -1,0 +1,281 @@
+package block
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/schema"
+)
+
+const (
+	// maxKeyBytes bounds the names of columns: an attribute with a longer key
+	// has none.
+	maxKeyBytes = 256
+	// contentBytes is the mean size from which strings are content if a
+	// dictionary is of no use, and up to which events have helper columns.
+	contentBytes = 128
+	// maxDistinct is the number of different values beyond which a dictionary
+	// of content is too large.
+	maxDistinct = maxDictBytes / contentBytes
+	// maxHelperBytes is the longest value that a helper column holds.
+	maxHelperBytes = 16 << 10
+)
+
+// survey is what a look at all rows of a block finds out: which attributes get
+// columns.
+type survey struct {
+	limits    limits
+	keys      [numOwners]*keyTable
+	resources sharedTable[*schema.Resource]
+	scopes    sharedTable[*schema.Scope]
+	// resourceValues are the attributes of each resource, by number.
+	resourceValues []map[attribute]string
+	columns        []fileColumn
+	cells          []int // by column: rows with a value, of attributes of spans, events and links
+	events, links  int32
+	spans, sample  int // rows, and those of which attributes are counted
+}
+
+// keyTable numbers the keys of one owner's attributes.
+type keyTable struct {
+	index map[string]int32
+	infos []keyInfo // the first stands for the beginning of a row
+}
+
+// keyInfo is what is known about the attributes of one key.
+type keyInfo struct {
+	key      string
+	nameable bool // may be part of a column's name
+	// next is the key that stood behind this one the last time, a guess that
+	// saves most look-ups. 0: none.
+	next int32
+	// seen is the last row or event with the key, plus one; outside the last
+	// row group, plus one, where it occurs outside of columns.
+	seen, row, outside int32
+	rows               [numKinds]int32     // with a value of the kind
+	bytes              [numKinds]int64     // of these values
+	distinct           map[uint64]struct{} // hashes of the long ones, up to maxDistinct
+	barred             bool                // a value that a helper column cannot hold
+	columns            [numKinds]int32     // by the directory, plus one; 0: none
+}
+
+func newKeyTable() *keyTable {
+	return &keyTable{index: map[string]int32{}, infos: make([]keyInfo, 1, 64)}
+}
+
+// find returns the number of a key that stands behind another one in its row.
+func (t *keyTable) find(key []byte, before int32) int32 {
+	if guess := t.infos[before].next; guess != 0 && t.infos[guess].key == string(key) {
+		return guess
+	}
+	id, ok := t.index[string(key)]
+	if !ok {
+		id = int32(len(t.infos))
+		name := string(key)
+		t.index[name] = id
+		t.infos = append(t.infos, keyInfo{key: name, nameable: nameable(name)})
+	}
+	t.infos[before].next = id
+	return id
+}
+
+// nameable reports whether a column may be named after a key.
+func nameable(key string) bool {
+	return key != "" && len(key) <= maxKeyBytes && utf8.ValidString(key) && strings.IndexByte(key, 0) < 0
+}
+
+// scalarKind is the kind of the column that the value of an attribute could
+// stand in. Text is that of a string, the whole AnyValue of kindAny.
+func scalarKind(value []byte) (kind valueKind, bits uint64, text []byte) {
+	v := otlp.ParseScalar(value)
+	switch v.Kind {
+	case schema.KindString:
+		if utf8.Valid(v.Text) {
+			return kindString, 0, v.Text
+		}
+	case schema.KindInt:
+		return kindInt, v.Bits, nil
+	case schema.KindDouble:
+		return kindDouble, v.Bits, nil
+	case schema.KindBool:
+		return kindBool, v.Bits, nil
+	case schema.KindEmpty, schema.KindBytes, schema.KindArray, schema.KindMap:
+	}
+	return kindAny, 0, value
+}
+
+// look surveys the rows of a block.
+func look(spans []schema.Span, lim limits) *survey {
+	s := &survey{limits: lim, spans: len(spans)}
+	for o := range s.keys {
+		s.keys[o] = newKeyTable()
+	}
+	s.resources.init(len(spans), resourceContent)
+	s.scopes.init(len(spans), scopeContent)
+	for i := range spans {
+		row := &spans[i]
+		s.resources.add(i, resourceOf(row))
+		s.scopes.add(i, scopeOf(row))
+		if s.sampled(i) {
+			s.sample++
+			s.keys[ownerSpan].count(int32(i), row.Attributes)
+			s.keys[ownerDerived].count(int32(i), row.Derived)
+		}
+		if len(row.Events) > 0 {
+			s.countEvents(int32(i), row.Events)
+		}
+		if len(row.Links) > 0 {
+			s.countLinks(int32(i), row.Links)
+		}
+	}
+	s.choose()
+	return s
+}
+
+// sampled reports whether the attributes of a row are counted: those of all rows
+// of a small block, else those of every fourth stretch of rows. Events and links
+// always are, since one value can rule a helper column out.
+func (s *survey) sampled(row int) bool {
+	return s.spans < sampleStep*s.limits.sampleRows || row/stretchRows%sampleStep == 0
+}
+
+const (
+	// minSampleRows is the least rows of which it is said what is frequent.
+	minSampleRows = 16 << 10
+	stretchRows   = 64
+	sampleStep    = 4
+)
+
+// count looks at the attributes of a row.
+func (t *keyTable) count(row int32, fields []byte) {
+	before := int32(0)
+	for kv := otlp.SpanKeyValues(fields); kv.Next(); {
+		before = t.find(kv.Key, before)
+		info := &t.infos[before]
+		if info.seen == row+1 {
+			continue
+		}
+		info.seen = row + 1
+		if !kv.Canonical || !info.nameable {
+			continue
+		}
+		kind, _, text := scalarKind(kv.Value)
+		info.rows[kind]++
+		info.bytes[kind] += int64(len(text))
+		if len(text) > contentBytes/2 && len(info.distinct) < maxDistinct {
+			info.addDistinct(text)
+		}
+	}
+}
+
+// choose decides on the columns: the fixed columns, those of resources, the other attributes,
+// and last the wide ones.
+func (s *survey) choose() {
+	for id := range colAttributes {
+		s.columns = append(s.columns, fixedColumn(id))
+	}
+	for _, a := range s.resourceAttributes() {
+		s.columns = append(s.columns, attributeColumn(a, false))
+	}
+	chosen := s.candidates()
+	for _, c := range chosen {
+		if !c.content {
+			s.place(c)
+		}
+	}
+	for id := colAttributes; id < numColumns; id++ {
+		s.columns = append(s.columns, fixedColumn(id))
+	}
+	for _, c := range chosen {
+		if c.content {
+			s.place(c)
+		}
+	}
+}
+
+func fixedColumn(id columnID) fileColumn {
+	c := &columns[id]
+	return fileColumn{name: c.name, id: id, physical: c.physical, optional: c.optional}
+}
+
+func attributeColumn(a attribute, fine bool) fileColumn {
+	return fileColumn{name: a.name(), id: numColumns, attribute: a, physical: kindTypes[a.kind], optional: true, fine: fine}
+}
+
+// place makes a candidate a column.
+func (s *survey) place(c candidate) {
+	s.cells = append(s.cells, make([]int, len(s.columns)-len(s.cells))...)
+	s.columns, s.cells = append(s.columns, attributeColumn(c.attribute, c.content)), append(s.cells, c.rows)
+	s.keys[c.owner].infos[c.key].columns[c.kind] = int32(len(s.columns))
+}
+
+// candidate is an attribute that may get a column.
+type candidate struct {
+	attribute
+
+	key     int32 // of the owner's table
+	rows    int   // with a value, in the block; may be an estimate
+	content bool
+}
+
+// candidates returns the attributes that get columns, the most frequent first.
+func (s *survey) candidates() []candidate {
+	least := max(s.limits.columnRows, s.spans/1000)
+	var list []candidate
+	for o := ownerSpan; o < numOwners; o++ {
+		infos := s.keys[o].infos
+		for id := range infos {
+			info := &infos[id]
+			info.seen, info.row = 0, 0
+			for kind, counted := range info.rows {
+				a := attribute{o, valueKind(kind), info.key}
+				rows := int(counted)
+				if kind != int(kindList) && rows > 0 {
+					rows = rows * s.spans / s.sample
+				}
+				if rows >= least && info.suits(a) {
+					list = append(list, candidate{a, int32(id), rows, info.content(a)})
+				}
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b candidate) int {
+		if a.rows != b.rows {
+			return b.rows - a.rows
+		}
+		return a.attribute.compare(b.attribute)
+	})
+	return list[:min(len(list), s.limits.columns)]
+}
+
+// compare orders attributes by their names.
+func (a attribute) compare(b attribute) int { return strings.Compare(a.name(), b.name()) }
+
+// suits reports whether the values are such that a column can hold them.
+func (i *keyInfo) suits(a attribute) bool {
+	if a.kind != kindList {
+		return true
+	}
+	return !i.barred && i.bytes[kindList] <= contentBytes*int64(i.rows[kindList])
+}
+
+func (i *keyInfo) addDistinct(text []byte) {
+	if i.distinct == nil {
+		i.distinct = map[uint64]struct{}{}
+	}
+	i.distinct[xxhash.Sum64(text)] = struct{}{}
+}
+
+// content reports whether values are long and hardly ever the same.
+func (i *keyInfo) content(a attribute) bool {
+	rows, size := int64(i.rows[a.kind]), i.bytes[a.kind]
+	if a.kind != kindString && a.kind != kindAny || size <= contentBytes*rows {
+		return false
+	}
+	dict := int64(len(i.distinct)) * (size/rows + 4)
+	return dict > maxDictBytes || 2*dict >= size
+}

@@ -1,0 +1,113 @@
+package block
+
+import (
+	"bytes"
+	"sort"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// traceSection is a decoded tracePage: the traces that begin in one page.
+type traceSection struct {
+	ordinal int // of the row group's traces
+	ids     []byte
+	table   traceTable
+	first   []int // row of each trace, and the row after the last
+}
+
+func (s *traceSection) traces() int { return len(s.table.rows) }
+
+func (s *traceSection) id(i int) (id schema.TraceID) {
+	copy(id[:], s.ids[len(id)*i:])
+	return id
+}
+
+// find returns the trace of the id.
+func (s *traceSection) find(id schema.TraceID) (i int, found bool) {
+	const size = len(id)
+	i = sort.Search(s.traces(), func(i int) bool { return bytes.Compare(s.ids[size*i:][:size], id[:]) >= 0 })
+	return i, i < s.traces() && s.id(i) == id
+}
+
+// traceOf returns the trace of a row of the section.
+func (s *traceSection) traceOf(row int) int {
+	return sort.SearchInts(s.first, row+1) - 1
+}
+
+// hit is what the table says about trace i.
+func (s *traceSection) hit(i int) vec.Hit {
+	start := uint64(s.table.starts[i])
+	return vec.Hit{
+		ID: s.id(i), StartNanos: start,
+		LastNanos: start + uint64(s.table.lasts[i]), EndNanos: start + uint64(s.table.ends[i]),
+		Folded: s.table.roots[i]&1 == 0,
+	}
+}
+
+// sectionOf is the ordinal of the tracePage that a row belongs to.
+func (g *rowGroup) sectionOf(row int) int {
+	return sort.Search(len(g.traces), func(i int) bool { return g.traces[i].row > row }) - 1
+}
+
+// sectionOfID is the ordinal of the tracePage that has the id if any has.
+// REQUIRES: it is not below the first trace's.
+func (g *rowGroup) sectionOfID(id schema.TraceID) int {
+	return sort.Search(len(g.traces), func(i int) bool { return bytes.Compare(g.traces[i].first[:], id[:]) > 0 }) - 1
+}
+
+// sectionEnd is the row after the last of a tracePage's traces.
+func (g *rowGroup) sectionEnd(i int) int {
+	if i+1 < len(g.traces) {
+		return g.traces[i+1].row
+	}
+	return g.rows()
+}
+
+// extents appends what a tracePage needs.
+func (t *tracePage) extents(list []extent) []extent {
+	return append(list, t.ids.extent(), t.table.extent())
+}
+
+// readSection returns a decoded tracePage, valid until the next call.
+// REQUIRES: it was fetched.
+func (g *groupReader) readSection(i int) (*traceSection, error) {
+	s := &g.section
+	if s.first != nil && s.ordinal == i {
+		return s, nil
+	}
+	t := &g.group.traces[i]
+	ids, _, err := g.stored(t.ids)
+	if err != nil {
+		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids, err)
+	}
+	stored, _, err := g.stored(t.table)
+	if err == nil {
+		err = s.table.parse(stored, t.entries)
+	}
+	if err == nil {
+		s.ordinal, s.ids = i, ids
+		s.first, err = s.table.firstRows(s.first[:0], t.row, g.group.sectionEnd(i))
+	}
+	if err != nil {
+		s.first = nil
+		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table, err)
+	}
+	return s, nil
+}
+
+// firstRows appends the first row of every trace, and end, which must be the
+// row after the last.
+func (t *traceTable) firstRows(first []int, row, end int) ([]int, error) {
+	for _, n := range t.rows {
+		first = append(first, row)
+		if n > int64(end-row) {
+			return nil, errStructure
+		}
+		row += int(n)
+	}
+	if row != end {
+		return nil, errStructure
+	}
+	return append(first, end), nil
+}
