@@ -31,7 +31,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release image release-check test test-race e2e crash fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release image release-check test test-race e2e sql crash fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,11 @@ test-race: ## Run the tests with the race detector (needs a C compiler)
 
 e2e: ## Run the end-to-end tests, all of them on S3 too
 	$(GO) test -count=1 -timeout 30m ./internal/e2e -full
+
+# DuckDB is a module of its own, which nothing else depends on; go test does
+# not see that the page has changed.
+sql: ## Run the SQL of docs/sql.md on real blocks (needs a C++ compiler)
+	$(GO) test -count=1 -tags sql -run TestSQL ./internal/e2e
 
 # ROUNDS with two ingesters, a querier and a NATS server, and a fifth as many
 # with one process on a folder and on S3 each.
