@@ -195,7 +195,7 @@ func TestBlocksInspectDamaged(t *testing.T) {
 	}{
 		{
 			"a page", func(b []byte) []byte { b[10] ^= 1; return b },
-			"DAMAGED: 1 sections", `row group 0, column trace_id, dictionary at offset 4: checksum mismatch`,
+			"DAMAGED: 1 sections", `row group 0, table of traces of page 0 at offset 4: checksum mismatch`,
 		},
 		{"the tail", func(b []byte) []byte { b[len(b)-20] ^= 1; return b }, "", "tail at offset"},
 		{"cut", func(b []byte) []byte { return b[:len(b)-1] }, "", "tail at offset"},
