@@ -109,7 +109,7 @@ func (w *cluster) members() []*member { return append(w.ingesters[:], w.querier)
 // launch starts a member and does not wait for it.
 func (w *cluster) launch(m *member) {
 	args := append(smallBatches(), "-target="+m.target, "-bucket="+w.place.url, "-nats.url="+w.nats.url,
-		"-nats.monitor-urls="+w.nats.monitor, "-log.max-bytes=64KB", "-querier.open-blocks=100000")
+		"-nats.monitor-urls="+w.nats.monitor, "-log.max-bytes=64KB", "-querier.cache-bytes=1GB")
 	m.process = runProcess(w.t, w.place.env, buildProgram(w.t), append(loopback(), args...)...)
 }
 

@@ -43,7 +43,7 @@ func TestReadYourWrites(t *testing.T) {
 				if short {
 					n /= 10
 				}
-				testReadYourWrites(t, start(tc.memory, "-ingester.cut-bytes=2KB", "-querier.open-blocks=100000"), n)
+				testReadYourWrites(t, start(tc.memory, "-ingester.cut-bytes=2KB", "-querier.cache-bytes=1GB"), n)
 			})
 		})
 	}
