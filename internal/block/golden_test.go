@@ -91,7 +91,7 @@ func TestGolden(t *testing.T) {
 		r, err := block.Open(t.Context(), memory(data), goldenKeys()[version])
 		require.NoError(t, err)
 		requireBlock(t, r, goldenRows())
-		requireParquet(t, data, goldenRows(), newOracle(goldenRows(), 256, 4))
+		requireParquet(t, data, goldenRows(), newOracle(goldenRows()))
 		require.True(t, r.MayContain(schema.TraceID{15: 1}))
 		require.False(t, r.MayContain(schema.TraceID{15: 9}))
 	}
