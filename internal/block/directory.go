@@ -40,8 +40,11 @@ type rowGroup struct {
 	// rows. Every page of the fine grid, that of content, lies in one of pages.
 	pages, finePages []int
 	traces           []tracePage
-	chunks           []chunk             // by column of the directory
-	keys             [numOwners][]string // that occur outside of columns, sorted
+	chunks           []chunk // by column of the directory
+	// keys are those that occur outside of columns, sorted. Of ownerNone it is
+	// the fixed columns that are not exact: the events' names, when one is not
+	// UTF-8.
+	keys [numOwners][]string
 }
 
 // tracePage describes the traces of which the first row is in one page. Pages

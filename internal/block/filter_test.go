@@ -164,9 +164,6 @@ func fieldValues(s *schema.Span, f vec.Field) []schema.Value {
 		return []schema.Value{v}
 	case vec.ScopeResource:
 		members = [][]schema.Attribute{otlp.ResourceAttributes(s.Resource)}
-		if f.Key == "service.name" {
-			members[0] = append(members[0], schema.Attribute{Key: f.Key, Value: schema.Value{Kind: schema.KindString}})
-		}
 	case vec.ScopeInstrumentation:
 		members = [][]schema.Attribute{otlp.ScopeAttributes(s.Scope)}
 	case vec.ScopeEvent:
@@ -206,7 +203,7 @@ func intrinsic(s *schema.Span, key string) []schema.Value {
 	case vec.EventName:
 		var names []schema.Value
 		for e := range otlp.Events(s) {
-			names = append(names, text(strings.ToValidUTF8(e.Name, "\ufffd"))...)
+			names = append(names, text(e.Name)...)
 		}
 		return names
 	}

@@ -14,8 +14,10 @@ import (
 // belongs.
 type gatherer struct {
 	survey  *survey
-	ordinal int32    // of the row group
-	columns []*cells // by column of the directory; nil if not of a row's attributes
+	ordinal int32 // of the row group
+
+	badNames bool     // an event's name is not UTF-8
+	columns  []*cells // by column of the directory; nil if not of a row's attributes
 	// shapeNumber is what stands for a column in a shape.
 	shapeNumber []uint64
 	fine        []int // by column of the directory: its number among those of content
@@ -238,6 +240,7 @@ func (g *gatherer) events(row int, fields []byte) {
 		if utf8.Valid(name) {
 			list = appendJSONText(list, alias(name))
 		} else {
+			g.badNames = true
 			list = appendJSONText(list, strings.ToValidUTF8(alias(name), string(utf8.RuneError)))
 		}
 		g.member(ownerEvent, otlp.EventKeyValues(m.Message))
@@ -305,6 +308,9 @@ func (g *gatherer) keys() (keys [numOwners][]string) {
 			info.seen = 0
 		}
 		slices.Sort(keys[o])
+	}
+	if g.badNames {
+		keys[ownerNone] = []string{ColumnEventName}
 	}
 	return keys
 }

@@ -107,6 +107,8 @@ func (pr *probe) intrinsic(g *groupReader, key string) {
 	id := intrinsicColumn(key)
 	switch {
 	case id == numColumns:
+	case id == colEventName && len(g.group.keys[ownerNone]) > 0:
+		pr.add(g, g.fixed(colEvents), 0, verdict.EventNames(pr.predicate))
 	case id == colEventName:
 		pr.add(g, g.fixed(id), 0, verdict.List(pr.predicate))
 	case columns[id].physical == physicalBytes:

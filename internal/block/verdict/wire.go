@@ -3,11 +3,7 @@ package verdict
 import (
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
-	"github.com/spanlake/spanlake/schema"
 )
-
-// serviceName is the attribute that no resource lacks: it is "" then.
-const serviceName = "service.name"
 
 // AnyValue decides OTLP AnyValue messages.
 func AnyValue(p *vec.Predicate) Decider {
@@ -25,16 +21,9 @@ func Attributes(p *vec.Predicate) Decider {
 	}
 }
 
-// Resource decides the wire form of resources. The service name is never
-// absent.
+// Resource decides the wire form of resources.
 func Resource(p *vec.Predicate) Decider {
-	return func(stored []byte) Verdict {
-		verdict := first(p, otlp.ResourceMessages(stored), otlp.ResourceKeyValues)
-		if verdict == Absent && p.Field.Key == serviceName {
-			return verdictOf(p.Holds(schema.Value{Kind: schema.KindString}))
-		}
-		return verdict
-	}
+	return func(stored []byte) Verdict { return first(p, otlp.ResourceMessages(stored), otlp.ResourceKeyValues) }
 }
 
 // Scope decides the wire form of instrumentation scopes.
@@ -45,6 +34,18 @@ func Scope(p *vec.Predicate) Decider {
 // Events decides Events fragments of spans.
 func Events(p *vec.Predicate) Decider {
 	return func(stored []byte) Verdict { return anyOf(p, otlp.EventMessages(stored), otlp.EventKeyValues) }
+}
+
+// EventNames decides the names of the events in Events fragments of spans.
+func EventNames(p *vec.Predicate) Decider {
+	text := Text(p)
+	return func(stored []byte) Verdict {
+		verdict := Absent
+		for events := otlp.EventMessages(stored); verdict != Holds && events.Next(); {
+			verdict = max(verdict, text(otlp.EventName(events.Message)))
+		}
+		return verdict
+	}
 }
 
 // Links decides Links fragments of spans.
