@@ -19,6 +19,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/vec"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -158,7 +159,7 @@ func (w *world) blockRows(name schema.BlockName) []schema.Span {
 	reader, err := block.Open(w.t.Context(), w.bucket, name.Key())
 	require.NoError(w.t, err)
 	var rows []schema.Span
-	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
+	for chunk, err := range reader.Scan(w.t.Context(), &vec.Filter{}, vec.AllColumns()) {
 		require.NoError(w.t, err)
 		rows = append(rows, chunk...)
 	}

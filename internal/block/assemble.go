@@ -1,7 +1,6 @@
 package block
 
 import (
-	"context"
 	"encoding/binary"
 	"slices"
 
@@ -24,15 +23,6 @@ type assembler struct {
 	parsed    map[uint32][]int32 // shapes by code
 	scratch   []int32
 	inUse     []int // columns that rows of the task use
-}
-
-// shreddedColumn is a column of attributes and its values in a task.
-type shreddedColumn struct {
-	values
-
-	kind  valueKind
-	field []byte // the key as it stands in a KeyValue
-	used  bool   // by a row of the task
 }
 
 // restItem stands for the next attribute that is in no column.
@@ -245,54 +235,6 @@ func fieldBytes(b []byte) int {
 	return n
 }
 
-// Numbers of fields of OTLP messages.
-const (
-	spanAttributes = 9
-	keyValueKey    = 1
-	keyValueValue  = 2
-	valueString    = 1
-	valueBool      = 2
-	valueInt       = 3
-	valueDouble    = 4
-)
-
-// appendAttribute appends the whole field of an attribute, in the canonical
-// encoding. It is false if the row has no value.
-func (c *shreddedColumn) appendAttribute(dst []byte, i int) ([]byte, bool) {
-	var value [16]byte
-	body, text := value[:0], []byte(nil)
-	switch c.kind {
-	case kindString, kindAny:
-		if text = c.text(i); text == nil {
-			return dst, false
-		}
-		if c.kind == kindString {
-			body = protowire.AppendTag(body, valueString, protowire.BytesType)
-			body = protowire.AppendVarint(body, uint64(len(text)))
-		}
-	default:
-		word, ok := c.word(i)
-		if !ok {
-			return dst, false
-		}
-		switch c.kind {
-		case kindInt:
-			body = protowire.AppendVarint(protowire.AppendTag(body, valueInt, protowire.VarintType), word)
-		case kindDouble:
-			body = protowire.AppendFixed64(protowire.AppendTag(body, valueDouble, protowire.Fixed64Type), word)
-		default:
-			body = protowire.AppendVarint(protowire.AppendTag(body, valueBool, protowire.VarintType), word)
-		}
-	}
-	size := len(body) + len(text)
-	dst = protowire.AppendTag(dst, spanAttributes, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(len(c.field)+1+protowire.SizeBytes(size)))
-	dst = append(dst, c.field...)
-	dst = protowire.AppendTag(dst, keyValueValue, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(size))
-	return append(append(dst, body...), text...), true
-}
-
 // fillKeys sets the field to the attributes that are wanted by key.
 func (a *assembler) fillKeys(r *rowReader, t *task, dst []schema.Span, field func(*schema.Span) *[]byte) error {
 	columns := a.inUse[:0]
@@ -335,56 +277,4 @@ func (a *assembler) appendWanted(dst, rest []byte) []byte {
 		}
 	}
 	return dst
-}
-
-// fetchShapes finds out which columns the next tasks need, if few rows of many
-// are wanted: most columns then have nothing for them.
-func (r *rowReader) fetchShapes(ctx context.Context) error {
-	if !r.wanted.Attributes || r.spans.absent && r.derived.absent || !sparse(r.tasks, r.group.rows()) {
-		r.shaped = len(r.tasks)
-		return nil
-	}
-	var wanted []extent
-	var size int64
-	need := make([]bool, len(r.reader.dir.columns))
-	for i := range r.tasks {
-		if size > windowBytes {
-			break
-		}
-		for _, a := range [...]*assembler{&r.spans, &r.derived} {
-			if c := r.fixed(a.shape); !a.absent {
-				ref := r.chunk(c).pages[r.tasks[i].page]
-				need[c] = true
-				wanted = append(wanted, ref.extent())
-				size += int64(ref.size)
-			}
-		}
-		r.shaped++
-	}
-	if err := r.fetchWith(ctx, wanted, need); err != nil {
-		return err
-	}
-	for i := range r.tasks[:r.shaped] {
-		t := &r.tasks[i]
-		t.used = []int{}
-		for _, a := range [...]*assembler{&r.spans, &r.derived} {
-			if a.absent {
-				continue
-			}
-			if err := a.loadShapes(r.groupReader, t); err != nil {
-				return err
-			}
-			t.used = append(t.used, a.inUse...)
-		}
-	}
-	return nil
-}
-
-// sparse reports whether tasks are of few of the rows.
-func sparse(tasks []task, rows int) bool {
-	n := 0
-	for i := range tasks {
-		n += len(tasks[i].rows)
-	}
-	return 8*n < rows
 }

@@ -103,7 +103,7 @@ func requireSameMatches(t *testing.T, g *groupReader, c *fileColumn, all *values
 	s := &selector{groupReader: g}
 	require.NoError(t, s.testPage(&pl, p, 0, open, held))
 	for i := range n {
-		present, want := true, false
+		var present, want bool
 		switch {
 		case all.dict != nil:
 			present = all.codes[i] != noCode

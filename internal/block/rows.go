@@ -205,18 +205,22 @@ func (r *rowReader) spanIDs(t *task, dst []schema.Span) error {
 }
 
 func (r *rowReader) numbers(t *task, dst []schema.Span) error {
-	set := map[columnID]func(i int, v uint64){
-		colKind:       func(i int, v uint64) { dst[i].Kind = int32(v) },
-		colStatusCode: func(i int, v uint64) { dst[i].StatusCode = int32(v) },
-	}
-	if r.wanted.Rest {
-		set[colFlags] = func(i int, v uint64) { dst[i].Flags = uint32(v) }
-		set[colPosition] = func(i int, v uint64) { dst[i].Position = v }
-		set[colFragment] = func(i int, v uint64) { dst[i].Fragment = schema.Fragment(int32(v)) }
-		set[colFragmentTime] = func(i int, v uint64) { dst[i].FragmentNanos = v }
-	}
-	for id, f := range set {
-		if err := r.words(id, t, f); err != nil {
+	for _, number := range [...]struct {
+		wanted bool
+		id     columnID
+		set    func(i int, v uint64)
+	}{
+		{true, colKind, func(i int, v uint64) { dst[i].Kind = int32(v) }},
+		{true, colStatusCode, func(i int, v uint64) { dst[i].StatusCode = int32(v) }},
+		{r.wanted.Rest, colFlags, func(i int, v uint64) { dst[i].Flags = uint32(v) }},
+		{r.wanted.Rest, colPosition, func(i int, v uint64) { dst[i].Position = v }},
+		{r.wanted.Rest, colFragment, func(i int, v uint64) { dst[i].Fragment = schema.Fragment(int32(v)) }},
+		{r.wanted.Rest, colFragmentTime, func(i int, v uint64) { dst[i].FragmentNanos = v }},
+	} {
+		if !number.wanted {
+			continue
+		}
+		if err := r.words(number.id, t, number.set); err != nil {
 			return err
 		}
 	}

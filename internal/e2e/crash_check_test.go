@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -155,7 +156,7 @@ func (w *crashWorld) rowsOf(bucket objstore.Bucket, name schema.BlockName) []row
 	reader, err := block.Open(w.t.Context(), bucket, name.Key())
 	require.NoError(w.t, err)
 	var rows []row
-	for chunk, err := range reader.Scan(w.t.Context(), block.ScanRequest{}) {
+	for chunk, err := range reader.Scan(w.t.Context(), &vec.Filter{}, vec.AllColumns()) {
 		require.NoError(w.t, err)
 		for i := range chunk {
 			rows = append(rows, row{spanKey{name.Project, chunk[i].TraceID, chunk[i].SpanID}, name, chunk[i].Position})
