@@ -25,10 +25,10 @@ func (r rows) bitmap() vec.Bitmap {
 // randomRows are dense, sparse, or full of runs.
 func randomRows(rng *rand.Rand, n int) rows {
 	r := make(rows, n)
-	every, run, in := 1+rng.IntN(1+rng.IntN(100)), 1+rng.IntN(100), false
+	density, run, in := 1+rng.IntN(9), 1+rng.IntN(1+rng.IntN(90)), false
 	for i := range r {
-		if rng.IntN(run) == 0 {
-			in = rng.IntN(every) == 0
+		if i == 0 || rng.IntN(run) == 0 {
+			in = rng.IntN(10) < density
 		}
 		r[i] = in
 	}
@@ -107,8 +107,8 @@ func TestBitmapExtractAndKeep(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	var part vec.Bitmap // reused, as pages do
 	for _, n := range []int{0, 1, 63, 64, 65, 128, 200, 257} {
-		r := randomRows(rng, n)
 		for from := range n + 1 {
+			r := randomRows(rng, n)
 			for to := from; to <= n; to++ {
 				b := r.bitmap()
 				part = b.Extract(part, from, to)

@@ -15,7 +15,7 @@ func bitsAt(b []uint64, i int) uint64 {
 		return 0
 	}
 	word := b[at] >> shift
-	if shift > 0 && at+1 < len(b) {
+	if at+1 < len(b) { // a shift by 64 gives zero
 		word |= b[at+1] << (wordBits - shift)
 	}
 	return word

@@ -51,6 +51,17 @@ func TestDeltaIsLossless(t *testing.T) {
 	}
 }
 
+func TestDeltaSizes(t *testing.T) {
+	values := make([]int64, 1000)
+	for i := range values {
+		values[i] = int64(i) * -1_000_000
+	}
+	// Of every block the least difference, in three bytes, and four widths.
+	require.Len(t, encoding.AppendDelta(nil, values), 2+1+2+1+8*(3+4))
+	values[999]++
+	require.Len(t, encoding.AppendDelta(nil, values), 2+1+2+1+8*(3+4)+4, "a bit for each value of one miniblock")
+}
+
 // TestDeltaPrefixReadsNoMore shows that what is behind the prefix may be
 // missing, but nothing of the prefix.
 func TestDeltaPrefixReadsNoMore(t *testing.T) {
@@ -130,7 +141,7 @@ func TestDeltaRejects(t *testing.T) {
 	check(header(128, 8, 1), 1)
 	check(header(128, 4, math.MaxUint64), 1)
 	wide := append(header(128, 4, 2), 0, 65, 0, 0, 0)
-	check(append(wide, make([]byte, 300)...), 2)
+	check(append(wide, make([]byte, 65*32/8)...), 2)
 	require.NoError(t, encoding.DecodeDelta(make([]int64, 1), header(128, 4, 1)))
 	require.NoError(t, encoding.DecodeDelta(nil, header(128, 4, 0)))
 }

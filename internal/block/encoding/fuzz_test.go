@@ -64,6 +64,7 @@ func FuzzHybridAt(f *testing.F) {
 
 func FuzzLevels(f *testing.F) {
 	f.Add(encoding.AppendHybrid(nil, []uint32{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1}, 1), uint16(18))
+	f.Add([]byte{}, uint16(0))
 	f.Fuzz(func(t *testing.T, data []byte, rows uint16) {
 		n := rowsOf(rows)
 		have := dirty(n)
@@ -79,7 +80,7 @@ func FuzzLevels(f *testing.F) {
 		}
 		require.Equal(t, ones, defined)
 		require.Equal(t, bitsOf(n, func(i int) bool { return codes[i] == 1 }), clean(have))
-		require.Equal(t, encoding.AppendHybrid(nil, codes, 1), encoding.AppendLevels(nil, clean(have), n))
+		require.Equal(t, string(encoding.AppendHybrid(nil, codes, 1)), string(encoding.AppendLevels(nil, clean(have), n)))
 	})
 }
 

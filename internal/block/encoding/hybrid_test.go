@@ -1,6 +1,7 @@
 package encoding_test
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -256,7 +257,8 @@ func TestHybridRejects(t *testing.T) {
 	require.ErrorIs(t, encoding.MatchHybrid(nil, nil, -1, 2, nil), encoding.ErrMalformed)
 	_, err := encoding.DecodeLevels(nil, nil, -1)
 	require.ErrorIs(t, err, encoding.ErrMalformed)
-	for _, wide := range [][]byte{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, {}} {
+	// 1<<59 groups of 32 bits each would be of 1<<64 bytes.
+	for _, wide := range [][]byte{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, binary.AppendUvarint(nil, 1<<60|1), {}} {
 		_, err := encoding.HybridAt(wide, 32, 1<<40)
 		require.ErrorIs(t, err, encoding.ErrMalformed)
 	}
