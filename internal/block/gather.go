@@ -26,23 +26,13 @@ type gatherer struct {
 	names  *cells // of events
 	pager  pager
 
-	row     []cell // of the current row
+	// Of the current row.
+	placed  []int16 // columns that have a value
 	shape   []byte
 	rest    []byte
 	lists   [][]byte // being written, by column
-	touched []int32  // columns with such a list
+	touched []int16  // columns with such a list
 	members int32
-}
-
-// cell is an attribute of the current row that goes into a column, 0 if it
-// stays, plus one.
-type cell struct {
-	key    int32 // in the owner's table
-	column int32
-	kind   valueKind
-	bits   uint64
-	text   []byte
-	field  []byte
 }
 
 func newGatherer(s *survey, ordinal, rows int) *gatherer {
@@ -61,6 +51,7 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 			continue
 		}
 		g.columns[i] = newCells(rows)
+		g.columns[i].content = c.fine
 		g.columns[i].texts = texts{maxDict: maxDictBytes, arena: &g.arena, plain: c.fine}
 		g.columns[i].expect(c.attribute.kind, min(s.cells[i], rows))
 		next[owner]++
@@ -115,96 +106,127 @@ func (g *gatherer) attributes(row, part int, from owner, fields []byte) {
 		g.shapes[part].add("")
 		return
 	}
-	placed, whole := g.readRow(row, from, fields)
-	if !whole || placed == 0 {
-		g.shapes[part].add("")
-		g.addRest(row, part, fields)
-		g.noteOutside(from, true)
-		g.pager.wide(len(fields))
-		return
-	}
-	g.shape = g.shape[:0]
-	g.rest = g.rest[:0]
-	for i := range g.row {
-		c := &g.row[i]
-		if c.column == 0 {
-			g.shape = append(g.shape, 0)
-			g.rest = append(g.rest, c.field...)
-			continue
-		}
-		g.shape = binary.AppendUvarint(g.shape, g.shapeNumber[c.column-1])
-		g.put(row, c)
-	}
-	g.shapes[part].addCopy(g.shape)
-	if len(g.rest) > 0 {
-		g.addRest(row, part, []byte(g.arena.copy(alias(g.rest))))
-		g.noteOutside(from, false)
-		g.pager.wide(len(g.rest))
-	}
-}
-
-// readRow reads the attributes of a row into g.row. It returns how many go
-// into columns, and whether there was nothing else than attributes.
-func (g *gatherer) readRow(row int, from owner, fields []byte) (placed int, whole bool) {
 	t := g.survey.keys[from]
-	g.row = g.row[:0]
-	before, stamp := int32(0), int32(row)+1
+	g.shape, g.placed = g.shape[:0], g.placed[:0]
+	rest := remainder{of: fields, scattered: g.rest[:0]}
+	before, stamp, at := int32(0), int32(row)+1, 0
 	kv := otlp.SpanKeyValues(fields)
 	for kv.Next() {
 		before = t.find(kv.Key, before)
 		info := &t.infos[before]
-		c := cell{key: before, field: kv.Field}
+		column := int16(0)
 		if info.seen != stamp {
 			info.seen = stamp
-			if kv.Canonical && info.nameable {
-				c.kind, c.bits, c.text = scalarKind(kv.Value)
-				c.column = info.columns[c.kind]
+			if kv.Canonical {
+				column = g.place(row, info, kv.Value)
 			}
 		}
-		if c.column > 0 {
-			placed++
+		end := at + len(kv.Field)
+		if column == 0 {
+			info.outside = g.ordinal + 1
+			g.shape = append(g.shape, 0)
+			rest.add(at, end)
+		} else {
+			g.placed = append(g.placed, column-1)
+			g.shape = binary.AppendUvarint(g.shape, g.shapeNumber[column-1])
 		}
-		g.row = append(g.row, c)
+		at = end
 	}
-	return placed, !kv.Foreign
+	g.rest = rest.scattered
+	if kv.Foreign || len(g.placed) == 0 {
+		g.takeBack(row, t, fields)
+		g.shapes[part].add("")
+		g.addRest(row, part, alias(fields))
+		return
+	}
+	g.shapes[part].addCopy(g.shape)
+	if whole := rest.whole(&g.arena); len(whole) > 0 {
+		g.addRest(row, part, whole)
+	}
 }
 
-// put adds a value to its column.
-func (g *gatherer) put(row int, c *cell) {
-	column := g.columns[c.column-1]
+// place puts the value of an attribute into its column and returns that plus
+// one, or 0 if it has none.
+func (g *gatherer) place(row int, info *keyInfo, value []byte) int16 {
+	if info.columns == [numKinds]int16{} {
+		return 0
+	}
+	kind, bits, text := scalarKind(value)
+	number := info.columns[kind]
+	if number == 0 {
+		return 0
+	}
+	column := g.columns[number-1]
 	column.define(row)
-	switch c.kind {
+	switch kind {
 	case kindString, kindAny:
-		column.texts.add(alias(c.text))
-		if g.survey.columns[c.column-1].fine {
-			g.pager.content(g.fine[c.column-1], len(c.text))
+		column.texts.add(alias(text))
+		if column.content {
+			g.pager.content(g.fine[number-1], len(text))
 		} else {
-			g.pager.wide(len(c.text))
+			g.pager.wide(len(text))
 		}
 	case kindInt, kindDouble:
-		column.numbers = append(column.numbers, int64(c.bits))
+		column.numbers = append(column.numbers, int64(bits))
 	case kindBool:
-		if c.bits != 0 {
+		if bits != 0 {
 			column.bools.Set(column.n - 1)
 		}
 	case kindList, numKinds:
 	}
+	return number
 }
 
-func (g *gatherer) addRest(row, part int, fields []byte) {
+// takeBack undoes what place has done for a row that is not well formed, and
+// notes that all its keys are outside of columns.
+func (g *gatherer) takeBack(row int, t *keyTable, fields []byte) {
+	for _, column := range g.placed {
+		g.columns[column].takeBack(row, g.survey.columns[column].attribute.kind)
+	}
+	if len(g.placed) == 0 {
+		return
+	}
+	before := int32(0)
+	for kv := otlp.SpanKeyValues(fields); kv.Next(); {
+		before = t.find(kv.Key, before)
+		t.infos[before].outside = g.ordinal + 1
+	}
+}
+
+func (g *gatherer) addRest(row, part int, fields string) {
+	g.pager.wide(len(fields))
 	rest := g.rests[part]
 	rest.define(row)
-	rest.texts.add(alias(fields))
+	rest.texts.add(fields)
 }
 
-// noteOutside notes the keys of the current row that are in no column, or all.
-func (g *gatherer) noteOutside(from owner, all bool) {
-	infos := g.survey.keys[from].infos
-	for i := range g.row {
-		if c := &g.row[i]; all || c.column == 0 {
-			infos[c.key].outside = g.ordinal + 1
-		}
+// remainder gathers those fields of a message that stay. While they lie side by
+// side it is a slice of the message; else they are copied.
+type remainder struct {
+	of         []byte
+	start, end int
+	scattered  []byte
+}
+
+func (r *remainder) add(start, end int) {
+	switch {
+	case len(r.scattered) > 0:
+		r.scattered = append(r.scattered, r.of[start:end]...)
+	case r.end == r.start:
+		r.start, r.end = start, end
+	case r.end == start:
+		r.end = end
+	default:
+		r.scattered = append(append(r.scattered, r.of[r.start:r.end]...), r.of[start:end]...)
 	}
+}
+
+// whole is what was added, in memory that stays as it is.
+func (r *remainder) whole(a *arena) string {
+	if len(r.scattered) > 0 {
+		return a.copy(alias(r.scattered))
+	}
+	return alias(r.of[r.start:r.end])
 }
 
 // events takes the events of a row.

@@ -38,33 +38,39 @@ type survey struct {
 	cells          []int // by column: rows with a value, of attributes of spans, events and links
 	events, links  int32
 	spans, sample  int // rows, and those of which attributes are counted
+	step           int // of how many stretches of rows one is counted
 }
 
 // keyTable numbers the keys of one owner's attributes.
 type keyTable struct {
-	index map[string]int32
-	infos []keyInfo // the first stands for the beginning of a row
+	index  map[string]int32
+	infos  []keyInfo // the first stands for the beginning of a row
+	counts []keyCount
 }
 
-// keyInfo is what is known about the attributes of one key.
+// keyInfo is what each attribute of the key is looked up for.
 type keyInfo struct {
-	key      string
-	nameable bool // may be part of a column's name
+	key string
 	// next is the key that stood behind this one the last time, a guess that
 	// saves most look-ups. 0: none.
-	next int32
-	// seen is the last row or event with the key, plus one; outside the last
-	// row group, plus one, where it occurs outside of columns.
-	seen, row, outside int32
-	rows               [numKinds]int32     // with a value of the kind
-	bytes              [numKinds]int64     // of these values
-	distinct           map[uint64]struct{} // hashes of the long ones, up to maxDistinct
-	barred             bool                // a value that a helper column cannot hold
-	columns            [numKinds]int32     // by the directory, plus one; 0: none
+	next     int32
+	seen     int32           // the last row, event or link with the key, plus one
+	outside  int32           // the last row group where it occurs outside of columns, plus one
+	columns  [numKinds]int16 // by the directory, plus one; 0: none
+	nameable bool            // may be part of a column's name
+}
+
+// keyCount is what the survey finds out about the attributes of one key.
+type keyCount struct {
+	row      int32               // the last row with the key, plus one
+	rows     [numKinds]int32     // with a value of the kind
+	bytes    [numKinds]int64     // of these values
+	distinct map[uint64]struct{} // hashes of the long ones, up to maxDistinct
+	barred   bool                // a value that a helper column cannot hold
 }
 
 func newKeyTable() *keyTable {
-	return &keyTable{index: map[string]int32{}, infos: make([]keyInfo, 1, 64)}
+	return &keyTable{index: map[string]int32{}, infos: make([]keyInfo, 1, 64), counts: make([]keyCount, 1, 64)}
 }
 
 // find returns the number of a key that stands behind another one in its row.
@@ -78,6 +84,7 @@ func (t *keyTable) find(key []byte, before int32) int32 {
 		name := string(key)
 		t.index[name] = id
 		t.infos = append(t.infos, keyInfo{key: name, nameable: nameable(name)})
+		t.counts = append(t.counts, keyCount{})
 	}
 	t.infos[before].next = id
 	return id
@@ -110,7 +117,7 @@ func scalarKind(value []byte) (kind valueKind, bits uint64, text []byte) {
 
 // look surveys the rows of a block.
 func look(spans []schema.Span, lim limits) *survey {
-	s := &survey{limits: lim, spans: len(spans)}
+	s := &survey{limits: lim, spans: len(spans), step: max(len(spans)/lim.sampleRows, 1)}
 	for o := range s.keys {
 		s.keys[o] = newKeyTable()
 	}
@@ -137,17 +144,15 @@ func look(spans []schema.Span, lim limits) *survey {
 }
 
 // sampled reports whether the attributes of a row are counted: those of all rows
-// of a small block, else those of every fourth stretch of rows. Events and links
-// always are, since one value can rule a helper column out.
-func (s *survey) sampled(row int) bool {
-	return s.spans < sampleStep*s.limits.sampleRows || row/stretchRows%sampleStep == 0
-}
+// of a small block, else those of some stretches of rows, as many in all as the
+// limit says. Events and links always are, since one value can rule a helper
+// column out.
+func (s *survey) sampled(row int) bool { return row/stretchRows%s.step == 0 }
 
 const (
 	// minSampleRows is the least rows of which it is said what is frequent.
-	minSampleRows = 16 << 10
+	minSampleRows = 32 << 10
 	stretchRows   = 64
-	sampleStep    = 4
 )
 
 // count looks at the attributes of a row.
@@ -164,10 +169,11 @@ func (t *keyTable) count(row int32, fields []byte) {
 			continue
 		}
 		kind, _, text := scalarKind(kv.Value)
-		info.rows[kind]++
-		info.bytes[kind] += int64(len(text))
-		if len(text) > contentBytes/2 && len(info.distinct) < maxDistinct {
-			info.addDistinct(text)
+		count := &t.counts[before]
+		count.rows[kind]++
+		count.bytes[kind] += int64(len(text))
+		if len(text) > contentBytes/2 && len(count.distinct) < maxDistinct {
+			count.addDistinct(text)
 		}
 	}
 }
@@ -210,7 +216,7 @@ func attributeColumn(a attribute, fine bool) fileColumn {
 func (s *survey) place(c candidate) {
 	s.cells = append(s.cells, make([]int, len(s.columns)-len(s.cells))...)
 	s.columns, s.cells = append(s.columns, attributeColumn(c.attribute, c.content)), append(s.cells, c.rows)
-	s.keys[c.owner].infos[c.key].columns[c.kind] = int32(len(s.columns))
+	s.keys[c.owner].infos[c.key].columns[c.kind] = int16(len(s.columns))
 }
 
 // candidate is an attribute that may get a column.
@@ -229,16 +235,16 @@ func (s *survey) candidates() []candidate {
 	for o := ownerSpan; o < numOwners; o++ {
 		infos := s.keys[o].infos
 		for id := range infos {
-			info := &infos[id]
-			info.seen, info.row = 0, 0
-			for kind, counted := range info.rows {
-				a := attribute{o, valueKind(kind), info.key}
+			infos[id].seen = 0
+			count := &s.keys[o].counts[id]
+			for kind, counted := range count.rows {
+				a := attribute{o, valueKind(kind), infos[id].key}
 				rows := int(counted)
 				if kind != int(kindList) && rows > 0 {
 					rows = rows * s.spans / s.sample
 				}
-				if rows >= least && info.suits(a) {
-					list = append(list, candidate{a, int32(id), rows, info.content(a)})
+				if rows >= least && count.suits(a) {
+					list = append(list, candidate{a, int32(id), rows, count.content(a)})
 				}
 			}
 		}
@@ -256,26 +262,26 @@ func (s *survey) candidates() []candidate {
 func (a attribute) compare(b attribute) int { return strings.Compare(a.name(), b.name()) }
 
 // suits reports whether the values are such that a column can hold them.
-func (i *keyInfo) suits(a attribute) bool {
+func (c *keyCount) suits(a attribute) bool {
 	if a.kind != kindList {
 		return true
 	}
-	return !i.barred && i.bytes[kindList] <= contentBytes*int64(i.rows[kindList])
+	return !c.barred && c.bytes[kindList] <= contentBytes*int64(c.rows[kindList])
 }
 
-func (i *keyInfo) addDistinct(text []byte) {
-	if i.distinct == nil {
-		i.distinct = map[uint64]struct{}{}
+func (c *keyCount) addDistinct(text []byte) {
+	if c.distinct == nil {
+		c.distinct = map[uint64]struct{}{}
 	}
-	i.distinct[xxhash.Sum64(text)] = struct{}{}
+	c.distinct[xxhash.Sum64(text)] = struct{}{}
 }
 
 // content reports whether values are long and hardly ever the same.
-func (i *keyInfo) content(a attribute) bool {
-	rows, size := int64(i.rows[a.kind]), i.bytes[a.kind]
+func (c *keyCount) content(a attribute) bool {
+	rows, size := int64(c.rows[a.kind]), c.bytes[a.kind]
 	if a.kind != kindString && a.kind != kindAny || size <= contentBytes*rows {
 		return false
 	}
-	dict := int64(len(i.distinct)) * (size/rows + 4)
+	dict := int64(len(c.distinct)) * (size/rows + 4)
 	return dict > maxDictBytes || 2*dict >= size
 }

@@ -34,13 +34,14 @@ func (t *keyTable) countMember(row, member int32, kv otlp.KeyValues) {
 			continue
 		}
 		info.seen = member
-		if info.row != row+1 {
-			info.row = row + 1
-			info.rows[kindList]++
+		count := &t.counts[before]
+		if count.row != row+1 {
+			count.row = row + 1
+			count.rows[kindList]++
 		}
 		size, ok := listSize(kv.Value)
-		info.bytes[kindList] += size
-		info.barred = info.barred || !ok || !info.nameable
+		count.bytes[kindList] += size
+		count.barred = count.barred || !ok || !info.nameable
 	}
 }
 

@@ -11,6 +11,7 @@ type cells struct {
 	defined vec.Bitmap
 	n       int
 	texts   texts
+	content bool       // of texts
 	numbers []int64    // also the bits of doubles
 	bools   vec.Bitmap // by place among the rows that have one
 }
@@ -33,6 +34,20 @@ func (c *cells) expect(kind valueKind, n int) {
 func (c *cells) define(row int) {
 	c.defined.Set(row)
 	c.n++
+}
+
+// takeBack forgets the value of the row, which was the last that got one.
+func (c *cells) takeBack(row int, kind valueKind) {
+	c.defined.Unset(row)
+	c.n--
+	switch kind {
+	case kindInt, kindDouble:
+		c.numbers = c.numbers[:c.n]
+	case kindBool:
+		c.bools.Unset(c.n)
+	case kindString, kindAny, kindList, numKinds:
+		c.texts.takeBack()
+	}
 }
 
 // texts gathers strings and makes a dictionary of them as long as that seems of
@@ -85,6 +100,17 @@ func (t *texts) append(s string, volatile bool) {
 			t.giveUp()
 		}
 	}
+}
+
+// takeBack forgets the last string. It may stay in the dictionary.
+func (t *texts) takeBack() {
+	if t.all != nil {
+		t.raw -= len(t.all[len(t.all)-1]) + encoding.LengthBytes
+		t.all = t.all[:len(t.all)-1]
+		return
+	}
+	t.raw -= len(t.dict.entries[t.codes[len(t.codes)-1]]) + encoding.LengthBytes
+	t.codes = t.codes[:len(t.codes)-1]
 }
 
 func (t *texts) keep(s string, volatile bool) string {
