@@ -92,10 +92,15 @@ func newBlockReport(name schema.BlockName, d *block.Description, damage []*block
 	for _, m := range d.Metadata {
 		r.Metadata[m.Key] = m.Value
 	}
-	for _, c := range damage {
-		r.Damage = append(r.Damage, damageReport{c.Section, c.Offset, c.Err.Error(), c.Hint})
-	}
+	r.Damage = damageReports(damage)
 	return r
+}
+
+func damageReports(damage []*block.CorruptError) (reports []damageReport) {
+	for _, c := range damage {
+		reports = append(reports, damageReport{c.Section, c.Offset, c.Err.Error(), c.Hint})
+	}
+	return reports
 }
 
 func columnReports(columns []block.Column) []columnReport {
