@@ -27,7 +27,7 @@ func (b *bucketFlags) locate(ctx context.Context, arg string, e env) (bucket obj
 		bucket, release, err = b.open(ctx, e)
 		return bucket, release, arg, err
 	}
-	url, parameters := arg, ""
+	var url, parameters string
 	switch {
 	case strings.HasPrefix(arg, s3.Scheme):
 		url, parameters, _ = strings.Cut(arg, "?")

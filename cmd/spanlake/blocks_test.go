@@ -154,13 +154,13 @@ func TestBlocksInspect(t *testing.T) {
 	for _, line := range []string{
 		`key +` + key, `project +shop`, `format +version 1, written by spanlake version 1\.0\.0`,
 		`log +partition 0 of 2, epoch 5, positions 1-9, from 2023-11-15T12:00:00Z`,
-		`rows +5 spans of 3 traces in 1 row groups`,
+		`rows +5 spans of 3 traces in 1 row group`,
 		`traces +0{30}[0-9a-f]{2} to 0{30}[0-9a-f]{2}`, `times +2023-11-15T12:00:00Z to 2023-11-15T12:00:00.000001Z`,
-		`name +bytes +fixed +100\.0 % +dictionary +1 +1 \(`, `parent_span_id +fixed 8 bytes, optional +fixed +0\.0 % +absent +1 +- `,
-		`span\.http\.route +bytes, optional +span attribute, string +100\.0 % +dictionary +1 +1 \(`,
-		`event\.type +bytes, optional +event attribute, list +100\.0 % +dictionary +1 +1 \(`,
-		`span +1 +rare`, `open +1 traces have fragments`,
-		`0 +5 +1 +\d`, `spanlake.traces +3`, `Every checksum is right: all \d.* are as they were written\.`,
+		`name +bytes +in every block +100\.0 % +dictionary +1 +1 \(`, `parent_span_id +fixed 8 bytes, optional +in every block +0\.0 % +absent +1 +- `,
+		`span\.http\.route +string +span attribute +100\.0 % +dictionary +1 +1 \(`,
+		`event\.type +list +event attribute +100\.0 % +dictionary +1 +1 \(`,
+		`span +1 +twice in a span, .* +rare$`, `open +1 trace with fragments`, `trace tables +- +\d`, `in every block +27 +\d.*iB`,
+		`0 +5 +1 +\d`, `spanlake.traces +3`, `Every checksum is right: all \d.* are as they were written\. `,
 	} {
 		require.Regexp(t, `(?m)^`+line, stdout)
 	}
@@ -201,7 +201,7 @@ func TestBlocksInspectDamaged(t *testing.T) {
 	}{
 		{
 			"a page", func(b []byte) []byte { b[10] ^= 1; return b },
-			"DAMAGED: 1 sections", `row group 0, table of traces of page 0 at offset 4: checksum mismatch`,
+			"DAMAGED: 1 section not", `row group 0, table of traces of page 0 at offset 4: checksum mismatch`,
 		},
 		{"the tail", func(b []byte) []byte { b[len(b)-20] ^= 1; return b }, "", "tail at offset"},
 		{"cut", func(b []byte) []byte { return b[:len(b)-1] }, "", "tail at offset"},

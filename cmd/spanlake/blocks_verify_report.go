@@ -54,8 +54,8 @@ func (r *verifyReport) print(w io.Writer) error {
 	if !r.RowsCompared {
 		what = "checksums only"
 	}
-	_, err := fmt.Fprintf(w, "%d blocks verified (%s): %d good with %d spans in %s, %d damaged, %d not read, %d gone\n",
-		r.Blocks, what, r.Good.Blocks, r.Good.Spans, formatBytes(r.Good.Bytes), len(r.Damaged), len(r.Failed), len(r.Gone))
+	_, err := fmt.Fprintf(w, "%s verified (%s): %d good with %s in %s, %d damaged, %d not read, %d gone\n",
+		counted(r.Blocks, "block"), what, r.Good.Blocks, counted(int(r.Good.Spans), "span"), formatBytes(r.Good.Bytes), len(r.Damaged), len(r.Failed), len(r.Gone))
 	return err
 }
 

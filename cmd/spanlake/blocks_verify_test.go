@@ -58,7 +58,7 @@ func TestBlocksVerify(t *testing.T) {
 	require.Equal(t, "spanlake blocks: 1 objects below blocks/ are no blocks\n", stderr)
 	code, stdout, _ = call(t, "blocks", "verify", "-data-dir", dir, "-rows=false", "-concurrency=1", "blocks/other/")
 	require.Equal(t, exitOK, code)
-	require.Contains(t, stdout, "1 blocks verified (checksums only): 1 good with 0 spans")
+	require.Contains(t, stdout, "1 block verified (checksums only): 1 good with 0 spans")
 
 	bucket := filepath.Join(dir, "bucket")
 	for name, tc := range map[string]struct {
@@ -393,6 +393,6 @@ func TestVerifyProgress(t *testing.T) {
 		o.gone(&goneBlock{Key: "c", CoveredBy: "d"})
 		require.True(t, strings.HasSuffix(errs.String(), "\r\x1b[K"), "the bar is gone")
 		require.NoError(t, o.end(&verifyReport{Blocks: 1}))
-		require.Contains(t, out.String(), "gone c\n  replaced by d\n1 blocks verified")
+		require.Contains(t, out.String(), "gone c\n  replaced by d\n1 block verified")
 	})
 }
