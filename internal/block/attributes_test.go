@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -68,7 +69,7 @@ func (m *attributeMaker) value(depth int) schema.Value {
 	case 6:
 		return schema.Value{Kind: schema.KindString, Str: strings.Repeat("säle \"\\\n\x01", n*3)}
 	case 7:
-		return schema.Value{Kind: schema.KindString, Str: strings.Repeat(fmt.Sprint(m.rng.Uint64()), 40)}
+		return schema.Value{Kind: schema.KindString, Str: strings.Repeat(strconv.FormatUint(m.rng.Uint64(), 10), 40)}
 	default:
 		return schema.Value{Kind: schema.KindString, Str: fmt.Sprintf("value %d", n)}
 	}
@@ -180,7 +181,7 @@ type oracle struct {
 type ownedKey struct{ owner, key string }
 
 // newOracle decides which columns there are, and their values.
-func newOracle(spans []schema.Span, most, least int) *oracle {
+func newOracle(spans []schema.Span) *oracle {
 	o := &oracle{rows: map[string]int{}}
 	lists := listKeys(spans)
 	for i := range spans {
@@ -195,14 +196,14 @@ func newOracle(spans []schema.Span, most, least int) *oracle {
 		o.values = append(o.values, values)
 	}
 	for name, n := range o.rows {
-		if n >= max(least, len(spans)/1000) {
+		if n >= max(4, len(spans)/1000) {
 			o.columns = append(o.columns, name)
 		}
 	}
 	slices.SortFunc(o.columns, func(a, b string) int {
 		return cmp.Or(cmp.Compare(o.rows[b], o.rows[a]), cmp.Compare(a, b))
 	})
-	o.columns = o.columns[:min(most, len(o.columns))]
+	o.columns = o.columns[:min(256, len(o.columns))]
 	return o
 }
 
@@ -337,7 +338,7 @@ func oracleLists(values map[string]any, owner string, members [][]schema.Attribu
 			case schema.KindString:
 				list = append(list, a.Value.Str)
 			case schema.KindInt:
-				list = append(list, json.Number(fmt.Sprint(a.Value.Int)))
+				list = append(list, json.Number(strconv.FormatInt(a.Value.Int, 10)))
 			default:
 				list = append(list, a.Value.Bool)
 			}

@@ -163,7 +163,6 @@ func numberData(values []int64, kind valueKind, width func(entries int) int) col
 // setBounds gives the least and the most of the values, of which there are
 // some, to the footer.
 func (d *columnData) setBounds(values []int64) {
-	d.stats.Signed = true
 	d.stats.SetMin(encoding.AppendInt64s(nil, []int64{slices.Min(values)}))
 	d.stats.SetMax(encoding.AppendInt64s(nil, []int64{slices.Max(values)}))
 }

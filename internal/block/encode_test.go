@@ -75,6 +75,7 @@ func TestEncodeRefuses(t *testing.T) {
 	_, err = block.Encode(project, []schema.Span{{Attributes: make([]byte, 256<<20+1)}})
 	require.ErrorIs(t, err, block.ErrTooLarge)
 }
+
 func TestMissingResourceAndScopeComeBackEmpty(t *testing.T) {
 	r, _ := open(t, encode(t, []schema.Span{{TraceID: traceID(1)}}))
 	spans, err := r.Trace(t.Context(), traceID(1))

@@ -36,12 +36,12 @@ func (e pageEncoding) parquet() parquet.Encoding {
 // appendTo appends the page with its header.
 func (p *encodedPage) appendTo(b []byte, encoding pageEncoding) []byte {
 	b = appendPageHeader(b, pageTypeData, len(p.levels)+p.raw, len(p.levels)+len(p.body), headerFieldData)
-	b = appendThriftI32(b, 1, p.rows) // values, of which the nulls are some
-	b = appendThriftI32(b, 1, p.nulls)
-	b = appendThriftI32(b, 1, p.rows)
-	b = appendThriftI32(b, 1, int(encoding.parquet()))
-	b = appendThriftI32(b, 1, len(p.levels))
-	b = appendThriftI32(b, 1, 0) // repetition levels
+	b = appendThriftI32(b, p.rows) // values, of which the nulls are some
+	b = appendThriftI32(b, p.nulls)
+	b = appendThriftI32(b, p.rows)
+	b = appendThriftI32(b, int(encoding.parquet()))
+	b = appendThriftI32(b, len(p.levels))
+	b = appendThriftI32(b, 0) // repetition levels
 	compressed := byte(thriftFalse)
 	if len(p.body) < p.raw {
 		compressed = thriftTrue
@@ -54,22 +54,21 @@ func (p *encodedPage) appendTo(b []byte, encoding pageEncoding) []byte {
 // appendDictionaryHeader appends what stands before a dictionary page.
 func appendDictionaryHeader(b []byte, raw, stored, entries int) []byte {
 	b = appendPageHeader(b, pageTypeDictionary, raw, stored, headerFieldDictionary)
-	b = appendThriftI32(b, 1, entries)
-	b = appendThriftI32(b, 1, int(parquet.Encodings.Plain))
+	b = appendThriftI32(b, entries)
+	b = appendThriftI32(b, int(parquet.Encodings.Plain))
 	return append(b, thriftStop, thriftStop)
 }
 
 // appendPageHeader appends the first three fields of a PageHeader, and begins
 // the struct for its type of page.
 func appendPageHeader(b []byte, pageType, raw, stored, field int) []byte {
-	b = appendThriftI32(b, 1, pageType)
-	b = appendThriftI32(b, 1, raw)
-	b = appendThriftI32(b, 1, stored)
+	b = appendThriftI32(b, pageType)
+	b = appendThriftI32(b, raw)
+	b = appendThriftI32(b, stored)
 	return append(b, byte(field-3)<<4|thriftStruct)
 }
 
-// appendThriftI32 appends a number in the field that is so many further than
-// the one before.
-func appendThriftI32(b []byte, step, v int) []byte {
-	return binary.AppendVarint(append(b, byte(step)<<4|thriftI32), int64(v))
+// appendThriftI32 appends a number in the field behind the one before.
+func appendThriftI32(b []byte, v int) []byte {
+	return binary.AppendVarint(append(b, 1<<4|thriftI32), int64(v))
 }

@@ -163,7 +163,7 @@ func TestOtherReadersSeeTheSameRows(t *testing.T) {
 			}
 			o, err := block.EncodeWithLimits(project, spans, 256, 8<<20, 1200)
 			require.NoError(t, err)
-			requireParquet(t, o.Data, spans, newOracle(spans, 256, 4))
+			requireParquet(t, o.Data, spans, newOracle(spans))
 		}
 	}
 }

@@ -25,8 +25,6 @@ const (
 	minColumnRows = 4
 	// maxValueBytes is far above what a receiver accepts.
 	maxValueBytes = 256 << 20
-	// levelWidth is the bits of a definition level: null or not.
-	levelWidth = 1
 )
 
 // limits are where a block is cut; tests lower them.

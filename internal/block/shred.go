@@ -253,7 +253,7 @@ func (s *survey) candidates() []candidate {
 		if a.rows != b.rows {
 			return b.rows - a.rows
 		}
-		return a.attribute.compare(b.attribute)
+		return a.compare(b.attribute)
 	})
 	return list[:min(len(list), s.limits.columns)]
 }

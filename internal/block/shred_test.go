@@ -177,7 +177,7 @@ func TestASampleTellsWhatIsFrequent(t *testing.T) {
 	require.NoError(t, err)
 	names := columnsOf(t, o)
 	require.Contains(t, names, "span.always")
-	all := newOracle(spans, 256, 4)
+	all := newOracle(spans)
 	o2 := &oracle{values: all.values}
 	for _, name := range names {
 		if !strings.HasPrefix(name, "resource.") {
@@ -279,7 +279,7 @@ func TestShapesUseLongNumbers(t *testing.T) {
 		require.Equal(t, uint64(200-k), n)
 		shape = shape[used:]
 	}
-	requireParquet(t, o.Data, spans, newOracle(spans, 256, 4))
+	requireParquet(t, o.Data, spans, newOracle(spans))
 }
 
 func TestSortedIsAStableSort(t *testing.T) {
