@@ -85,7 +85,7 @@ func nothingThere(prefix string) error {
 // verify verifies the listed blocks and prints what it finds.
 func (c *verifyConfig) verify(ctx context.Context, bucket objstore.Bucket, found []listed, filter blockFilter, e env) error {
 	out := newVerifyOutput(e, c.output)
-	run := verifyRun{bucket: bucket, rows: c.rows, concurrency: c.concurrency, out: out}
+	run := verifyRun{bucket: bucket, rows: c.rows, concurrency: c.concurrency, hold: heldBytes, out: out}
 	interrupted := run.blocks(ctx, newBlockList(found, filter).Blocks)
 	if interrupted == nil && len(run.gone) > 0 {
 		interrupted = run.replacements(ctx, found, filter)

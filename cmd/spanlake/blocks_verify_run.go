@@ -29,6 +29,7 @@ type verifyRun struct {
 	bucket      objstore.Bucket
 	rows        bool
 	concurrency int
+	hold        int64 // objects up to so many bytes are read as a whole
 	out         *verifyOutput
 
 	mu      sync.Mutex
@@ -91,7 +92,7 @@ func (v *verifyRun) block(ctx context.Context, b blockEntry) {
 // attempt reads a block once.
 func (v *verifyRun) attempt(ctx context.Context, b blockEntry, work *verifyWork) error {
 	var source block.Ranger = v.bucket
-	if b.Bytes <= heldBytes {
+	if b.Bytes <= v.hold {
 		data, object, err := v.bucket.Get(ctx, b.Key, objstore.GetOptions{})
 		if err != nil {
 			return fmt.Errorf("read block %s: %w", b.Key, err)

@@ -182,13 +182,17 @@ type moving struct {
 	objstore.Bucket
 
 	mu     sync.Mutex
-	before map[string]func() error // what happens before the first Get of a key
+	left   map[string]int          // Gets of a key before something happens
+	before map[string]func() error // what happens before a Get of a key
 }
 
 func (m *moving) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
 	m.mu.Lock()
-	happens := m.before[key]
-	delete(m.before, key)
+	var happens func() error
+	if m.left[key]--; m.left[key] < 0 {
+		happens = m.before[key]
+		delete(m.before, key)
+	}
 	m.mu.Unlock()
 	if happens != nil {
 		if err := happens(); err != nil {
@@ -198,17 +202,23 @@ func (m *moving) Get(ctx context.Context, key string, opts objstore.GetOptions) 
 	return m.Bucket.Get(ctx, key, opts)
 }
 
-// verifyMoving verifies a bucket while something happens to it.
-func verifyMoving(t *testing.T, dir string, before map[string]func() error) (report *verifyReport, text string) {
+// verifyMoving verifies a bucket while something happens to it, before an object
+// is read or, if it is not held, when its tail was read.
+func verifyMoving(t *testing.T, dir string, hold int64, before map[string]func() error) (report *verifyReport, text string) {
 	t.Helper()
 	bucket, err := fs.Open(filepath.Join(dir, "bucket"))
 	require.NoError(t, err)
-	m := &moving{Bucket: bucket, before: before}
+	m := &moving{Bucket: bucket, before: before, left: map[string]int{}}
+	for key := range before {
+		if hold == 0 {
+			m.left[key] = 1
+		}
+	}
 	filter := blockFilter{partition: -1}
 	found, _, err := listBlocks(t.Context(), m, filter)
 	require.NoError(t, err)
 	var out bytes.Buffer
-	run := verifyRun{bucket: m, rows: true, concurrency: 2, out: newVerifyOutput(env{stdout: &out, stderr: &out}, outputText)}
+	run := verifyRun{bucket: m, rows: true, concurrency: 2, hold: hold, out: newVerifyOutput(env{stdout: &out, stderr: &out}, outputText)}
 	require.NoError(t, run.blocks(t.Context(), newBlockList(found, filter).Blocks))
 	require.NoError(t, run.replacements(t.Context(), found, filter))
 	report = run.report()
@@ -219,6 +229,19 @@ func verifyMoving(t *testing.T, dir string, before map[string]func() error) (rep
 // A merge takes a block away and leaves another one, which is damaged; another
 // block is removed by hand.
 func TestBlocksVerifyWhileBlocksVanish(t *testing.T) {
+	for _, hold := range []int64{0, heldBytes} {
+		testVanishing(t, hold)
+	}
+	dir := t.TempDir()
+	first := store(t, dir, schema.BlockName{Project: "shop", Epoch: 5, First: 3, Last: 3, LogNanos: day}, 2)
+	report, text := verifyMoving(t, dir, 0, map[string]func() error{first: func() error { return os.Remove(fileOf(dir, first)) }})
+	require.Equal(t, []goneBlock{{Key: first, Spans: 2}}, report.Gone)
+	require.NoError(t, report.err(), "nothing that is there is wrong")
+	require.Contains(t, text, "no block has its positions: was it removed on purpose?")
+}
+
+func testVanishing(t *testing.T, hold int64) {
+	t.Helper()
 	dir := t.TempDir()
 	shop := schema.BlockName{Project: "shop", Epoch: 5, First: 3, Last: 3, LogNanos: day}
 	first := store(t, dir, shop, 2)
@@ -226,7 +249,7 @@ func TestBlocksVerifyWhileBlocksVanish(t *testing.T) {
 	second := store(t, dir, shop, 3)
 	var merged string
 	remove := func(key string) func() error { return func() error { return os.Remove(fileOf(dir, key)) } }
-	report, text := verifyMoving(t, dir, map[string]func() error{
+	report, text := verifyMoving(t, dir, hold, map[string]func() error{
 		first: func() error {
 			shop.First, shop.Level = 3, 1
 			merged = store(t, dir, shop, 5)
@@ -241,13 +264,6 @@ func TestBlocksVerifyWhileBlocksVanish(t *testing.T) {
 	require.ErrorContains(t, report.err(), "1 of 1 blocks are damaged")
 	require.Contains(t, text, "gone "+first+"\n  replaced by "+merged+"\n")
 	require.Contains(t, text, "2 gone\n")
-
-	dir = t.TempDir()
-	first = store(t, dir, schema.BlockName{Project: "shop", Epoch: 5, First: 3, Last: 3, LogNanos: day}, 2)
-	report, text = verifyMoving(t, dir, map[string]func() error{first: func() error { return os.Remove(fileOf(dir, first)) }})
-	require.Equal(t, []goneBlock{{Key: first, Spans: 2}}, report.Gone)
-	require.NoError(t, report.err(), "nothing that is there is wrong")
-	require.Contains(t, text, "no block has its positions: was it removed on purpose?")
 }
 
 // A block that cannot be read is not good, and keeps nothing else from being
@@ -256,7 +272,7 @@ func TestBlocksVerifyGoesOnAfterErrors(t *testing.T) {
 	dir := t.TempDir()
 	_, hidden := fill(t, dir)
 	busy := errors.New("the store is busy")
-	report, text := verifyMoving(t, dir, map[string]func() error{hidden: func() error { return busy }})
+	report, text := verifyMoving(t, dir, heldBytes, map[string]func() error{hidden: func() error { return busy }})
 	require.Equal(t, 5, report.Good.Blocks)
 	require.Equal(t, hidden, report.Failed[0].Key)
 	require.Contains(t, text, "NOT READ "+hidden+"\n  read block "+hidden+": the store is busy\n")
@@ -264,7 +280,7 @@ func TestBlocksVerifyGoesOnAfterErrors(t *testing.T) {
 	report.Damaged = make([]damagedBlock, 2)
 	require.ErrorContains(t, report.err(), "2 of 6 blocks are damaged, 1 could not be read")
 
-	report, _ = verifyMoving(t, dir, map[string]func() error{hidden: func() error { return objstore.ErrChanged }})
+	report, _ = verifyMoving(t, dir, heldBytes, map[string]func() error{hidden: func() error { return objstore.ErrChanged }})
 	require.Equal(t, 6, report.Good.Blocks, "what was replaced is read once more")
 
 	ctx, cancel := context.WithCancel(t.Context())
