@@ -12,21 +12,23 @@ import (
 	"github.com/spanlake/spanlake/internal/objstore"
 )
 
-// blocks runs "spanlake blocks list" and "spanlake blocks inspect".
+// blocks runs "spanlake blocks list", "inspect" and "verify".
 func blocks(ctx context.Context, args []string, e env) error {
 	if len(args) == 0 {
-		return &usageError{errors.New("want list or inspect")}
+		return &usageError{errors.New("want list, inspect or verify")}
 	}
 	switch args[0] {
 	case "list":
 		return blocksList(ctx, args[1:], e)
 	case "inspect":
 		return blocksInspect(ctx, args[1:], e)
+	case "verify":
+		return blocksVerify(ctx, args[1:], e)
 	}
 	if isHelp(args[0]) {
 		return flag.ErrHelp
 	}
-	return &usageError{fmt.Errorf("unknown command %q: want list or inspect", args[0])}
+	return &usageError{fmt.Errorf("unknown command %q: want list, inspect or verify", args[0])}
 }
 
 // bucketFlags choose a bucket as serve does. They read it beside a process
@@ -66,20 +68,36 @@ func blocksHelp(w io.Writer) {
 
 Usage:
   spanlake blocks list [flags]
-  spanlake blocks inspect [flags] <key or path>
+  spanlake blocks inspect [flags] <key, path or URL of a block>
+  spanlake blocks verify [flags] [key, path or URL, also of a folder]
 
 Examples:
   The blocks of one project of the last day, those that a merge has replaced marked hidden:
     spanlake blocks list -project default -since 24h
-  What a block holds, and whether all of it is as it was written:
+  What a block holds, column by column, what has a column and why, and whether all of it is as it was written:
     spanlake blocks inspect blocks/default/2026-01-15/p0of4/…parquet
   The largest blocks:
     spanlake blocks list -output json | jq '.blocks | sort_by(-.bytes) | .[:10]'
+  Is anything damaged, in a whole bucket, in one project, in one month of it?
+    spanlake blocks verify 's3://my-traces?region=eu-west-1'
+    spanlake blocks verify -project default
+    spanlake blocks verify blocks/default/2026-01
 `)
-	list, inspect := flag.NewFlagSet("", flag.ContinueOnError), flag.NewFlagSet("", flag.ContinueOnError)
-	new(listConfig).registerFlags(list)
-	new(inspectConfig).registerFlags(inspect)
-	printFlags(w, list, []section{{"Flags of list", ""}})
-	printFlags(w, inspect, []section{{"Flags of inspect", ""}})
-	fmt.Fprint(w, "\ninspect exits with 1 if the block is damaged.\n")
+	for _, command := range []struct {
+		name     string
+		register func(*flag.FlagSet)
+	}{
+		{"list", new(listConfig).registerFlags},
+		{"inspect", new(inspectConfig).registerFlags},
+		{"verify", new(verifyConfig).registerFlags},
+	} {
+		flags := flag.NewFlagSet("", flag.ContinueOnError)
+		command.register(flags)
+		printFlags(w, flags, []section{{"Flags of " + command.name, ""}})
+	}
+	fmt.Fprint(w, `
+inspect and verify exit with 1 if a block is damaged; verify also if one could not be read. It goes on after
+damage, and tells how far it is: on a terminal all the time, else every ten seconds. A block that vanishes
+meanwhile was merged; the block that replaces it is verified instead.
+`)
 }

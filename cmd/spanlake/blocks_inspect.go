@@ -5,13 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"path/filepath"
-	"strings"
 
-	"github.com/spanlake/spanlake/internal/app"
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/schema"
 )
 
 // inspectConfig is the command line of "blocks inspect".
@@ -35,34 +31,14 @@ func blocksInspect(ctx context.Context, args []string, e env) error {
 		return err
 	}
 	if len(rest) != 1 {
-		return &usageError{fmt.Errorf("want one key or path, have %d", len(rest))}
+		return &usageError{fmt.Errorf("want one key, path or URL, have %d", len(rest))}
 	}
-	bucket, release, key, err := cfg.locate(ctx, rest[0], e)
+	bucket, release, key, err := cfg.bucket.locate(ctx, rest[0], e)
 	if err != nil {
 		return err
 	}
 	defer release()
 	return inspect(ctx, bucket, key, cfg.output, e)
-}
-
-// locate returns the bucket and the key of a block, which is either a key of
-// the bucket that the flags choose, or the path of a file in a folder bucket.
-func (c *inspectConfig) locate(ctx context.Context, arg string, e env) (bucket objstore.Bucket, release func(), key string, err error) {
-	if strings.HasPrefix(arg, schema.BlocksPrefix) {
-		bucket, release, err = c.bucket.open(ctx, e)
-		return bucket, release, arg, err
-	}
-	path, err := filepath.Abs(arg)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	path = filepath.ToSlash(path)
-	i := strings.LastIndex(path, "/"+schema.BlocksPrefix)
-	if i < 0 {
-		return nil, nil, "", &usageError{fmt.Errorf("%s is neither a key nor a path of a block: want %s<project>/<day>/<partition>/<name>, since its name tells what it holds", arg, schema.BlocksPrefix)}
-	}
-	bucket, release, err = app.OpenBucket(ctx, &app.Config{Bucket: "file://" + filepath.Clean(path[:i]+"/")})
-	return bucket, release, path[i+1:], err
 }
 
 // inspect prints what can be read even if the rest is damaged.

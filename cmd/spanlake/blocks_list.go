@@ -55,17 +55,23 @@ func blocksList(ctx context.Context, args []string, e env) error {
 		return err
 	}
 	list := newBlockList(listed, filter)
-	if foreign > 0 {
-		fmt.Fprintf(e.stderr, "spanlake blocks: %d objects below %s are no blocks\n", foreign, schema.BlocksPrefix)
-	}
+	warnForeign(e, foreign, filter)
 	if cfg.output == outputJSON {
 		return printJSON(e.stdout, list)
 	}
 	return list.print(e.stdout)
 }
 
+// warnForeign tells of objects that are no blocks.
+func warnForeign(e env, foreign int, f blockFilter) {
+	if foreign > 0 {
+		fmt.Fprintf(e.stderr, "spanlake blocks: %d objects below %s are no blocks\n", foreign, f.listed())
+	}
+}
+
 // blockFilter selects blocks.
 type blockFilter struct {
+	prefix    string           // of the keys, "" for all
 	project   schema.ProjectID // "" for all
 	partition int              // -1 for all
 	since     time.Time        // zero for all
@@ -115,20 +121,27 @@ type listed struct {
 	bytes int64
 }
 
-// listBlocks lists the blocks of the project, or all, and counts the objects
-// that are none.
-func listBlocks(ctx context.Context, bucket objstore.Bucket, f blockFilter) (found []listed, foreign int, err error) {
-	prefix := schema.BlocksPrefix
-	if f.project != "" {
-		prefix = schema.ProjectPrefix(f.project)
+// listed is the prefix of all keys that can be of interest.
+func (f *blockFilter) listed() string {
+	if f.prefix == "" && f.project != "" {
+		return schema.ProjectPrefix(f.project)
 	}
-	for object, err := range bucket.List(ctx, objstore.ListOptions{Prefix: prefix}) {
+	return cmp.Or(f.prefix, schema.BlocksPrefix)
+}
+
+// listBlocks lists the blocks of the prefix and of the project, if they are set,
+// and counts the objects that are none.
+func listBlocks(ctx context.Context, bucket objstore.Bucket, f blockFilter) (found []listed, foreign int, err error) {
+	for object, err := range bucket.List(ctx, objstore.ListOptions{Prefix: f.listed()}) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("list blocks: %w", err)
 		}
 		name, err := schema.ParseBlockName(object.Key)
 		if errors.Is(err, schema.ErrBadName) {
 			foreign++
+			continue
+		}
+		if f.project != "" && name.Project != f.project {
 			continue
 		}
 		found = append(found, listed{name, object.Size})

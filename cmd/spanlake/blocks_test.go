@@ -28,26 +28,32 @@ func store(t *testing.T, dataDir string, name schema.BlockName, spans int) strin
 	t.Helper()
 	bucket, err := fs.Open(filepath.Join(dataDir, "bucket"))
 	require.NoError(t, err)
-	rows := make([]schema.Span, spans)
+	if name.Partitions == 0 {
+		name.Partitions = 2
+	}
+	rows, id := make([]schema.Span, spans), schema.TraceID{}
 	for i := range rows {
+		for next := i%2 == 0; next; next = id.Partition(name.Partitions) != name.Partition {
+			id[15]++
+		}
 		rows[i] = schema.Span{
-			TraceID: schema.TraceID{15: byte(i / 2)}, SpanID: schema.SpanID{7: byte(i + 1)}, Name: "GET /", Kind: 2,
-			StartNanos: day + uint64(i), EndNanos: day + 1000, Resource: &schema.Resource{}, Scope: &schema.Scope{},
+			TraceID: id, SpanID: schema.SpanID{7: byte(i + 1)}, Name: "GET /", Kind: 2,
+			StartNanos: day + uint64(i), EndNanos: day + 1000, Resource: &schema.Resource{}, Scope: &schema.Scope{}, Position: name.First,
 			Attributes: otlp.AppendKeyValue(nil, 9, "http.route", schema.Value{Kind: schema.KindString, Str: "/cart/{id}"}),
 		}
 		event := otlp.AppendKeyValue(nil, 3, "type", schema.Value{Kind: schema.KindString, Str: "retry"})
 		rows[i].Events = append([]byte{0x5a, byte(len(event))}, event...)
 		if i == 4 {
 			rows[i].Attributes = otlp.AppendKeyValue(rows[i].Attributes, 9, "rare", schema.Value{Kind: schema.KindBool})
+		}
+		if i == 4 || name.Open {
 			rows[i].Fragment = schema.FragmentCreate
 		}
 	}
 	object, err := block.Encode(name.Project, rows)
 	require.NoError(t, err)
 	name.MinStart, name.MaxEnd, name.Spans, name.TailBytes = object.MinStart, object.MaxEnd, uint64(spans), uint64(object.TailBytes)
-	if name.Partitions == 0 {
-		name.Partitions = 2
-	}
+	name.Open = object.Open
 	require.NoError(t, bucket.Put(t.Context(), name.Key(), bytes.NewReader(object.Data), objstore.PutOptions{}))
 	return name.Key()
 }
@@ -93,7 +99,7 @@ func TestBlocksList(t *testing.T) {
 		require.Equal(t, 1, strings.Count(stdout, line), line)
 	}
 	require.Regexp(t, `  visible  0 +1-3 +0 .* -  +-  `, stdout, "without spans there are no times")
-	require.Regexp(t, `  visible  1 +1-9 +5 +\d.* 2023-11-15T12:00:00Z  2023-11-15T12:00:00.000001Z  `+merged, stdout)
+	require.Regexp(t, `  visible  1o +1-9 +5 +\d.* 2023-11-15T12:00:00Z  2023-11-15T12:00:00.000001Z  `+merged, stdout)
 	require.Regexp(t, `  hidden   0 +1-3 +2 .*  `+hidden, stdout)
 	require.Regexp(t, `  visible  0g2o +1-9 +1 `, stdout)
 	require.Regexp(t, `\nvisible +4 blocks +7 spans .*\nhidden +2 blocks +5 spans .*\n$`, stdout)
@@ -148,13 +154,13 @@ func TestBlocksInspect(t *testing.T) {
 	for _, line := range []string{
 		`key +` + key, `project +shop`, `format +version 1, written by spanlake version 1\.0\.0`,
 		`log +partition 0 of 2, epoch 5, positions 1-9, from 2023-11-15T12:00:00Z`,
-		`rows +5 spans of 3 traces in 1 row groups`,
-		`traces +0{32} to 0{31}2`, `times +2023-11-15T12:00:00Z to 2023-11-15T12:00:00.000001Z`,
-		`name +bytes +fixed +100\.0 % +dictionary +1 +1 \(`, `parent_span_id +fixed 8 bytes, optional +fixed +0\.0 % +absent +1 +- `,
-		`span\.http\.route +bytes, optional +span attribute, string +100\.0 % +dictionary +1 +1 \(`,
-		`event\.type +bytes, optional +event attribute, list +100\.0 % +dictionary +1 +1 \(`,
-		`span +1 +rare`, `open +1 traces have fragments`,
-		`0 +5 +1 +\d`, `spanlake.traces +3`, `Every checksum is right: all \d.* are as they were written\.`,
+		`rows +5 spans of 3 traces in 1 row group`,
+		`traces +0{30}[0-9a-f]{2} to 0{30}[0-9a-f]{2}`, `times +2023-11-15T12:00:00Z to 2023-11-15T12:00:00.000001Z`,
+		`name +bytes +in every block +100\.0 % +dictionary +1 +1 \(`, `parent_span_id +fixed 8 bytes, optional +in every block +0\.0 % +absent +1 +- `,
+		`span\.http\.route +string +span attribute +100\.0 % +dictionary +1 +1 \(`,
+		`event\.type +list +event attribute +100\.0 % +dictionary +1 +1 \(`,
+		`span +1 +twice in a span, .* +rare$`, `open +1 trace with fragments`, `trace tables +- +\d`, `in every block +27 +\d.*iB`,
+		`0 +5 +1 +\d`, `spanlake.traces +3`, `Every checksum is right: all \d.* are as they were written\. `,
 	} {
 		require.Regexp(t, `(?m)^`+line, stdout)
 	}
@@ -195,7 +201,7 @@ func TestBlocksInspectDamaged(t *testing.T) {
 	}{
 		{
 			"a page", func(b []byte) []byte { b[10] ^= 1; return b },
-			"DAMAGED: 1 sections", `row group 0, table of traces of page 0 at offset 4: checksum mismatch`,
+			"DAMAGED: 1 section not", `row group 0, table of traces of page 0 at offset 4: checksum mismatch`,
 		},
 		{"the tail", func(b []byte) []byte { b[len(b)-20] ^= 1; return b }, "", "tail at offset"},
 		{"cut", func(b []byte) []byte { return b[:len(b)-1] }, "", "tail at offset"},
@@ -228,7 +234,7 @@ func TestBlocksCommandLine(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		{"nothing", nil, exitUsage, "want list or inspect"},
+		{"nothing", nil, exitUsage, "want list, inspect or verify"},
 		{"unknown", []string{"delete"}, exitUsage, `unknown command "delete"`},
 		{"list: argument", []string{"list", "x"}, exitUsage, `unexpected argument "x"`},
 		{"list: output", []string{"list", "-output=yaml"}, exitUsage, "want text or json"},
@@ -238,9 +244,9 @@ func TestBlocksCommandLine(t *testing.T) {
 		{"list: no bucket", []string{"list", "-data-dir", filepath.Join(dir, "none")}, exitFailed, "no such file"},
 		{"list: bad bucket", []string{"list", "-bucket", "ftp://x"}, exitFailed, "bucket \"ftp://x\""},
 		{"list: bad file", []string{"list", "-config.file", filepath.Join(dir, "none")}, exitUsage, "config.file"},
-		{"inspect: nothing", []string{"inspect"}, exitUsage, "want one key or path, have 0"},
+		{"inspect: nothing", []string{"inspect"}, exitUsage, "want one key, path or URL, have 0"},
 		{"inspect: two", []string{"inspect", key, key}, exitUsage, "have 2"},
-		{"inspect: no block", []string{"inspect", "x.parquet"}, exitUsage, "neither a key nor a path"},
+		{"inspect: no block", []string{"inspect", "x.parquet"}, exitUsage, "want a key or a prefix"},
 		{"inspect: bad key", []string{"inspect", "-data-dir", dir, "blocks/x"}, exitFailed, "not a block name"},
 		{"inspect: gone", []string{"inspect", "-data-dir", dir, strings.Replace(key, "_L1", "_L2", 1)}, exitFailed, "merged into another one"},
 		{"inspect: flag", []string{"inspect", key, "-nothing"}, exitUsage, "-nothing"},

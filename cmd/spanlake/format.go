@@ -31,6 +31,14 @@ func formatBytes(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", size, "KMGT"[unit])
 }
 
+// counted is so many things of a name.
+func counted(n int, name string) string {
+	if n == 1 {
+		return "1 " + name
+	}
+	return fmt.Sprintf("%d %ss", n, name)
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "-"

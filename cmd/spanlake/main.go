@@ -38,7 +38,7 @@ func commands() []command {
 	return []command{
 		{"serve", "Run spanlake: take spans in, store them, answer queries. What spanlake does without a command.", serve, serveHelp},
 		{"query", "Show a trace as a tree, or search for traces with TraceQL.", query, queryHelp},
-		{"blocks", "List the blocks of a bucket, show what one holds and whether it is damaged.", blocks, blocksHelp},
+		{"blocks", "List the blocks of a bucket, show what one holds, verify one or all.", blocks, blocksHelp},
 		{"canary", "Write known traces, read them back and compare: is a deployment losing, doubling or changing anything?", canary, canaryHelp},
 		{"config", "Check a configuration and print all of it, with where each value comes from.", config, configHelp},
 		{"version", "Print the version.", printVersion, versionHelp},

@@ -63,6 +63,7 @@ func Damage(err error) []*CorruptError {
 const (
 	hintRestore = "restore the object from a replica or an earlier version; its other sections may still be readable"
 	hintName    = "the object does not belong to this key: find out who copied, renamed or cut it"
+	hintDefect  = "its checksums are right, so it was written like this: report what wrote it; queries on it may find too much or too little"
 )
 
 // Reasons inside a CorruptError.
@@ -73,6 +74,7 @@ var (
 	errMismatch  = errors.New("name and content disagree")
 	errDisagree  = errors.New("page directory and Parquet footer disagree")
 	errMagic     = errors.New("not a Parquet file")
+	errRows      = errors.New("the rows say otherwise")
 )
 
 // errPanic turns a recovered panic into a reason.

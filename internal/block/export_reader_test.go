@@ -69,6 +69,34 @@ func WithForgedChecksums(r *Reader, bucket Ranger, data []byte) *Reader {
 	return &forged
 }
 
+// Told is what a block says about its rows beside them, for a test to change.
+type Told struct {
+	Name                  *schema.BlockName
+	Open                  *[]schema.TraceID
+	FirstTrace, LastTrace *schema.TraceID
+	MinStart, MaxEnd      *uint64
+	SecondSection         *schema.TraceID // the first trace of it
+	SpanKeys              *[]string       // outside of columns
+	Filter                []byte
+}
+
+// ToldOtherwise is r with something else said about the rows of its first row
+// group, which has several pages.
+func (r *Reader) ToldOtherwise(change func(Told)) *Reader {
+	other := *r
+	dir := *r.dir
+	dir.groups, dir.open = slices.Clone(dir.groups), slices.Clone(dir.open)
+	g := &dir.groups[0]
+	g.traces = slices.Clone(g.traces)
+	other.dir, other.filter = &dir, slices.Clone(r.filter)
+	change(Told{
+		Name: &other.name, Open: &dir.open, FirstTrace: &g.firstTrace, LastTrace: &g.lastTrace,
+		MinStart: &g.minStart, MaxEnd: &g.maxEnd, SecondSection: &g.traces[1].first, SpanKeys: &g.keys[ownerSpan],
+		Filter: other.filter,
+	})
+	return &other
+}
+
 // Reading is r with its object's bytes from elsewhere.
 func (r *Reader) Reading(bucket Ranger) *Reader {
 	other := *r

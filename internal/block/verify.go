@@ -12,8 +12,8 @@ const maxFaults = 16
 
 // Verify reads the whole block and compares every byte with its checksum: the
 // pages of all columns, also of those that this program does not know, and the
-// tail, whose two descriptions of the rows must agree. It does not decode rows.
-// Memory is that of a Scan.
+// tail, whose two descriptions of the rows must agree. It does not decode rows:
+// VerifyRows does. Memory is that of a Scan.
 //
 // If progress is not nil it is called from time to time with the bytes that
 // have been read, out of Description.Bytes.
@@ -29,12 +29,34 @@ func (r *Reader) Verify(ctx context.Context, progress func(readBytes int64)) (er
 	}
 	v := verifier{reader: r, progress: progress}
 	err = v.pages(ctx)
-	if err == nil && len(v.faults) < maxFaults {
+	if err == nil && !v.full() {
 		var size int64
 		size, err = v.tail(ctx)
 		progress(size)
 	}
-	if err = errors.Join(append(v.faults, err)...); err != nil {
+	return v.result(err)
+}
+
+// faults gathers damage.
+type faults []error
+
+// note keeps damage, and returns every other error.
+func (f *faults) note(err error) error {
+	if err != nil && errors.Is(err, ErrCorrupt) {
+		if !f.full() {
+			*f = append(*f, err)
+		}
+		return nil
+	}
+	return err
+}
+
+// full reports whether there is no use in looking further.
+func (f *faults) full() bool { return len(*f) >= maxFaults }
+
+// result joins the damage and what kept from reading on.
+func (f *faults) result(err error) error {
+	if err = errors.Join(append(*f, err)...); err != nil {
 		return fmt.Errorf("verify block: %w", err)
 	}
 	return nil
@@ -43,10 +65,11 @@ func (r *Reader) Verify(ctx context.Context, progress func(readBytes int64)) (er
 // verifier gathers pages that follow one another until they are worth a
 // request.
 type verifier struct {
+	faults
+
 	reader   *Reader
 	progress func(int64)
 	window   []spot
-	faults   []error
 }
 
 // spot is a page and what it is called.
@@ -54,15 +77,6 @@ type spot struct {
 	pageRef
 
 	name string
-}
-
-// fault notes damage, and returns every other error.
-func (v *verifier) fault(err error) error {
-	if err != nil && errors.Is(err, ErrCorrupt) {
-		v.faults = append(v.faults, err)
-		return nil
-	}
-	return err
 }
 
 // pages verifies the magic and all pages: everything before the tail, because
@@ -73,7 +87,7 @@ func (v *verifier) pages(ctx context.Context) error {
 	if err == nil && string(start) != magic {
 		err = r.corrupt("magic", 0, errMagic, hintRestore)
 	}
-	if err := v.fault(err); err != nil {
+	if err := v.note(err); err != nil {
 		return err
 	}
 	for i := range r.dir.groups {
@@ -131,7 +145,7 @@ func (v *verifier) add(ctx context.Context, p spot) error {
 
 // flush verifies the pages of the window.
 func (v *verifier) flush(ctx context.Context) error {
-	if len(v.window) == 0 || len(v.faults) >= maxFaults {
+	if len(v.window) == 0 || v.full() {
 		return nil
 	}
 	window := v.window
@@ -139,12 +153,12 @@ func (v *verifier) flush(ctx context.Context) error {
 	first, end := window[0].offset, window[len(window)-1].end()
 	data, _, err := v.reader.get(ctx, extent{first, end}, window[0].name)
 	if err != nil {
-		return v.fault(err)
+		return v.note(err)
 	}
 	for _, p := range window {
 		stored := data[p.offset-first:][:p.size]
-		if pageSum(stored) != p.sum && len(v.faults) < maxFaults {
-			v.faults = append(v.faults, v.reader.corrupt(p.name, p.offset, errChecksum, hintRestore))
+		if pageSum(stored) != p.sum {
+			_ = v.note(v.reader.corrupt(p.name, p.offset, errChecksum, hintRestore)) // it is damage
 		}
 	}
 	v.progress(end)
@@ -154,5 +168,5 @@ func (v *verifier) flush(ctx context.Context) error {
 // tail verifies the tail once more, and returns the size of the object.
 func (v *verifier) tail(ctx context.Context) (int64, error) {
 	_, object, err := v.reader.readFooter(ctx)
-	return object.Size, v.fault(err)
+	return object.Size, v.note(err)
 }
