@@ -20,11 +20,13 @@ type blockReport struct {
 	TableBytes    int64          `json:"trace_table_bytes"`
 	Columns       []columnReport `json:"columns"`
 	// Outside has the keys of attributes that columns do not hold, by scope.
-	Outside   map[string][]string `json:"keys_outside_of_columns"`
-	RowGroups []rowGroupReport    `json:"row_groups"`
-	Metadata  map[string]string   `json:"metadata"`
-	Verified  bool                `json:"verified"` // every checksum is right
-	Damage    []damageReport      `json:"damage,omitempty"`
+	Outside map[string][]string `json:"keys_outside_of_columns"`
+	// Unlisted are the scopes that have more such keys than a block lists.
+	Unlisted  []string          `json:"scopes_with_keys_not_listed,omitempty"`
+	RowGroups []rowGroupReport  `json:"row_groups"`
+	Metadata  map[string]string `json:"metadata"`
+	Verified  bool              `json:"verified"` // every checksum is right
+	Damage    []damageReport    `json:"damage,omitempty"`
 
 	metadata []block.Metadata // in their order
 }
@@ -78,6 +80,9 @@ func newBlockReport(name schema.BlockName, d *block.Description, damage []*block
 	}
 	for _, o := range d.Outside {
 		r.Outside[o.Scope] = o.Keys
+		if o.More {
+			r.Unlisted = append(r.Unlisted, o.Scope)
+		}
 	}
 	for _, g := range d.RowGroups {
 		r.RowGroups = append(r.RowGroups, newRowGroupReport(g))

@@ -145,6 +145,9 @@ smaller pages. An event's or link's column lists the values in the order of the 
 		if len(keys) > maxOutsideKeys {
 			which += ", … (all: -output json)"
 		}
+		if slices.Contains(r.Unlisted, scope) {
+			which += " and more than a block lists"
+		}
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", scope, len(keys), whyOutside(scope), which)
 	}
 }

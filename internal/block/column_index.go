@@ -52,7 +52,7 @@ func (d *directory) memoryBytes() int64 {
 		n += int(unsafe.Sizeof(rowGroup{})) + words*(len(g.pages)+len(g.finePages))
 		n += len(g.traces) * int(unsafe.Sizeof(tracePage{}))
 		for _, keys := range g.keys {
-			for _, k := range keys {
+			for _, k := range keys.sorted {
 				n += int(unsafe.Sizeof(k)) + len(k)
 			}
 		}

@@ -51,6 +51,7 @@ type RowGroup struct {
 type Outside struct {
 	Scope string   // as of Column
 	Keys  []string // sorted
+	More  bool     // a row group has too many to list them
 }
 
 // Column describes a column of a row group or of a block.
@@ -165,12 +166,14 @@ func (d *Description) addGroup(dir *directory, g *rowGroup, f *footerGroup) {
 func (d *Description) addOutside(dir *directory) {
 	for from := range numOwners {
 		var keys []string
+		more := false
 		for i := range dir.groups {
-			keys = append(keys, dir.groups[i].keys[from]...)
+			list := &dir.groups[i].keys[from]
+			keys, more = append(keys, list.sorted...), more || list.any
 		}
-		if len(keys) > 0 {
+		if len(keys) > 0 || more {
 			slices.Sort(keys)
-			d.Outside = append(d.Outside, Outside{Scope: from.String(), Keys: slices.Compact(keys)})
+			d.Outside = append(d.Outside, Outside{Scope: from.String(), Keys: slices.Compact(keys), More: more})
 		}
 	}
 }

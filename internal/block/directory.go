@@ -44,7 +44,7 @@ type rowGroup struct {
 	// keys are those that occur outside of columns, sorted. Of ownerNone it is
 	// the fixed columns that are not exact: the events' names, when one is not
 	// UTF-8.
-	keys [numOwners][]string
+	keys [numOwners]keyList
 }
 
 // tracePage describes the traces of which the first row is in one page. Pages

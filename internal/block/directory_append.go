@@ -65,11 +65,8 @@ func (g *rowGroup) appendTo(b []byte, columns []fileColumn) []byte {
 	b = binary.AppendUvarint(b, g.minStart)
 	b = binary.AppendUvarint(b, g.maxEnd)
 	b = g.appendTraces(b)
-	for _, keys := range g.keys {
-		b = binary.AppendUvarint(b, uint64(len(keys)))
-		for _, k := range keys {
-			b = appendText(b, k)
-		}
+	for i := range g.keys {
+		b = g.keys[i].appendTo(b)
 	}
 	for i := range columns {
 		b = g.chunks[i].appendTo(b, columns[i].optional)

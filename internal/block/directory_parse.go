@@ -185,7 +185,7 @@ func (c *cursor) group(g *rowGroup, columns []fileColumn, next *int64) {
 	g.maxEnd = c.uvarint(math.MaxUint64)
 	c.traces(g, next)
 	for owner := range g.keys {
-		g.keys[owner] = c.keys()
+		g.keys[owner] = c.keyList()
 	}
 	if len(columns) > len(c.b) {
 		c.fail(errTruncated)
@@ -227,18 +227,6 @@ func refines(fine, coarse []int) bool {
 		}
 	}
 	return next == len(coarse) && fine[len(fine)-1] == coarse[next-1]
-}
-
-// keys reads a list in ascending order.
-func (c *cursor) keys() []string {
-	keys := make([]string, c.count(minKeyBytes))
-	for i := range keys {
-		keys[i] = c.text()
-		if i > 0 && keys[i-1] >= keys[i] {
-			c.fail(errStructure)
-		}
-	}
-	return keys
 }
 
 func (c *cursor) traces(g *rowGroup, next *int64) {

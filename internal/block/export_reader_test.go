@@ -91,7 +91,7 @@ func (r *Reader) ToldOtherwise(change func(Told)) *Reader {
 	other.dir, other.filter = &dir, slices.Clone(r.filter)
 	change(Told{
 		Name: &other.name, Open: &dir.open, FirstTrace: &g.firstTrace, LastTrace: &g.lastTrace,
-		MinStart: &g.minStart, MaxEnd: &g.maxEnd, SecondSection: &g.traces[1].first, SpanKeys: &g.keys[ownerSpan],
+		MinStart: &g.minStart, MaxEnd: &g.maxEnd, SecondSection: &g.traces[1].first, SpanKeys: &g.keys[ownerSpan].sorted,
 		Filter: other.filter,
 	})
 	return &other

@@ -41,8 +41,8 @@ func Keys(project schema.ProjectID, spans []schema.Span, groupRows int) ([][]str
 	}
 	lists := make([][]string, numOwners)
 	for owner, keys := range dir.groups[0].keys {
-		if len(keys) > 0 {
-			lists[owner] = keys
+		if len(keys.sorted) > 0 {
+			lists[owner] = keys.sorted
 		}
 	}
 	return lists, nil

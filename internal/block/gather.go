@@ -2,7 +2,6 @@ package block
 
 import (
 	"encoding/binary"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -298,19 +297,20 @@ func (g *gatherer) endLists(row int) {
 }
 
 // keys returns the sorted keys that occur outside of columns.
-func (g *gatherer) keys() (keys [numOwners][]string) {
+func (g *gatherer) keys() (lists [numOwners]keyList) {
 	for o, t := range g.survey.keys {
+		var keys []string
 		for i := range t.infos[1:] {
 			info := &t.infos[1+i]
 			if info.outside == g.ordinal+1 {
-				keys[o] = append(keys[o], info.key)
+				keys = append(keys, info.key)
 			}
 			info.seen = 0
 		}
-		slices.Sort(keys[o])
+		lists[o] = newKeyList(keys)
 	}
 	if g.badNames {
-		keys[ownerNone] = []string{ColumnEventName}
+		lists[ownerNone] = newKeyList([]string{ColumnEventName})
 	}
-	return keys
+	return lists
 }

@@ -107,7 +107,7 @@ func (pr *probe) intrinsic(g *groupReader, key string) {
 	id := intrinsicColumn(key)
 	switch {
 	case id == numColumns:
-	case id == colEventName && len(g.group.keys[ownerNone]) > 0:
+	case id == colEventName && g.group.keys[ownerNone].mayHave(ColumnEventName):
 		pr.add(g, g.fixed(colEvents), 0, verdict.EventNames(pr.predicate))
 	case id == colEventName:
 		pr.add(g, g.fixed(id), 0, verdict.List(pr.predicate))
@@ -138,7 +138,7 @@ func (pr *probe) attributes(g *groupReader, from owner, rest columnID, fragments
 			pr.add(g, c, rank, verdict.List(pr.predicate))
 		}
 	}
-	if _, found := slices.BinarySearch(g.group.keys[from], key); found {
+	if g.group.keys[from].mayHave(key) {
 		pr.add(g, g.fixed(rest), rank+1, fragments)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -260,6 +261,33 @@ func TestKeysOutsideOfColumns(t *testing.T) {
 	groups, err := block.Keys(project, spans, 1000)
 	require.NoError(t, err)
 	require.Equal(t, [][]string{nil, nil, {"column", "rare.0", "rare.1", "rare.2", "x"}, {"seldom"}, {"mixed"}, nil}, groups)
+}
+
+// TestTooManyKeysAreNotListed is about clients that make up keys: the tail stays
+// small, and what is searched is found all the same.
+func TestTooManyKeysAreNotListed(t *testing.T) {
+	const keys, keyBytes = 64, 1024 // with one byte each for the length, one list's worth
+	key := func(i int) string { return fmt.Sprintf("%0*d", keyBytes-1, i) }
+	for _, n := range []int{keys, keys + 1, 20 * keys} {
+		spans := rowsWith(n, func(i int) []byte { return text(key(i), "v") })
+		r, _ := open(t, encode(t, spans))
+		d, err := r.Describe(t.Context())
+		require.NoError(t, err)
+		require.Len(t, d.Outside, 1)
+		require.Equal(t, n > keys, d.Outside[0].More)
+		require.Less(t, d.TailBytes, int64(100<<10))
+		for _, wanted := range []string{key(0), key(n - 1), "nowhere"} {
+			p := &vec.Predicate{Field: vec.Field{Scope: vec.ScopeSpan, Key: wanted}, Text: func(s string) bool { return s == "v" }}
+			found := 0
+			columns := vec.Columns{Keys: []string{wanted}}
+			for rows, err := range r.Scan(t.Context(), &vec.Filter{Op: vec.OpPredicate, Predicate: p}, columns) {
+				require.NoError(t, err)
+				found += len(rows)
+				require.Equal(t, text(wanted, "v"), rows[0].Attributes)
+			}
+			require.Equal(t, wanted != "nowhere", found == 1)
+		}
+	}
 }
 
 // TestShapesUseLongNumbers is about more columns than a byte of a shape can

@@ -3,7 +3,6 @@ package block
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -18,7 +17,7 @@ type columnCheck struct {
 
 	block     *rowVerifier
 	survey    *survey
-	keys      [numOwners][]string // outside of columns, in the rows so far
+	keys      [numOwners]keyList // outside of columns, in the rows so far
 	resources map[*schema.Resource]resourceCells
 	values    values
 }
@@ -115,8 +114,11 @@ func (c *columnCheck) compare(column int, t *task, want func(row int) cell) erro
 // finish compares the lists of keys: one that lacks a key hides it.
 func (c *columnCheck) finish(g *groupCheck) {
 	for from, keys := range c.keys {
-		for _, key := range keys {
-			if _, found := slices.BinarySearch(c.group.keys[from], key); !found {
+		if keys.any && !c.group.keys[from].any {
+			g.bounds("%s: a list of keys, of more than are listed", owner(from))
+		}
+		for _, key := range keys.sorted {
+			if !c.group.keys[from].mayHave(key) {
 				g.bounds("%s.%s is outside of columns, too", owner(from), key)
 			}
 		}

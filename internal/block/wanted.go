@@ -68,7 +68,7 @@ func (r *Reader) wanted(columns vec.Columns) *wanted {
 func (a *wantedAttributes) restKeys(g *rowGroup) []string {
 	var keys []string
 	for _, key := range a.keys {
-		if _, found := slices.BinarySearch(g.keys[a.owner], key); found {
+		if g.keys[a.owner].mayHave(key) {
 			keys = append(keys, key)
 		}
 	}
