@@ -108,7 +108,7 @@ func (f *finder) fetchTables(ctx context.Context) error {
 			break
 		}
 		size += n
-		wanted = t.extents(wanted)
+		wanted = g.missingSection(wanted, i)
 		f.fetched++
 	}
 	return g.fetch(ctx, wanted)

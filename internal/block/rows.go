@@ -137,7 +137,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 		if s.row > int(t.rows[len(t.rows)-1]) {
 			break
 		}
-		list = s.extents(list)
+		list = r.missingSection(list, i)
 	}
 	return list
 }

@@ -104,13 +104,15 @@ func (s *selector) prefetch(ctx context.Context) error {
 		for i := range pr.places {
 			pl := &pr.places[i]
 			pages := s.chunk(pl.column).pages
-			x := extent{pages[0].offset, pages[len(pages)-1].end()}
-			if seen[pl.column] || s.weight(pl) > costNumbers || x.size() > min(prefetchColumnBytes, left) {
+			size := pages[len(pages)-1].end() - pages[0].offset
+			if seen[pl.column] || s.weight(pl) > costNumbers || size > min(prefetchColumnBytes, left) {
 				continue
 			}
 			seen[pl.column] = true
-			left -= x.size()
-			wanted = append(wanted, x)
+			left -= size
+			for _, ref := range pages {
+				wanted = append(wanted, ref.extent())
+			}
 		}
 	}
 	return s.keep(ctx, wanted)

@@ -78,7 +78,7 @@ func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (vec
 	last := -1
 	for _, id := range ids {
 		if i := g.group.sectionOfID(id); i != last {
-			wanted, last = g.group.traces[i].extents(wanted), i
+			wanted, last = g.missingSection(wanted, i), i
 		}
 	}
 	if err := g.keep(ctx, wanted); err != nil {
