@@ -146,7 +146,7 @@ func (g *groupReader) locate(part *pagePart, rows []int32, base int) {
 
 // some reports whether so few values are wanted that it is better to look for
 // each than to decode all.
-func (p *pagePart) some() bool { return len(p.dense)*32 < p.count }
+func (p *pagePart) some() bool { return len(p.dense)*8 < p.count }
 
 func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 	codes := v.codes[p.first:][:len(p.dense)]
@@ -161,7 +161,10 @@ func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 	}
 	width, packed := int(p.body[0]), p.body[1:]
 	if p.some() {
-		return someCodes(codes, packed, width, entries, p.dense)
+		for i := range codes {
+			codes[i] = noCode
+		}
+		return encoding.DecodeSome(codes, packed, width, p.dense, uint32(entries))
 	}
 	all := resize(&g.scratch.codes, p.count)
 	if err := encoding.DecodeHybrid(all, packed, width, uint32(entries)); err != nil {
@@ -172,21 +175,6 @@ func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 		if d >= 0 {
 			codes[i] = all[d]
 		}
-	}
-	return nil
-}
-
-func someCodes(codes []uint32, packed []byte, width, entries int, dense []int32) error {
-	for i, d := range dense {
-		codes[i] = noCode
-		if d < 0 {
-			continue
-		}
-		code, err := encoding.HybridAt(packed, width, int(d))
-		if err != nil || int(code) >= entries {
-			return encoding.ErrMalformed
-		}
-		codes[i] = code
 	}
 	return nil
 }
