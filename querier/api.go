@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/spanlake/spanlake/schema"
 )
@@ -42,7 +43,17 @@ func (q *Querier) Handler() http.Handler {
 	mux.HandleFunc("/api/search", q.serve("search", q.search))
 	mux.HandleFunc("/api/search/tags", q.serve("tags_v1", q.tagsV1))
 	mux.HandleFunc("/api/v2/search/tags", q.serve("tags_v2", q.tagsV2))
-	return gzhttp.GzipHandler(q.withTagValues(mux))
+	return compress(q.withTagValues(mux))
+}
+
+// compress answers compressed what is worth it, as fast as that goes: an answer
+// of megabytes is to be there soon.
+func compress(next http.Handler) http.Handler {
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestSpeed))
+	if err != nil {
+		return next // the level is valid
+	}
+	return wrap(next)
 }
 
 // withTagValues serves tag values before next sees the path: names of tags may

@@ -2,7 +2,6 @@ package querier
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -43,8 +42,8 @@ func (q *Querier) search(ctx context.Context, project schema.ProjectID, req *htt
 	if err != nil {
 		return reply{}, err
 	}
-	body, err := json.Marshal(searchReply(result, blocks, params.hasQuery))
-	return reply{contentType: contentJSON, body: body}, err
+	body := appendSearch(make([]byte, 0, (1+len(result.Traces))*replyBytes), result, blocks, params.hasQuery)
+	return reply{contentType: contentJSON, body: body}, nil
 }
 
 func (q *Querier) allPartitions() []int {

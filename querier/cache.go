@@ -11,10 +11,11 @@ import (
 )
 
 // blockCache keeps the most recently used blocks open: their footers and
-// filters, not their rows. Safe for concurrent use.
+// filters. Of their pages those that were used last are in a cache of its own. Safe for concurrent use.
 type blockCache struct {
 	bucket   objstore.Bucket
 	maxBytes int64
+	pages    *block.Cache
 	metrics  *metrics
 
 	mu     sync.Mutex
@@ -29,8 +30,10 @@ type cachedBlock struct {
 	bytes  int64
 }
 
-func newBlockCache(bucket objstore.Bucket, maxBytes int64, m *metrics) *blockCache {
-	return &blockCache{bucket: bucket, maxBytes: maxBytes, metrics: m, byName: make(map[schema.BlockName]*list.Element)}
+func newBlockCache(bucket objstore.Bucket, maxBytes int64, pages *block.Cache, m *metrics) *blockCache {
+	return &blockCache{
+		bucket: bucket, maxBytes: maxBytes, pages: pages, metrics: m, byName: make(map[schema.BlockName]*list.Element),
+	}
 }
 
 // open returns the block's reader. Two callers that miss at the same time both
@@ -41,7 +44,7 @@ func (c *blockCache) open(ctx context.Context, name schema.BlockName) (*block.Re
 		return r, nil
 	}
 	c.metrics.blocks.Inc()
-	r, err := block.Open(ctx, c.bucket, name.Key())
+	r, err := c.pages.Open(ctx, c.bucket, name.Key())
 	if err != nil {
 		return nil, err
 	}

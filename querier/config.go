@@ -15,6 +15,7 @@ type Config struct {
 	MaxSearchRange time.Duration `yaml:"max_search_range"`
 	Concurrency    int           `yaml:"concurrency"`
 	CacheBytes     flagext.Bytes `yaml:"cache_bytes"`
+	PageCacheBytes flagext.Bytes `yaml:"page_cache_bytes"`
 }
 
 // defaultCacheBytes is for about 200 million spans: a block of a million takes
@@ -23,6 +24,10 @@ type Config struct {
 // some hundred columns.
 const defaultCacheBytes = 128 << 20
 
+// defaultPageCacheBytes is for the columns that queries ask about, and no
+// content, of some ten million spans.
+const defaultPageCacheBytes = 64 << 20
+
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
@@ -30,6 +35,8 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.IntVar(&c.Concurrency, prefix+"concurrency", 8, "Blocks that one query reads at once.")
 	c.CacheBytes = defaultCacheBytes
 	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
+	c.PageCacheBytes = defaultPageCacheBytes
+	f.Var(&c.PageCacheBytes, prefix+"page-cache-bytes", "Memory for the parts of blocks that queries used last, decompressed. 0 keeps none.")
 }
 
 // Validate names every key whose value cannot work.
@@ -44,5 +51,6 @@ func (c *Config) Validate() error {
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
+	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")
 	return errors.Join(errs...)
 }

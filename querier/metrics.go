@@ -3,6 +3,8 @@ package querier
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/spanlake/spanlake/internal/block"
 )
 
 type metrics struct {
@@ -13,8 +15,14 @@ type metrics struct {
 	blockBytes prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, pages *block.Cache) *metrics {
 	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_pages_bytes", Help: "Memory that parts of blocks take, decompressed."},
+		func() float64 { return float64(pages.Stats().Bytes) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_pages_cached_total", Help: "Uses of a part of a block that was in memory."},
+		func() float64 { return float64(pages.Stats().Hits) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_pages_fetched_total", Help: "Uses of a part of a block that was not in memory."},
+		func() float64 { return float64(pages.Stats().Misses) })
 	return &metrics{
 		queries: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "spanlake_querier_query_duration_seconds", Help: "Duration of queries by kind and HTTP status.",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
@@ -28,9 +29,10 @@ type Querier struct {
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions.
 func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
-	m := newMetrics(reg)
+	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
+	m := newMetrics(reg, pages)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(bucket, int64(cfg.CacheBytes), m),
+		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(bucket, int64(cfg.CacheBytes), pages, m),
 		partitions: partitions, build: build, logger: logger, metrics: m,
 	}
 }

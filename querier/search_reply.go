@@ -6,149 +6,207 @@ import (
 	"strconv"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
-// The reply of a search in proto3 JSON: zero values are left out and 64-bit
-// integers are text. The data source decodes strictly, so no field may be
-// added here.
-type (
-	searchResponse struct {
-		Traces  []traceMetadata `json:"traces"`
-		Metrics searchMetrics   `json:"metrics"`
-	}
-	traceMetadata struct {
-		TraceID           string                  `json:"traceID"`
-		RootServiceName   string                  `json:"rootServiceName,omitempty"`
-		RootTraceName     string                  `json:"rootTraceName,omitempty"`
-		StartTimeUnixNano uint64                  `json:"startTimeUnixNano,string,omitempty"`
-		DurationMs        uint32                  `json:"durationMs,omitempty"`
-		SpanSet           *spanSet                `json:"spanSet,omitempty"`
-		SpanSets          []spanSet               `json:"spanSets,omitempty"`
-		ServiceStats      map[string]serviceStats `json:"serviceStats,omitempty"`
-	}
-	spanSet struct {
-		Spans   []spanReply `json:"spans,omitempty"`
-		Matched uint32      `json:"matched,omitempty"`
-	}
-	spanReply struct {
-		SpanID            string      `json:"spanID"`
-		Name              string      `json:"name,omitempty"`
-		StartTimeUnixNano uint64      `json:"startTimeUnixNano,string,omitempty"`
-		DurationNanos     uint64      `json:"durationNanos,string,omitempty"`
-		Attributes        []attribute `json:"attributes,omitempty"`
-	}
-	attribute struct {
-		Key   string `json:"key,omitempty"`
-		Value any    `json:"value"`
-	}
-	serviceStats struct {
-		SpanCount  uint32 `json:"spanCount,omitempty"`
-		ErrorCount uint32 `json:"errorCount,omitempty"`
-	}
-	searchMetrics struct {
-		InspectedTraces uint32 `json:"inspectedTraces,omitempty"`
-		TotalBlocks     uint32 `json:"totalBlocks,omitempty"`
-		CompletedJobs   uint32 `json:"completedJobs,omitempty"`
-		TotalJobs       uint32 `json:"totalJobs,omitempty"`
-		InspectedSpans  uint64 `json:"inspectedSpans,string,omitempty"`
-	}
-)
+// searchWriter writes the reply of a search in proto3 JSON: zero values are
+// left out and 64-bit integers are text. The data source decodes strictly, so
+// no member may be added here. An answer may have megabytes, so it is written
+// once, and by no reflection.
+type searchWriter struct {
+	out []byte
+}
 
-// searchReply renders a result. Without a query there are no spansets but the
+// replyBytes is about what a trace takes in a reply.
+const replyBytes = 2048
+
+// appendSearch appends a result. Without a query there are no spansets but the
 // number of traces that were looked at, as with Tempo.
-func searchReply(result *engine.SearchResult, blocks int, hasQuery bool) searchResponse {
-	r := searchResponse{
-		Traces: make([]traceMetadata, len(result.Traces)),
-		Metrics: searchMetrics{
-			TotalBlocks: uint32(blocks), CompletedJobs: 1, TotalJobs: 1, //nolint:gosec // a count of blocks
-			InspectedSpans: result.InspectedSpans,
-		},
-	}
-	if !hasQuery {
-		r.Metrics.InspectedTraces = uint32(min(result.InspectedTraces, math.MaxUint32)) //nolint:gosec // bounded on this line
-	}
+func appendSearch(dst []byte, result *engine.SearchResult, blocks int, hasQuery bool) []byte {
+	w := &searchWriter{out: dst}
+	w.raw(`{"traces":[`)
 	for i := range result.Traces {
-		r.Traces[i] = traceReply(&result.Traces[i], hasQuery)
+		w.comma(i)
+		w.trace(&result.Traces[i], hasQuery)
 	}
-	return r
+	w.raw(`],"metrics":{`)
+	if !hasQuery && result.InspectedTraces > 0 {
+		w.raw(`"inspectedTraces":`)
+		w.uint(min(result.InspectedTraces, math.MaxUint32))
+		w.raw(`,`)
+	}
+	if blocks > 0 {
+		w.raw(`"totalBlocks":`)
+		w.uint(uint64(blocks)) //nolint:gosec // a count of blocks
+		w.raw(`,`)
+	}
+	w.raw(`"completedJobs":1,"totalJobs":1`)
+	w.nonzero(`,"inspectedSpans":"`, result.InspectedSpans, `"`)
+	w.raw(`}}`)
+	return w.out
 }
 
-func traceReply(t *engine.TraceResult, hasQuery bool) traceMetadata {
-	m := traceMetadata{
-		TraceID: t.TraceID.String(), RootServiceName: t.RootServiceName, RootTraceName: t.RootTraceName,
-		StartTimeUnixNano: t.StartNanos, DurationMs: t.DurationMs,
+func (w *searchWriter) trace(t *engine.TraceResult, hasQuery bool) {
+	w.raw(`{"traceID":"`)
+	w.raw(t.TraceID.String())
+	w.raw(`"`)
+	w.nonempty(`,"rootServiceName":`, t.RootServiceName)
+	w.nonempty(`,"rootTraceName":`, t.RootTraceName)
+	w.nonzero(`,"startTimeUnixNano":"`, t.StartNanos, `"`)
+	w.nonzero(`,"durationMs":`, uint64(t.DurationMs), ``)
+	if hasQuery {
+		w.spanSets(t.SpanSets)
+		w.services(t.ServiceStats)
 	}
-	if !hasQuery {
-		return m
-	}
-	for _, s := range t.SpanSets {
-		m.SpanSets = append(m.SpanSets, spanSetReply(s))
-	}
-	if len(m.SpanSets) > 0 {
-		m.SpanSet = &m.SpanSets[0]
-	}
-	m.ServiceStats = make(map[string]serviceStats, len(t.ServiceStats))
-	for service, s := range t.ServiceStats {
-		m.ServiceStats[service] = serviceStats(s)
-	}
-	return m
+	w.raw(`}`)
 }
 
-func spanSetReply(s engine.SpanSet) spanSet {
-	set := spanSet{Matched: s.Matched}
-	for _, span := range s.Spans {
-		r := spanReply{
-			SpanID: span.SpanID.String(), Name: span.Name,
-			StartTimeUnixNano: span.StartNanos, DurationNanos: span.DurationNanos,
+// spanSets writes the first one twice: older clients know only one.
+func (w *searchWriter) spanSets(sets []engine.SpanSet) {
+	if len(sets) == 0 {
+		return
+	}
+	w.raw(`,"spanSet":`)
+	begin := len(w.out)
+	w.spanSet(&sets[0])
+	end := len(w.out)
+	w.raw(`,"spanSets":[`)
+	w.out = append(w.out, w.out[begin:end]...)
+	for i := range sets[1:] {
+		w.raw(`,`)
+		w.spanSet(&sets[1+i])
+	}
+	w.raw(`]`)
+}
+
+func (w *searchWriter) spanSet(s *engine.SpanSet) {
+	w.raw(`{`)
+	if len(s.Spans) > 0 {
+		w.raw(`"spans":[`)
+		for i := range s.Spans {
+			w.comma(i)
+			w.span(&s.Spans[i])
 		}
-		for _, a := range span.Attributes {
-			r.Attributes = append(r.Attributes, attribute{a.Key, valueReply(a.Value)})
-		}
-		set.Spans = append(set.Spans, r)
+		w.raw(`]`)
 	}
-	return set
+	if s.Matched > 0 {
+		w.comma(len(s.Spans))
+		w.raw(`"matched":`)
+		w.uint(uint64(s.Matched))
+	}
+	w.raw(`}`)
 }
 
-// valueReply is an AnyValue in proto3 JSON.
-func valueReply(v schema.Value) map[string]any {
+func (w *searchWriter) span(s *engine.SpanResult) {
+	w.raw(`{"spanID":"`)
+	w.raw(s.SpanID.String())
+	w.raw(`"`)
+	w.nonempty(`,"name":`, s.Name)
+	w.nonzero(`,"startTimeUnixNano":"`, s.StartNanos, `"`)
+	w.nonzero(`,"durationNanos":"`, s.DurationNanos, `"`)
+	if len(s.Attributes) > 0 {
+		w.raw(`,"attributes":`)
+		w.attributes(s.Attributes)
+	}
+	w.raw(`}`)
+}
+
+func (w *searchWriter) services(stats []engine.ServiceStats) {
+	if len(stats) == 0 {
+		return
+	}
+	w.raw(`,"serviceStats":{`)
+	for i := range stats {
+		s := &stats[i]
+		w.comma(i)
+		w.text(s.Service)
+		w.raw(`:{"spanCount":`)
+		w.uint(uint64(s.SpanCount))
+		w.nonzero(`,"errorCount":`, uint64(s.ErrorCount), ``)
+		w.raw(`}`)
+	}
+	w.raw(`}`)
+}
+
+func (w *searchWriter) attributes(list []schema.Attribute) {
+	w.raw(`[`)
+	for i := range list {
+		w.comma(i)
+		w.raw(`{`)
+		if list[i].Key != "" {
+			w.raw(`"key":`)
+			w.text(list[i].Key)
+			w.raw(`,`)
+		}
+		w.raw(`"value":`)
+		w.value(&list[i].Value)
+		w.raw(`}`)
+	}
+	w.raw(`]`)
+}
+
+// value writes an AnyValue.
+func (w *searchWriter) value(v *schema.Value) {
 	switch v.Kind {
 	case schema.KindString:
-		return map[string]any{"stringValue": v.Str}
+		w.raw(`{"stringValue":`)
+		w.text(v.Str)
 	case schema.KindBool:
-		return map[string]any{"boolValue": v.Bool}
+		w.raw(`{"boolValue":`)
+		w.out = strconv.AppendBool(w.out, v.Bool)
 	case schema.KindInt:
-		return map[string]any{"intValue": strconv.FormatInt(v.Int, 10)}
+		w.raw(`{"intValue":"`)
+		w.out = strconv.AppendInt(w.out, v.Int, 10)
+		w.raw(`"`)
 	case schema.KindDouble:
-		return map[string]any{"doubleValue": doubleReply(v.Double)}
+		w.raw(`{"doubleValue":`)
+		w.out = otlp.AppendJSONDouble(w.out, v.Double)
 	case schema.KindBytes:
-		return map[string]any{"bytesValue": base64.StdEncoding.EncodeToString([]byte(v.Str))}
+		w.raw(`{"bytesValue":"`)
+		w.out = base64.StdEncoding.AppendEncode(w.out, []byte(v.Str))
+		w.raw(`"`)
 	case schema.KindArray:
-		values := make([]any, len(v.Array))
+		w.raw(`{"arrayValue":{"values":[`)
 		for i := range v.Array {
-			values[i] = valueReply(v.Array[i])
+			w.comma(i)
+			w.value(&v.Array[i])
 		}
-		return map[string]any{"arrayValue": map[string]any{"values": values}}
+		w.raw(`]}`)
 	case schema.KindMap:
-		values := make([]attribute, len(v.Map))
-		for i := range v.Map {
-			values[i] = attribute{v.Map[i].Key, valueReply(v.Map[i].Value)}
-		}
-		return map[string]any{"kvlistValue": map[string]any{"values": values}}
+		w.raw(`{"kvlistValue":{"values":`)
+		w.attributes(v.Map)
+		w.raw(`}`)
 	case schema.KindEmpty:
+		w.raw(`{`)
 	}
-	return map[string]any{}
+	w.raw(`}`)
 }
 
-// doubleReply writes what JSON numbers cannot hold the way proto3 JSON does.
-func doubleReply(f float64) any {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
+func (w *searchWriter) raw(s string) { w.out = append(w.out, s...) }
+
+func (w *searchWriter) text(s string) { w.out = otlp.AppendJSONText(w.out, s) }
+
+func (w *searchWriter) uint(n uint64) { w.out = strconv.AppendUint(w.out, n, 10) }
+
+// comma separates element i from the one before it.
+func (w *searchWriter) comma(i int) {
+	if i > 0 {
+		w.raw(`,`)
 	}
-	return f
+}
+
+func (w *searchWriter) nonempty(member, text string) {
+	if text != "" {
+		w.raw(member)
+		w.text(text)
+	}
+}
+
+func (w *searchWriter) nonzero(before string, n uint64, after string) {
+	if n != 0 {
+		w.raw(before)
+		w.uint(n)
+		w.raw(after)
+	}
 }

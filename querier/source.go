@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
@@ -42,7 +43,7 @@ func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Sou
 	sources := make([]engine.Source, 0, len(joined.Blocks)+len(joined.Segments))
 	for _, name := range joined.Blocks {
 		if within.overlaps(name) {
-			sources = append(sources, &blockSource{q.blocks, name})
+			sources = append(sources, &blockSource{cache: q.blocks, name: name})
 		}
 	}
 	for _, segment := range joined.Segments {
@@ -57,16 +58,30 @@ func (q *Querier) searchSources(joined *catalog.Joined, within timeRange) []engi
 	sources := q.sources(joined, within)
 	for _, name := range joined.Blocks {
 		if !within.overlaps(name) {
-			sources = append(sources, engine.LookupOnly(&blockSource{q.blocks, name}))
+			sources = append(sources, engine.LookupOnly(&blockSource{cache: q.blocks, name: name}))
 		}
 	}
 	return sources
 }
 
+var _ engine.Summarizer = (*blockSource)(nil)
+
 // blockSource reads one block, which it opens when first asked.
 type blockSource struct {
 	cache *blockCache
 	name  schema.BlockName
+	known atomic.Pointer[block.Reader] // once it was opened
+}
+
+func (s *blockSource) open(ctx context.Context) (*block.Reader, error) {
+	if reader := s.known.Load(); reader != nil {
+		return reader, nil
+	}
+	reader, err := s.cache.open(ctx, s.name)
+	if err == nil {
+		s.known.Store(reader)
+	}
+	return reader, err
 }
 
 // Scan yields the rows that the block's reader yields.
@@ -85,7 +100,7 @@ func (s *blockSource) MayHold(ctx context.Context, id schema.TraceID) (bool, err
 	if !s.ofPartition(id) {
 		return false, nil
 	}
-	reader, err := s.cache.open(ctx, s.name)
+	reader, err := s.open(ctx)
 	return err == nil && reader.MayContain(id), err
 }
 
@@ -95,13 +110,26 @@ func (s *blockSource) Traces(ctx context.Context, ids []schema.TraceID, columns 
 	if !slices.ContainsFunc(ids, s.ofPartition) {
 		return nil, nil
 	}
-	reader, err := s.cache.open(ctx, s.name)
+	reader, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	spans, err := reader.Traces(ctx, ids, columns)
 	s.forgetIfGone(err)
 	return spans, err
+}
+
+// Summaries asks the block's reader.
+func (s *blockSource) Summaries(
+	ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int,
+) ([]vec.Summary, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := reader.Summaries(ctx, ids, filter, columns, few)
+	s.forgetIfGone(err)
+	return list, err
 }
 
 // Spans is the number of rows.
@@ -120,7 +148,7 @@ func (s *blockSource) forgetIfGone(err error) {
 // yieldFrom opens the block and yields what its reader yields.
 func yieldFrom[T any](ctx context.Context, s *blockSource, all func(*block.Reader) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		reader, err := s.cache.open(ctx, s.name)
+		reader, err := s.open(ctx)
 		if err != nil {
 			var none T
 			yield(none, err)

@@ -108,7 +108,7 @@ func (f *finder) fetchTables(ctx context.Context) error {
 			break
 		}
 		size += n
-		wanted = t.extents(wanted)
+		wanted = g.missingSection(wanted, i)
 		f.fetched++
 	}
 	return g.fetch(ctx, wanted)
@@ -124,6 +124,7 @@ func (f *finder) take(s *traceSection) {
 		n := sort.Search(len(open), func(i int) bool { return bytes.Compare(open[i][:], next[:]) >= 0 })
 		f.open, open = open[n:], open[:n]
 	}
+	trace := 0
 	for row := s.first[0]; ; {
 		next := end
 		if f.selected != nil {
@@ -139,10 +140,12 @@ func (f *finder) take(s *traceSection) {
 		if next >= end {
 			return
 		}
-		i := s.traceOf(next)
-		hit := s.hit(i)
+		for s.first[trace+1] <= next {
+			trace++
+		}
+		hit := s.hit(trace)
 		hit.Folded = hit.Folded && (len(open) == 0 || hit.ID != open[0])
 		f.hits = append(f.hits, hit)
-		row = s.first[i+1]
+		row = s.first[trace+1]
 	}
 }

@@ -1,6 +1,7 @@
 package block
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -18,14 +19,16 @@ type groupReader struct {
 	dicts  []*dictionary // by column, nil: not decoded yet
 	kept   pieces        // fetched for as long as the group is read; never written to
 	window pieces        // fetched for some of its pages
+	parts  map[int64]any // from the cache, by offset
 
-	section traceSection // read last
+	section *traceSection // read last
 	scratch groupScratch
 }
 
 // groupScratch is memory that pages use one after another.
 type groupScratch struct {
 	raw     []byte
+	view    pageView
 	defined []uint64
 	codes   []uint32
 	ints    []int64
@@ -72,35 +75,85 @@ func (g *groupReader) fetch(ctx context.Context, list []extent) error {
 	return err
 }
 
-// missing are the extents that were not fetched. It works in place.
+// missing are the extents that were not fetched and are not cached: one extent
+// for every page, dictionary or table of traces. It works in place.
 func (g *groupReader) missing(list []extent) []extent {
 	missing := list[:0]
 	for _, x := range list {
-		if g.kept.at(x) == nil {
+		if g.kept.at(x) == nil && !g.has(x.offset) {
 			missing = append(missing, x)
 		}
 	}
 	return missing
 }
 
-// pageView is a verified page.
-type pageView struct {
-	levels []byte
-	body   []byte // decompressed; may share memory with what was fetched
+// has reports whether the part at an offset is cached. If so it stays at hand.
+func (g *groupReader) has(offset int64) bool {
+	if g.parts[offset] != nil {
+		return true
+	}
+	value := g.reader.cached(offset)
+	if value == nil {
+		return false
+	}
+	if g.parts == nil {
+		g.parts = make(map[int64]any)
+	}
+	g.parts[offset] = value
+	return true
 }
 
-// page verifies a data page, and decompresses it behind what scratch holds.
-// REQUIRES: it was fetched.
-func (g *groupReader) page(c, p int, scratch *[]byte) (pageView, error) {
+// pageView is a verified page.
+type pageView struct {
+	defined []uint64 // rows that have a value; nil: all
+	count   int      // of values
+	body    []byte   // decompressed
+}
+
+// page verifies a data page of n rows, and decompresses it behind what scratch
+// holds, unless it is cached from now on. It is valid until the next call, and
+// while scratch is. REQUIRES: it was fetched.
+func (g *groupReader) page(c, p, n int, scratch *[]byte) (*pageView, error) {
 	ref := g.chunk(c).pages[p]
+	if view, ok := g.parts[ref.offset].(*pageView); ok {
+		return view, nil
+	}
 	body, levels, err := g.stored(ref)
-	if err == nil && ref.compressed() {
+	if err != nil {
+		return nil, g.corruptPage(c, p, err)
+	}
+	view, bitmap := &g.scratch.view, &g.scratch.defined
+	kept := g.reader.cache != nil && ref.raw <= maxPartBytes && !g.column(c).fine
+	if kept {
+		view, bitmap, scratch = &pageView{}, new([]uint64), new([]byte)
+	}
+	switch {
+	case ref.compressed():
 		body, err = decompressBehind(scratch, body, int(ref.raw))
+	case kept:
+		body = bytes.Clone(body)
+	}
+	view.body = body
+	if err == nil {
+		err = g.define(view, c, n, levels, bitmap)
 	}
 	if err != nil {
-		return pageView{}, g.corruptPage(c, p, err)
+		return nil, g.corruptPage(c, p, err)
 	}
-	return pageView{levels: levels, body: body}, nil
+	if kept {
+		g.reader.remember(ref.offset, view, len(view.body)+8*len(view.defined))
+	}
+	return view, nil
+}
+
+// define decodes the definition levels of a page of n rows.
+func (g *groupReader) define(view *pageView, c, n int, levels []byte, bitmap *[]uint64) (err error) {
+	view.defined, view.count = nil, n
+	if g.column(c).optional {
+		view.defined = resize(bitmap, (n+63)/64)
+		view.count, err = encoding.DecodeLevels(view.defined, levels, n)
+	}
+	return err
 }
 
 // decompressBehind leaves alone what scratch holds, and all memory that it had
@@ -130,18 +183,6 @@ func (g *groupReader) stored(ref pageRef) (body, levels []byte, err error) {
 	}
 	data = data[ref.header:]
 	return data[ref.levels:], data[:ref.levels], nil
-}
-
-// defined decodes the definition levels of a page of n rows into a bitmap that
-// is valid until the next call, and returns the number of its bits. It is nil
-// for a required column.
-func (g *groupReader) defined(c, n int, view pageView) ([]uint64, int, error) {
-	if !g.column(c).optional {
-		return nil, n, nil
-	}
-	bitmap := resize(&g.scratch.defined, (n+63)/64)
-	count, err := encoding.DecodeLevels(bitmap, view.levels, n)
-	return bitmap, count, err
 }
 
 func (g *groupReader) corruptPage(c, p int, err error) error {

@@ -28,21 +28,15 @@ func (s *selector) testPage(pl *place, p *vec.Predicate, page int, open, held ve
 	grid := s.grid(pl.column)
 	from, n := grid[page], grid[page+1]-grid[page]
 	s.scratch.raw = s.scratch.raw[:0]
-	view, err := s.page(pl.column, page, &s.scratch.raw)
-	if err != nil {
+	view, err := s.page(pl.column, page, n, &s.scratch.raw)
+	if err != nil || view.count == 0 {
 		return err
 	}
 	m := &s.match
 	m.open = open.Extract(m.open, from, from+n)
-	defined, count, err := s.defined(pl.column, n, view)
-	if err == nil && count > 0 {
-		err = s.matchValues(pl, p, view.body, defined, count)
-	}
-	if err != nil {
+	defined := view.defined
+	if err := s.matchValues(pl, p, view.body, defined, view.count); err != nil {
 		return s.corruptPage(pl.column, page, err)
-	}
-	if count == 0 {
-		return nil
 	}
 	holds, present := m.holds, m.present
 	if defined != nil {

@@ -21,6 +21,10 @@ func (g *groupReader) dictionary(c int) (*dictionary, error) {
 		return g.dicts[c], nil
 	}
 	k := g.chunk(c)
+	if d, ok := g.parts[k.dict.offset].(*dictionary); ok {
+		g.dicts[c] = d
+		return d, nil
+	}
 	raw, _, err := g.stored(k.dict)
 	switch {
 	case err != nil:
@@ -37,8 +41,12 @@ func (g *groupReader) dictionary(c int) (*dictionary, error) {
 		return nil, g.corrupt(c, "dictionary", k.dict, err)
 	}
 	g.dicts[c] = d
+	g.reader.remember(k.dict.offset, d, len(raw)+dictionaryEntryBytes*k.entries)
 	return d, nil
 }
+
+// dictionaryEntryBytes is what an entry takes besides its value, at most.
+const dictionaryEntryBytes = 24
 
 // parseDictionary reads n plain values, which share the memory of raw.
 func parseDictionary(t physical, raw []byte, n int) (*dictionary, error) {

@@ -49,11 +49,10 @@ func (v *values) word(i int) (uint64, bool) {
 
 // pagePart is a page with the rows of it that are asked for.
 type pagePart struct {
-	pageView
+	*pageView
 
 	page  int
 	rows  int     // of the whole page
-	count int     // of its values that are not null
 	first int     // which of all rows asked for is the first of these
 	dense []int32 // by row asked for: which of the page's values, -1 for null
 }
@@ -90,15 +89,13 @@ func (g *groupReader) eachPage(c int, rows []int32, scratch *[]byte, f func(*pag
 		for end < len(rows) && int(rows[end]) < grid[p+1] {
 			end++
 		}
-		view, err := g.page(c, p, scratch)
+		view, err := g.page(c, p, grid[p+1]-grid[p], scratch)
 		if err != nil {
 			return err
 		}
 		part := pagePart{pageView: view, page: p, rows: grid[p+1] - grid[p], first: first}
-		if err = g.locate(&part, c, rows[first:end], grid[p]); err == nil {
-			err = f(&part)
-		}
-		if err != nil {
+		g.locate(&part, rows[first:end], grid[p])
+		if err := f(&part); err != nil {
 			return g.corruptPage(c, p, err)
 		}
 		first = end
@@ -123,18 +120,14 @@ func pageOf(grid []int, row int) int {
 }
 
 // locate finds which values of the page are those of the rows.
-func (g *groupReader) locate(part *pagePart, c int, rows []int32, base int) error {
-	defined, count, err := g.defined(c, part.rows, part.pageView)
-	if err != nil {
-		return err
-	}
-	part.count = count
+func (g *groupReader) locate(part *pagePart, rows []int32, base int) {
+	defined := part.defined
 	part.dense = resize(&g.scratch.dense, len(rows))
 	if defined == nil {
 		for i, row := range rows {
 			part.dense[i] = row - int32(base)
 		}
-		return nil
+		return
 	}
 	word, before := 0, 0
 	for i, row := range rows {
@@ -149,12 +142,11 @@ func (g *groupReader) locate(part *pagePart, c int, rows []int32, base int) erro
 		}
 		part.dense[i] = int32(before + bits.OnesCount64(defined[word]&(bit-1)))
 	}
-	return nil
 }
 
 // some reports whether so few values are wanted that it is better to look for
 // each than to decode all.
-func (p *pagePart) some() bool { return len(p.dense)*32 < p.count }
+func (p *pagePart) some() bool { return len(p.dense)*8 < p.count }
 
 func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 	codes := v.codes[p.first:][:len(p.dense)]
@@ -169,7 +161,10 @@ func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 	}
 	width, packed := int(p.body[0]), p.body[1:]
 	if p.some() {
-		return someCodes(codes, packed, width, entries, p.dense)
+		for i := range codes {
+			codes[i] = noCode
+		}
+		return encoding.DecodeSome(codes, packed, width, p.dense, uint32(entries))
 	}
 	all := resize(&g.scratch.codes, p.count)
 	if err := encoding.DecodeHybrid(all, packed, width, uint32(entries)); err != nil {
@@ -180,21 +175,6 @@ func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 		if d >= 0 {
 			codes[i] = all[d]
 		}
-	}
-	return nil
-}
-
-func someCodes(codes []uint32, packed []byte, width, entries int, dense []int32) error {
-	for i, d := range dense {
-		codes[i] = noCode
-		if d < 0 {
-			continue
-		}
-		code, err := encoding.HybridAt(packed, width, int(d))
-		if err != nil || int(code) >= entries {
-			return encoding.ErrMalformed
-		}
-		codes[i] = code
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ type Reader struct {
 	dir     *directory
 	columns columnIndex
 	filter  filter
+
+	cache  *Cache // nil: none
+	number uint64 // in the cache
 }
 
 // Open reads the tail of the block of the given key with one range request and

@@ -66,11 +66,16 @@ func (r *rowReader) eachColumn(t *task, f func(c int)) {
 
 // eachRef calls f with the pages of a column that have the rows of a task.
 func (g *groupReader) eachRef(c int, t *task, f func(pageRef)) {
-	pages := g.chunk(c).pages
 	if !g.column(c).fine {
-		f(pages[t.page])
+		f(g.chunk(c).pages[t.page])
 		return
 	}
+	g.eachRowPage(c, t, f)
+}
+
+// eachRowPage is eachRef for rows that may lie in any page.
+func (g *groupReader) eachRowPage(c int, t *task, f func(pageRef)) {
+	pages := g.chunk(c).pages
 	grid := g.grid(c)
 	for i := 0; i < len(t.rows); {
 		p := pageOf(grid, int(t.rows[i]))
@@ -137,7 +142,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 		if s.row > int(t.rows[len(t.rows)-1]) {
 			break
 		}
-		list = s.extents(list)
+		list = r.missingSection(list, i)
 	}
 	return list
 }
@@ -201,23 +206,25 @@ func (r *rowReader) spanIDs(t *task, dst []schema.Span) error {
 	if err := r.words(colSpanID, t, func(i int, v uint64) { putID(&dst[i].SpanID, v) }); err != nil {
 		return err
 	}
+	if !r.wanted.has[colParentSpanID] {
+		return nil
+	}
 	return r.words(colParentSpanID, t, func(i int, v uint64) { putID(&dst[i].ParentSpanID, v) })
 }
 
 func (r *rowReader) numbers(t *task, dst []schema.Span) error {
 	for _, number := range [...]struct {
-		wanted bool
-		id     columnID
-		set    func(i int, v uint64)
+		id  columnID
+		set func(i int, v uint64)
 	}{
-		{true, colKind, func(i int, v uint64) { dst[i].Kind = int32(v) }},
-		{true, colStatusCode, func(i int, v uint64) { dst[i].StatusCode = int32(v) }},
-		{r.wanted.Rest, colFlags, func(i int, v uint64) { dst[i].Flags = uint32(v) }},
-		{r.wanted.Rest, colPosition, func(i int, v uint64) { dst[i].Position = v }},
-		{r.wanted.Rest, colFragment, func(i int, v uint64) { dst[i].Fragment = schema.Fragment(int32(v)) }},
-		{r.wanted.Rest, colFragmentTime, func(i int, v uint64) { dst[i].FragmentNanos = v }},
+		{colKind, func(i int, v uint64) { dst[i].Kind = int32(v) }},
+		{colStatusCode, func(i int, v uint64) { dst[i].StatusCode = int32(v) }},
+		{colFlags, func(i int, v uint64) { dst[i].Flags = uint32(v) }},
+		{colPosition, func(i int, v uint64) { dst[i].Position = v }},
+		{colFragment, func(i int, v uint64) { dst[i].Fragment = schema.Fragment(int32(v)) }},
+		{colFragmentTime, func(i int, v uint64) { dst[i].FragmentNanos = v }},
 	} {
-		if !number.wanted {
+		if !r.wanted.has[number.id] {
 			continue
 		}
 		if err := r.words(number.id, t, number.set); err != nil {
@@ -245,11 +252,10 @@ func (r *rowReader) words(id columnID, t *task, set func(i int, v uint64)) error
 }
 
 func (r *rowReader) texts(t *task, dst []schema.Span) error {
-	ids := []columnID{colName, colStatusMessage}
-	if r.wanted.Rest {
-		ids = append(ids, colTraceState)
-	}
-	for _, id := range ids {
+	for _, id := range [...]columnID{colName, colStatusMessage, colTraceState} {
+		if !r.wanted.has[id] {
+			continue
+		}
 		if err := r.load(&r.value, r.fixed(id), t.rows); err != nil {
 			return err
 		}
@@ -280,16 +286,15 @@ func (r *rowReader) text(v *values, i int) string {
 // fragments reads the columns of parts of messages.
 func (r *rowReader) fragments(t *task, dst []schema.Span) error {
 	for _, f := range [...]struct {
-		wanted bool
-		id     columnID
-		field  func(*schema.Span) *[]byte
+		id    columnID
+		field func(*schema.Span) *[]byte
 	}{
-		{r.wanted.Events, colEvents, func(s *schema.Span) *[]byte { return &s.Events }},
-		{r.wanted.Links, colLinks, func(s *schema.Span) *[]byte { return &s.Links }},
-		{r.wanted.Rest, colRest, func(s *schema.Span) *[]byte { return &s.Rest }},
+		{colEvents, func(s *schema.Span) *[]byte { return &s.Events }},
+		{colLinks, func(s *schema.Span) *[]byte { return &s.Links }},
+		{colRest, func(s *schema.Span) *[]byte { return &s.Rest }},
 	} {
 		c := r.fixed(f.id)
-		if !f.wanted || r.chunk(c).absent {
+		if !r.wanted.has[f.id] || r.chunk(c).absent {
 			continue
 		}
 		if err := r.load(&r.value, c, t.rows); err != nil {

@@ -50,6 +50,12 @@ func (o *owners) forget(list ...*values) {
 }
 
 func (r *rowReader) resources(t *task, dst []schema.Span) error {
+	if !r.wanted.has[colServiceName] && !r.wanted.Resource {
+		for i := range dst {
+			dst[i].Resource = &noResource
+		}
+		return nil
+	}
 	o := &r.owners
 	if err := r.load(&o.name, r.fixed(colServiceName), t.rows); err != nil {
 		return err
@@ -80,6 +86,12 @@ func (r *rowReader) resources(t *task, dst []schema.Span) error {
 }
 
 func (r *rowReader) scopes(t *task, dst []schema.Span) error {
+	if !r.wanted.has[colScopeName] && !r.wanted.Scope {
+		for i := range dst {
+			dst[i].Scope = &noScope
+		}
+		return nil
+	}
 	o := &r.owners
 	if err := r.load(&o.name, r.fixed(colScopeName), t.rows); err != nil {
 		return err

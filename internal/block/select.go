@@ -68,32 +68,40 @@ func (s *selector) dictionaries() (list []extent) {
 // REQUIRES: the dictionaries were fetched. What else is fetched is left to the
 // reading of the rows.
 func (s *selector) rows(ctx context.Context) (vec.Bitmap, error) {
-	if err := s.undecided(s.decideEntries); err != nil {
+	selected := vec.FullBitmap(s.group.rows())
+	if err := s.narrow(ctx, selected); err != nil || !selected.Any() {
 		return nil, err
+	}
+	return selected, nil
+}
+
+// narrow leaves out the rows for which the filter does not hold. REQUIRES: the
+// dictionaries were fetched.
+func (s *selector) narrow(ctx context.Context, selected vec.Bitmap) error {
+	if err := s.undecided(s.decideEntries); err != nil {
+		return err
 	}
 	for _, pr := range s.list {
 		pr.settle(s.groupReader)
 	}
 	switch s.fate(s.filter) {
 	case fateNever:
-		return nil, nil
+		selected.Clear()
+		return nil
 	case fateAlways:
-		return vec.FullBitmap(s.group.rows()), nil
+		return nil
 	case fateOpen:
 	}
-	if err := s.prefetch(ctx); err != nil {
-		return nil, err
+	if err := s.prefetch(ctx, selected); err != nil {
+		return err
 	}
 	s.fetchPages = func(list []extent) error { return s.fetch(ctx, list) }
-	selected := vec.FullBitmap(s.group.rows())
-	if err := s.filter.Select(s, selected); err != nil || !selected.Any() {
-		return nil, err
-	}
-	return selected, nil
+	return s.filter.Select(s, selected)
 }
 
-// prefetch fetches the cheap columns of all predicates at once.
-func (s *selector) prefetch(ctx context.Context) error {
+// prefetch fetches what the selected rows need of the cheap columns of all
+// predicates at once.
+func (s *selector) prefetch(ctx context.Context, selected vec.Bitmap) error {
 	var wanted []extent
 	seen := make(map[int]bool)
 	left := int64(prefetchBytes)
@@ -103,14 +111,18 @@ func (s *selector) prefetch(ctx context.Context) error {
 		}
 		for i := range pr.places {
 			pl := &pr.places[i]
-			pages := s.chunk(pl.column).pages
-			x := extent{pages[0].offset, pages[len(pages)-1].end()}
-			if seen[pl.column] || s.weight(pl) > costNumbers || x.size() > min(prefetchColumnBytes, left) {
+			grid, pages := s.grid(pl.column), s.chunk(pl.column).pages
+			size := pages[len(pages)-1].end() - pages[0].offset
+			if seen[pl.column] || s.weight(pl) > costNumbers || size > min(prefetchColumnBytes, left) {
 				continue
 			}
 			seen[pl.column] = true
-			left -= x.size()
-			wanted = append(wanted, x)
+			left -= size
+			for p, ref := range pages {
+				if anyIn(selected, grid[p], grid[p+1]) {
+					wanted = append(wanted, ref.extent())
+				}
+			}
 		}
 	}
 	return s.keep(ctx, wanted)

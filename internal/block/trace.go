@@ -74,14 +74,7 @@ func (g *groupReader) appendTraces(ctx context.Context, spans []schema.Span, ids
 // findTraces returns the rows of ascending ids, each of which lies between the
 // group's first and last; nil if there are none.
 func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (vec.Bitmap, error) {
-	var wanted []extent
-	last := -1
-	for _, id := range ids {
-		if i := g.group.sectionOfID(id); i != last {
-			wanted, last = g.group.traces[i].extents(wanted), i
-		}
-	}
-	if err := g.keep(ctx, wanted); err != nil {
+	if err := g.keepSections(ctx, ids, nil); err != nil {
 		return nil, err
 	}
 	var selected vec.Bitmap
@@ -102,4 +95,16 @@ func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (vec
 		}
 	}
 	return selected, nil
+}
+
+// keepSections fetches the tables of traces that have the ascending ids if any
+// have, and more extents along with them.
+func (g *groupReader) keepSections(ctx context.Context, ids []schema.TraceID, more []extent) error {
+	last := -1
+	for _, id := range ids {
+		if i := g.group.sectionOfID(id); i != last {
+			more, last = g.missingSection(more, i), i
+		}
+	}
+	return g.keep(ctx, more)
 }

@@ -69,14 +69,26 @@ func (t *tracePage) extents(list []extent) []extent {
 	return append(list, t.ids.extent(), t.table.extent())
 }
 
-// readSection returns a decoded tracePage, valid until the next call.
-// REQUIRES: it was fetched.
+// missingSection appends what a tracePage needs unless it is cached.
+func (g *groupReader) missingSection(list []extent, i int) []extent {
+	t := &g.group.traces[i]
+	if g.has(t.table.offset) {
+		return list
+	}
+	return t.extents(list)
+}
+
+// readSection returns a decoded tracePage. REQUIRES: it was fetched.
 func (g *groupReader) readSection(i int) (*traceSection, error) {
-	s := &g.section
-	if s.first != nil && s.ordinal == i {
-		return s, nil
+	if g.section != nil && g.section.ordinal == i {
+		return g.section, nil
 	}
 	t := &g.group.traces[i]
+	if s, ok := g.parts[t.table.offset].(*traceSection); ok {
+		g.section = s
+		return s, nil
+	}
+	s := &traceSection{ordinal: i}
 	ids, _, err := g.stored(t.ids)
 	if err != nil {
 		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids, err)
@@ -86,15 +98,19 @@ func (g *groupReader) readSection(i int) (*traceSection, error) {
 		err = s.table.parse(stored, t.entries)
 	}
 	if err == nil {
-		s.ordinal, s.ids = i, ids
-		s.first, err = s.table.firstRows(s.first[:0], t.row, g.group.sectionEnd(i))
+		s.ids = bytes.Clone(ids)
+		s.first, err = s.table.firstRows(make([]int, 0, t.entries+1), t.row, g.group.sectionEnd(i))
 	}
 	if err != nil {
-		s.first = nil
 		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table, err)
 	}
+	g.section = s
+	g.reader.remember(t.table.offset, s, t.entries*sectionEntryBytes)
 	return s, nil
 }
+
+// sectionEntryBytes is what a trace takes in a traceSection.
+const sectionEntryBytes = 16 + 6*8
 
 // firstRows appends the first row of every trace, and end, which must be the
 // row after the last.

@@ -52,7 +52,7 @@ func (w *walker) fetch(ctx context.Context) error {
 		s := w.reader.newSelector(w.ordinal, w.filter)
 		w.ordinal++
 		w.queue = append(w.queue, s)
-		for _, x := range s.dictionaries() {
+		for _, x := range s.missing(s.dictionaries()) {
 			list, size = append(list, x), size+x.size()
 		}
 	}

@@ -10,8 +10,10 @@ import (
 type wanted struct {
 	vec.Columns
 
-	// base are the columns that every row is read from.
+	// base are the columns that every row is read from, has which of the
+	// catalogue these are.
 	base []int
+	has  [numColumns]bool
 	// spans and derived say where the attributes come from.
 	spans, derived wantedAttributes
 }
@@ -32,16 +34,26 @@ func (r *Reader) wanted(columns vec.Columns) *wanted {
 		spans:   wantedAttributes{owner: ownerSpan, shape: colShape, rest: colAttributes, all: columns.Attributes},
 		derived: wantedAttributes{owner: ownerDerived, shape: colDerivedShape, rest: colDerived, all: columns.Attributes},
 	}
-	ids := []columnID{
-		colStart, colDuration, colSpanID, colParentSpanID, colName, colKind, colStatusCode, colStatusMessage,
-		colServiceName, colScopeName, colScopeVersion,
+	ids := []columnID{colStart, colDuration, colSpanID}
+	if columns.Bare {
+		for _, key := range columns.Intrinsics {
+			switch id := intrinsicColumn(key); id {
+			case colScopeName, colScopeVersion: // read together
+				ids = append(ids, colScopeName, colScopeVersion)
+			default:
+				ids = append(ids, id)
+			}
+		}
+	} else {
+		ids = append(ids, colParentSpanID, colName, colKind, colStatusCode, colStatusMessage,
+			colServiceName, colScopeName, colScopeVersion)
 	}
 	for _, more := range []struct {
 		wanted bool
 		ids    []columnID
 	}{
-		{columns.Resource, []columnID{colResource}},
-		{columns.Scope, []columnID{colScope}},
+		{columns.Resource, []columnID{colServiceName, colResource}},
+		{columns.Scope, []columnID{colScopeName, colScopeVersion, colScope}},
 		{columns.Events, []columnID{colEvents}},
 		{columns.Links, []columnID{colLinks}},
 		{columns.Rest, []columnID{colTraceState, colFlags, colPosition, colFragment, colFragmentTime, colRest}},
@@ -51,7 +63,10 @@ func (r *Reader) wanted(columns vec.Columns) *wanted {
 		}
 	}
 	for _, id := range ids {
-		w.base = append(w.base, r.columns.fixed[id])
+		if id < numColumns && !w.has[id] {
+			w.has[id] = true
+			w.base = append(w.base, r.columns.fixed[id])
+		}
 	}
 	for _, a := range []*wantedAttributes{&w.spans, &w.derived} {
 		if !a.all {

@@ -46,6 +46,20 @@ func (p *Plan) findRows(ctx context.Context, source Source) iter.Seq2[[]vec.Hit,
 
 // judge puts the candidates of a wave together and hands them out.
 func (h *hunt) judge(ctx context.Context, wave []candidate) error {
+	wave, err := h.summarize(ctx, wave)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(wave, maxWave) {
+		if err := h.judgeRows(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeRows is judge for those whose rows are needed.
+func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
 	rows, err := h.read(ctx, wave, h.columns)
 	if err != nil {
 		return err

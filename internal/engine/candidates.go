@@ -38,11 +38,17 @@ type hunt struct {
 	enough func(place) bool
 	// take gets the traces that reach into the range, one after the other.
 	take func(*traceFacts)
+	// takeSummary, if not nil, gets those of which a summary is enough, each
+	// with few rows at most. The filter is the whole query then.
+	takeSummary func(*vec.Summary)
+	few         int
 
 	mu     sync.Mutex
 	queue  candidates
 	room   int // minRoom or more
 	judged map[schema.TraceID]struct{}
+	tight  int    // length of the queue from which on it is worth tightening
+	bound  *place // no trace behind it is wanted, nil while none is known
 }
 
 // candidate is a trace with a row that may match.
@@ -89,7 +95,7 @@ const (
 // run finds all candidates, then judges them until there are enough. It
 // returns the number of rows that were searched.
 func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
-	h.room = h.minRoom
+	h.room, h.tight = h.minRoom, minTight
 	h.judged = make(map[schema.TraceID]struct{})
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(h.concurrency)
@@ -139,8 +145,13 @@ func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error 
 		c := origin
 		c.place = place{hit.LastNanos, hit.ID}
 		c.times = hit
-		if !h.enough(c.place) {
+		if !h.beyond(c.place) {
 			h.queue = append(h.queue, c)
+		}
+	}
+	if h.takeSummary != nil && len(h.queue) >= h.tight {
+		if err := h.tighten(ctx); err != nil {
+			return err
 		}
 	}
 	if len(h.queue) < h.room {
@@ -151,15 +162,68 @@ func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error 
 	return err
 }
 
-// maxWave is how many traces are read at once at most.
-const maxWave = 256
+// beyond reports whether no trace at this place or behind it is wanted.
+func (h *hunt) beyond(at place) bool {
+	return h.bound != nil && comparePlaces(*h.bound, at) < 0 || h.enough(at)
+}
+
+// minTight is how many candidates it takes at least before it is worth to look
+// which of them are out of the question.
+const minTight = 512
+
+// tighten lets go of candidates behind as many as are wanted that are sure to
+// be in the answer: they match, and their place is known, because one source
+// has all of the trace. It reads no trace. REQUIRES: h.mu, h.takeSummary != nil.
+func (h *hunt) tighten(ctx context.Context) error {
+	most := h.missing()
+	h.tight = max(minTight, 2*len(h.queue))
+	if most > len(h.queue)/2 {
+		return nil
+	}
+	heap.Init(&h.queue)
+	var first []candidate
+	for sure := 0; sure < most && len(h.queue) > 0; {
+		if h.queue[0].holders == nil {
+			if err := h.locate(ctx, max(most-sure, minAsk)); err != nil {
+				return err
+			}
+			continue
+		}
+		c := h.queue.pop()
+		first = append(first, c)
+		if c.alone() {
+			sure++
+		}
+		if sure == most {
+			h.bound, h.queue = &c.place, nil
+		}
+	}
+	h.queue = append(h.queue, first...)
+	h.tight = max(minTight, 2*len(h.queue))
+	return nil
+}
+
+// alone reports whether a source says all there is to say of the trace's times.
+// REQUIRES: it is known which sources have rows of it.
+func (c *candidate) alone() bool { return len(c.holders) == 1 && c.times.Folded }
+
+// How many traces are read at once at most, and how many summaries, which take
+// much less memory.
+const (
+	maxWave      = 256
+	maxSummaries = 4096
+)
 
 // settle judges candidates until there are enough, at most about most of them.
 // What cannot be in the answer leaves the queue. REQUIRES: h.mu.
 func (h *hunt) settle(ctx context.Context, most int) error {
 	heap.Init(&h.queue)
+	limit := maxWave
+	if h.takeSummary != nil {
+		limit = maxSummaries
+	}
 	for step := h.concurrency; most > 0; step *= 2 {
-		wave, err := h.wave(ctx, min(max(step, h.missing()), most, maxWave))
+		wave, err := h.wave(ctx, min(max(step, h.missing()), most, limit))
 		if err != nil || len(wave) == 0 {
 			return err
 		}
@@ -176,7 +240,7 @@ func (h *hunt) wave(ctx context.Context, size int) ([]candidate, error) {
 	var wave []candidate
 	for ask := max(size, minAsk); len(h.queue) > 0 && len(wave) < size; {
 		switch top := &h.queue[0]; {
-		case h.enough(top.place):
+		case h.beyond(top.place):
 			h.queue = nil
 		case top.holders == nil:
 			if err := h.locate(ctx, ask); err != nil {
@@ -211,7 +275,7 @@ const (
 // them where they belong then.
 func (h *hunt) locate(ctx context.Context, most int) error {
 	var asked []candidate
-	for len(asked) < most && len(h.queue) > 0 && h.queue[0].holders == nil && !h.enough(h.queue[0].place) {
+	for len(asked) < most && len(h.queue) > 0 && h.queue[0].holders == nil && !h.beyond(h.queue[0].place) {
 		if c := h.queue.pop(); !h.wasJudged(c.times.ID) {
 			asked = append(asked, c)
 		}
@@ -220,7 +284,7 @@ func (h *hunt) locate(ctx context.Context, most int) error {
 		return err
 	}
 	for _, c := range asked {
-		if len(c.holders) == 1 && c.times.Folded {
+		if c.alone() {
 			if !reaches(c.times.StartNanos, c.times.EndNanos, h.startNanos, h.endNanos) {
 				continue
 			}

@@ -16,7 +16,8 @@ type Plan struct {
 	columns vec.Columns
 	trace   bool
 	results []resultField
-	frames  sync.Pool // of *frame
+	shown   vec.Columns // of the spans that match, for their results
+	frames  sync.Pool   // of *frame
 
 	filter *vec.Filter // true for every row for which may is
 	sure   bool        // filter is true for no others
@@ -31,7 +32,7 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	}
 	c := compiler{known: make(map[*traceql.Binary]parts)}
 	used := c.partsOf(filter)
-	p := &Plan{columns: columnsOf(filter), trace: used.has(partTrace)}
+	p := &Plan{columns: columnsOf(filter), shown: shownColumns(filter), trace: used.has(partTrace)}
 	p.frames.New = func() any { return newFrame() }
 	if p.exact, err = c.condition(filter, modeExact); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", q, err)

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/spanlake/spanlake/schema"
@@ -15,8 +17,8 @@ type TraceResult struct {
 	StartNanos      uint64 // of the first span, Unix nanoseconds
 	DurationMs      uint32 // last end minus first start, truncated, never negative
 	SpanSets        []SpanSet
-	// ServiceStats counts all spans of the trace by service name.
-	ServiceStats map[string]ServiceStats
+	// ServiceStats counts all spans of the trace by service, sorted by name.
+	ServiceStats []ServiceStats
 }
 
 // SpanSet is a group of matching spans of one trace.
@@ -39,6 +41,7 @@ type SpanResult struct {
 
 // ServiceStats counts spans of one service.
 type ServiceStats struct {
+	Service               string
 	SpanCount, ErrorCount uint32
 }
 
@@ -59,22 +62,35 @@ func (p *Plan) result(t *traceFacts, matched []int, spansPerSet int) TraceResult
 		StartNanos:      t.startNanos,
 		DurationMs:      uint32(min(t.durationNanos()/int64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
 		SpanSets:        []SpanSet{set},
-		ServiceStats:    make(map[string]ServiceStats),
+		ServiceStats:    t.serviceStats(),
 	}
 	if r.RootServiceName == "" {
 		r.RootServiceName = rootMissing
 	}
-	for i := range t.spans {
-		s := &t.spans[i]
-		stats := r.ServiceStats[s.Resource.ServiceName]
-		stats.SpanCount++
-		if s.StatusCode == statusError {
-			stats.ErrorCount++
-		}
-		r.ServiceStats[s.Resource.ServiceName] = stats
-	}
 	return r
 }
+
+func (t *traceFacts) serviceStats() []ServiceStats {
+	var list []ServiceStats
+	places := make(map[string]int)
+	for i := range t.spans {
+		s := &t.spans[i]
+		k, ok := places[s.Resource.ServiceName]
+		if !ok {
+			k = len(list)
+			places[s.Resource.ServiceName] = k
+			list = append(list, ServiceStats{Service: s.Resource.ServiceName})
+		}
+		list[k].SpanCount++
+		if s.StatusCode == statusError {
+			list[k].ErrorCount++
+		}
+	}
+	slices.SortFunc(list, compareServices)
+	return list
+}
+
+func compareServices(a, b ServiceStats) int { return cmp.Compare(a.Service, b.Service) }
 
 // statusError is OTLP's STATUS_CODE_ERROR.
 const statusError = 2

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"slices"
+
+	"github.com/spanlake/spanlake/internal/vec"
 )
 
 // SearchOptions are the limits of a search.
@@ -74,6 +76,16 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 				best.add(at, plan.result(t, matched, opts.SpansPerSpanSet))
 			}
 		},
+	}
+	if plan.sure && !plan.trace {
+		h.few = opts.SpansPerSpanSet
+		h.takeSummary = func(s *vec.Summary) {
+			result.InspectedTraces++
+			at := place{startNanos: s.StartNanos, id: s.ID}
+			if s.Matched > 0 && (!best.full() || comparePlaces(best.last(), at) >= 0) {
+				best.add(at, plan.summaryResult(s))
+			}
+		}
 	}
 	var err error
 	if result.InspectedSpans, err = h.run(ctx); err != nil {

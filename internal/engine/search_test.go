@@ -178,7 +178,7 @@ func TestSearchFolds(t *testing.T) {
 	require.EqualValues(t, 1, r.Traces[0].SpanSets[0].Matched)
 	r = search(t, `{ }`, partitions, engine.SearchOptions{})
 	require.EqualValues(t, 2, r.Traces[0].SpanSets[0].Matched)
-	require.Equal(t, map[string]engine.ServiceStats{"svc": {SpanCount: 2}}, r.Traces[0].ServiceStats)
+	require.Equal(t, []engine.ServiceStats{{Service: "svc", SpanCount: 2}}, r.Traces[0].ServiceStats)
 }
 
 func TestSearchPartitions(t *testing.T) {
@@ -219,7 +219,7 @@ func TestResultContent(t *testing.T) {
 			{SpanID: schema.SpanID{7: 2}, StartNanos: 2_000_000, DurationNanos: 1_000_000},
 			{SpanID: schema.SpanID{7: 4}, StartNanos: 2_000_000, DurationNanos: 1},
 		}}},
-		ServiceStats: map[string]engine.ServiceStats{"svc": {SpanCount: 3, ErrorCount: 1}, "": {SpanCount: 1}},
+		ServiceStats: []engine.ServiceStats{{SpanCount: 1}, {Service: "svc", SpanCount: 3, ErrorCount: 1}},
 	}, r.Traces[0])
 
 	orphan := search(t, `{ }`, one(spans[0]), engine.SearchOptions{}).Traces[0]

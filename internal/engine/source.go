@@ -17,7 +17,7 @@ type Source interface {
 	// it points to for good. The first error ends the scan.
 	Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error]
 	// Find yields the traces with rows for which the filter holds, and may
-	// yield others, each once. A chunk is valid until the next iteration.
+	// yield others that are not folded, each once. A chunk is valid until the next iteration.
 	Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error]
 	// MayHold is false if the source has no row of the trace.
 	MayHold(ctx context.Context, id schema.TraceID) (bool, error)
@@ -27,6 +27,17 @@ type Source interface {
 	Traces(ctx context.Context, ids []schema.TraceID, columns vec.Columns) ([]schema.Span, error)
 	// Spans is the number of rows, as far as it is known without a scan.
 	Spans() int
+}
+
+// Summarizer is a Source that can tell of traces what an answer says of them
+// without handing out all their rows.
+type Summarizer interface {
+	Source
+	// Summaries describes traces that no other source has, whose ids are in
+	// ascending order: each with as many of its rows at most as few says for
+	// which the filter holds. It leaves out those that it cannot tell about
+	// without their rows. The caller owns the result.
+	Summaries(ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int) ([]vec.Summary, error)
 }
 
 // LookupOnly is s without what it finds, as if it had no rows to search: for a

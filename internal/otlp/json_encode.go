@@ -1,11 +1,11 @@
 package otlp
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -168,7 +168,7 @@ func (w *jsonWriter) list(b []byte, known *field, num protowire.Number, at occur
 func (w *jsonWriter) scalar(known *field, bits uint64, body []byte) (nonzero bool) {
 	switch known.kind {
 	case kindString:
-		w.text(body)
+		w.out = AppendJSONText(w.out, body)
 		return len(body) > 0
 	case kindBytes, kindID:
 		w.out = append(w.out, '"')
@@ -189,7 +189,7 @@ func (w *jsonWriter) scalar(known *field, bits uint64, body []byte) (nonzero boo
 		w.out = strconv.AppendUint(w.out, bits, 10)
 		w.out = append(w.out, '"')
 	case kindDouble:
-		w.double(math.Float64frombits(bits))
+		w.out = AppendJSONDouble(w.out, math.Float64frombits(bits))
 	case kindSpanKind, kindStatusCode:
 		bits = uint64(uint32(bits))             //nolint:gosec // protobuf cuts to 32 bits
 		w.enum(known.kind.names(), int32(bits)) //nolint:gosec // two's complement
@@ -208,41 +208,42 @@ func (w *jsonWriter) enum(names []string, v int32) {
 	w.out = append(w.out, '"')
 }
 
-// double writes the shortest number that reads back the same, and as text what
-// JSON has no number for.
-func (w *jsonWriter) double(v float64) {
+// AppendJSONDouble appends the shortest number that reads back the same, and as
+// text what JSON has no number for.
+func AppendJSONDouble(dst []byte, v float64) []byte {
 	switch abs := math.Abs(v); {
 	case math.IsNaN(v):
-		w.out = append(w.out, `"NaN"`...)
+		return append(dst, `"NaN"`...)
 	case math.IsInf(v, 1):
-		w.out = append(w.out, `"Infinity"`...)
+		return append(dst, `"Infinity"`...)
 	case math.IsInf(v, -1):
-		w.out = append(w.out, `"-Infinity"`...)
+		return append(dst, `"-Infinity"`...)
 	case abs != 0 && (abs < 1e-6 || abs >= 1e21):
-		w.out = strconv.AppendFloat(w.out, v, 'e', -1, 64)
+		return strconv.AppendFloat(dst, v, 'e', -1, 64)
 	default:
-		w.out = strconv.AppendFloat(w.out, v, 'f', -1, 64)
+		return strconv.AppendFloat(dst, v, 'f', -1, 64)
 	}
 }
 
 const hexDigits = "0123456789abcdef"
 
-// text writes a string. Runs of bytes that are not UTF-8 become U+FFFD, as in
-// the columns.
-func (w *jsonWriter) text(s []byte) {
-	if !utf8.Valid(s) {
-		s = bytes.ToValidUTF8(s, []byte("\ufffd"))
+// AppendJSONText appends a string. Runs of bytes that are not UTF-8 become
+// U+FFFD, as in the columns.
+func AppendJSONText[T []byte | string](dst []byte, s T) []byte {
+	if !utf8.ValidString(string(s)) {
+		s = T(strings.ToValidUTF8(string(s), string(utf8.RuneError)))
 	}
-	out := append(w.out, '"')
+	dst = append(dst, '"')
 	done := 0
-	for i, c := range s {
+	for i := range len(s) {
+		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue
 		}
-		out = appendEscape(append(out, s[done:i]...), c)
+		dst = appendEscape(append(dst, s[done:i]...), c)
 		done = i + 1
 	}
-	w.out = append(append(out, s[done:]...), '"')
+	return append(append(dst, s[done:]...), '"')
 }
 
 func appendEscape(dst []byte, c byte) []byte {

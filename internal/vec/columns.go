@@ -4,6 +4,11 @@ package vec
 // ids, parent id, times, name, kind, status code and message, the resource's
 // service name, and name and version of the scope.
 type Columns struct {
+	// Bare leaves out all that every row has but trace id, span id and times,
+	// except Intrinsics: keys of ScopeIntrinsic.
+	Bare       bool
+	Intrinsics []string
+
 	Resource   bool // Resource.Wire
 	Scope      bool // Scope.Wire
 	Attributes bool // all of Span.Attributes and Span.Derived

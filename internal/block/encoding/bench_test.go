@@ -172,14 +172,14 @@ func BenchmarkDecodeHybrid(b *testing.B) {
 	}
 }
 
-func BenchmarkHybridAt(b *testing.B) {
+func BenchmarkDecodeSome(b *testing.B) {
+	at := []int32{137, 1374, 1375, 1376, 3900}
+	codes := make([]uint32, len(at))
 	for _, c := range allMixes() {
 		b.Run(c.name, func(b *testing.B) {
-			width, at := encoding.CodeWidth(c.limit), 0
-			measure(b, 1, c.pages, func(page []byte) error {
-				at = (at + 1237) % pageRows
-				_, err := encoding.HybridAt(page, width, at)
-				return err
+			width := encoding.CodeWidth(c.limit)
+			measure(b, len(at), c.pages, func(page []byte) error {
+				return encoding.DecodeSome(codes, page, width, at, uint32(c.limit))
 			})
 		})
 	}

@@ -42,22 +42,21 @@ func FuzzHybrid(f *testing.F) {
 		require.True(t, n == 0 || bytes.Equal(encoding.AppendHybrid(nil, codes, 32), encoding.AppendHybrid(nil, want, 32)))
 		require.Equal(t, bitsOf(n, func(i int) bool { return table[codes[i]] }), clean(have))
 		if n > 0 {
-			at := int(hits) % n
-			code, err := encoding.HybridAt(data, width, at)
-			require.NoError(t, err)
-			require.Equal(t, codes[at], code)
+			at, code := int(hits)%n, make([]uint32, 1)
+			require.NoError(t, encoding.DecodeSome(code, data, width, []int32{int32(at)}, uint32(limit)))
+			require.Equal(t, codes[at], code[0])
 		}
 	})
 }
 
-func FuzzHybridAt(f *testing.F) {
-	f.Add(encoding.AppendHybrid(nil, []uint32{1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}, 2), 2, 11)
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 0, math.MaxInt)
-	f.Fuzz(func(t *testing.T, data []byte, width, i int) {
-		code, err := encoding.HybridAt(data, width, i)
-		if err == nil {
-			// A run's code may have more bits: whole bytes are stored.
-			require.Less(t, uint64(code), uint64(1)<<((width+7)/8*8))
+func FuzzDecodeSome(f *testing.F) {
+	f.Add(encoding.AppendHybrid(nil, []uint32{1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}, 2), 2, int32(1), int32(11), uint32(4))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 0, int32(0), int32(math.MaxInt32), uint32(1))
+	f.Fuzz(func(t *testing.T, data []byte, width int, i, j int32, limit uint32) {
+		codes := make([]uint32, 2)
+		if encoding.DecodeSome(codes, data, width, []int32{i, j}, limit) == nil {
+			require.True(t, i < 0 || codes[0] < limit)
+			require.True(t, j < 0 || codes[1] < limit)
 		}
 	})
 }

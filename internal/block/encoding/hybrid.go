@@ -207,27 +207,39 @@ func below(codes []uint32, limit uint32) bool {
 	return all < 1<<63
 }
 
-// HybridAt returns code i of the codes of width bits that src begins with,
-// without decoding those before it. Returns ErrMalformed if there is none.
-func HybridAt(src []byte, width, i int) (uint32, error) {
-	if i < 0 || i >= endless {
-		return 0, ErrMalformed
-	}
+// DecodeSome sets dst[k] to code at[k] of the codes of width bits that src begins
+// with, and leaves it alone where at[k] is negative. The others must ascend.
+// Codes between them are passed over by the run. Returns ErrMalformed also when
+// there is no such code, or one that is not below limit.
+func DecodeSome(dst []uint32, src []byte, width int, at []int32, limit uint32) error {
 	s, err := newSegments(src, endless, width)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for {
-		seg, err := s.next()
-		switch {
-		case err != nil:
-			return 0, err
-		case i >= seg.n:
-			i -= seg.n
-		case seg.run:
-			return seg.code, nil
-		default:
-			return uint32(loadBits(seg.packed, i*width) & (1<<width - 1)), nil
+	var seg segment
+	first, end := 0, 0 // codes of seg
+	for k, i := range at {
+		i := int(i)
+		if i < 0 {
+			continue
 		}
+		if i < first {
+			return ErrMalformed
+		}
+		for i >= end {
+			if seg, err = s.next(); err != nil {
+				return err
+			}
+			first, end = end, end+seg.n
+		}
+		code := seg.code
+		if !seg.run {
+			code = uint32(loadBits(seg.packed, (i-first)*width) & (1<<width - 1))
+		}
+		if code >= limit {
+			return ErrMalformed
+		}
+		dst[k] = code
 	}
+	return nil
 }

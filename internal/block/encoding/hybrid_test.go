@@ -2,6 +2,7 @@ package encoding_test
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -59,18 +60,44 @@ func TestForeignHybrid(t *testing.T) {
 			have := make([]uint32, len(codes))
 			require.NoError(t, encoding.DecodeHybrid(have, data, width, uint32(limit)))
 			require.Equal(t, codes, have)
-			for range 10 {
-				i := rng.IntN(len(codes))
-				code, err := encoding.HybridAt(data, width, i)
-				require.NoError(t, err)
-				require.Equal(t, codes[i], code)
-			}
-			_, err := encoding.HybridAt(data, width, len(codes)+8)
-			require.ErrorIs(t, err, encoding.ErrMalformed)
-			_, err = encoding.HybridAt(data, width, -1)
-			require.ErrorIs(t, err, encoding.ErrMalformed)
+			requireSome(t, rng, codes, data, width, uint32(limit))
 		}
 	}
+}
+
+// requireSome picks codes, some of them twice, and leaves places alone.
+func requireSome(t *testing.T, rng *rand.Rand, codes []uint32, data []byte, width int, limit uint32) {
+	t.Helper()
+	at := make([]int32, rng.IntN(12))
+	for k := range at {
+		at[k] = int32(rng.IntN(len(codes)))
+	}
+	slices.Sort(at)
+	want, have := make([]uint32, len(at)), make([]uint32, len(at))
+	for k, i := range at {
+		want[k], have[k] = codes[i], math.MaxUint32
+		if rng.IntN(4) == 0 {
+			at[k], want[k] = -1, math.MaxUint32
+		}
+	}
+	require.NoError(t, encoding.DecodeSome(have, data, width, at, limit))
+	require.Equal(t, want, have)
+	one := make([]uint32, 1)
+	require.ErrorIs(t, encoding.DecodeSome(one, data, width, []int32{int32(len(codes) + 8)}, limit), encoding.ErrMalformed)
+	for i, c := range codes {
+		if c > 0 {
+			require.ErrorIs(t, encoding.DecodeSome(one, data, width, []int32{int32(i)}, c), encoding.ErrMalformed)
+			break
+		}
+	}
+}
+
+// A position that does not ascend can not be found any more.
+func TestDecodeSomeAscends(t *testing.T) {
+	codes := make([]uint32, 100)
+	codes[0] = 1
+	data := encoding.AppendHybrid(nil, codes, 1)
+	require.ErrorIs(t, encoding.DecodeSome(make([]uint32, 2), data, 1, []int32{50, 0}, 2), encoding.ErrMalformed)
 }
 
 // tableOf says for limit codes which of them are in a set of one of the kinds
@@ -259,7 +286,7 @@ func TestHybridRejects(t *testing.T) {
 	require.ErrorIs(t, err, encoding.ErrMalformed)
 	// 1<<59 groups of 32 bits each would be of 1<<64 bytes.
 	for _, wide := range [][]byte{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, binary.AppendUvarint(nil, 1<<60|1), {}} {
-		_, err := encoding.HybridAt(wide, 32, 1<<40)
+		err := encoding.DecodeSome(make([]uint32, 1), wide, 32, []int32{math.MaxInt32}, math.MaxUint32)
 		require.ErrorIs(t, err, encoding.ErrMalformed)
 	}
 }

@@ -1,0 +1,234 @@
+package block
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Summaries returns what an answer says of traces that are in no other place,
+// in the order of their ids, which must be ascending: counts of all their rows,
+// and of the rows for which the filter holds the first few, with the columns
+// that are given. Only these rows are read. Traces are left out that the block
+// does not have, that have to be folded, or whose last end the trace table does
+// not tell. Errors are those of Scan.
+func (r *Reader) Summaries(
+	ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int,
+) (list []vec.Summary, err error) {
+	defer r.guard("search", &err)
+	w := r.wanted(columns)
+	for i := range r.dir.groups {
+		g := &r.dir.groups[i]
+		ids := between(ids, g.firstTrace, g.lastTrace)
+		if len(ids) == 0 {
+			continue
+		}
+		s := summarizer{selector: r.newSelector(i, filter), few: few}
+		if err := s.run(ctx, ids, w); err != nil {
+			return nil, fmt.Errorf("summarize traces: %w", err)
+		}
+		list = append(list, s.list...)
+	}
+	return list, nil
+}
+
+// summarizer summarizes traces of one row group.
+type summarizer struct {
+	*selector
+
+	few   int
+	list  []vec.Summary
+	spans []traceRows // by trace of the list
+	rows  []int32     // of all of them
+}
+
+// traceRows are the rows of a trace.
+type traceRows struct{ first, end, root int } // root is -1 if there is none
+
+func (s *summarizer) run(ctx context.Context, ids []schema.TraceID, w *wanted) error {
+	all, err := s.find(ctx, ids)
+	if err != nil || len(s.list) == 0 {
+		return err
+	}
+	matched := all.Clone()
+	if err := s.narrow(ctx, matched); err != nil {
+		return err
+	}
+	s.rows = appendRows(s.rows, all, 0, s.group.rows())
+	if err := s.fetchFacts(ctx); err != nil {
+		return err
+	}
+	if err := s.countServices(); err != nil {
+		return err
+	}
+	if err := s.nameRoots(); err != nil {
+		return err
+	}
+	return s.show(ctx, matched, w)
+}
+
+// find looks the traces up, and returns their rows.
+func (s *summarizer) find(ctx context.Context, ids []schema.TraceID) (vec.Bitmap, error) {
+	if err := s.keepSections(ctx, ids, s.dictionaries()); err != nil {
+		return nil, err
+	}
+	all := vec.NewBitmap(s.group.rows())
+	for _, id := range ids {
+		section, err := s.readSection(s.group.sectionOfID(id))
+		if err != nil {
+			return nil, err
+		}
+		i, found := section.find(id)
+		if !found {
+			continue
+		}
+		hit := section.hit(i)
+		if !hit.Folded || hit.EndNanos == hit.LastNanos {
+			continue
+		}
+		rows := traceRows{section.first[i], section.first[i+1], -1}
+		if root := int(section.table.roots[i] >> 1); root > 0 {
+			rows.root = min(rows.first+root-1, rows.end-1)
+		}
+		for row := rows.first; row < rows.end; row++ {
+			all.Set(row)
+		}
+		s.list, s.spans = append(s.list, vec.Summary{Hit: hit}), append(s.spans, rows)
+	}
+	return all, nil
+}
+
+// fetchFacts fetches what is read of all rows.
+func (s *summarizer) fetchFacts(ctx context.Context) error {
+	var list []extent
+	t := task{rows: s.rows}
+	for _, id := range [...]columnID{colServiceName, colStatusCode, colName} {
+		c := s.fixed(id)
+		if s.chunk(c).encoding == encodingCodes && s.dicts[c] == nil {
+			list = append(list, s.chunk(c).dict.extent())
+		}
+		s.eachRowPage(c, &t, func(ref pageRef) { list = append(list, ref.extent()) })
+	}
+	return s.keep(ctx, list)
+}
+
+// countServices fills in the services.
+func (s *summarizer) countServices() error {
+	var services, codes values
+	if err := s.load(&services, s.fixed(colServiceName), s.rows); err != nil {
+		return err
+	}
+	if err := s.load(&codes, s.fixed(colStatusCode), s.rows); err != nil {
+		return err
+	}
+	counter := serviceCounter{services: &services, codes: &codes}
+	counter.owners.init()
+	next := 0
+	for i, trace := range s.spans {
+		n := trace.end - trace.first
+		s.list[i].Services = counter.count(next, next+n)
+		if trace.root >= 0 {
+			s.list[i].RootService = counter.names[counter.number(next+trace.root-trace.first)]
+		}
+		next += n
+	}
+	return nil
+}
+
+// serviceCounter counts rows by service.
+type serviceCounter struct {
+	services, codes *values
+	owners          owners
+	names           []string // by number of owners
+	places          []int    // likewise: in the list of the trace, plus one
+	numbers         []uint32 // of the list of the trace
+}
+
+// count counts the rows of one trace.
+func (c *serviceCounter) count(from, to int) []vec.ServiceCount {
+	c.numbers = c.numbers[:0]
+	var list []vec.ServiceCount
+	for i := from; i < to; i++ {
+		number := c.number(i)
+		if c.places[number] == 0 {
+			list = append(list, vec.ServiceCount{Service: c.names[number]})
+			c.numbers = append(c.numbers, number)
+			c.places[number] = len(list)
+		}
+		count := &list[c.places[number]-1]
+		count.Rows++
+		if code, ok := c.codes.word(i); ok && int32(code) == statusError {
+			count.Failed++
+		}
+	}
+	for _, number := range c.numbers {
+		c.places[number] = 0
+	}
+	return list
+}
+
+// number is that of the service of row i, whose name is known from now on.
+func (c *serviceCounter) number(i int) uint32 {
+	number := c.owners.number(c.services, i)
+	for int(number) >= len(c.names) {
+		c.names, c.places = append(c.names, ""), append(c.places, 0)
+	}
+	if c.names[number] == "" {
+		c.names[number] = string(c.services.text(i))
+	}
+	return number
+}
+
+// statusError is OTLP's STATUS_CODE_ERROR.
+const statusError = 2
+
+// nameRoots fills in the roots' names.
+func (s *summarizer) nameRoots() error {
+	rows := make([]int32, 0, len(s.spans))
+	for _, trace := range s.spans {
+		if trace.root >= 0 {
+			rows = append(rows, int32(trace.root))
+		}
+	}
+	var names values
+	if err := s.load(&names, s.fixed(colName), rows); err != nil {
+		return err
+	}
+	next := 0
+	for i, trace := range s.spans {
+		if trace.root >= 0 {
+			s.list[i].RootName = string(names.text(next))
+			next++
+		}
+	}
+	return nil
+}
+
+// show reads the first rows of each trace that are selected.
+func (s *summarizer) show(ctx context.Context, matched vec.Bitmap, w *wanted) error {
+	shown := vec.NewBitmap(s.group.rows())
+	counts := make([]int, len(s.list)) // of the rows to show
+	for i, trace := range s.spans {
+		for row := matched.Next(trace.first); row < trace.end; row = matched.Next(row + 1) {
+			s.list[i].Matched++
+			if counts[i] < s.few {
+				counts[i]++
+				shown.Set(row)
+			}
+		}
+	}
+	var spans []schema.Span
+	var err error
+	rows := newRowReader(s.groupReader, w, tasksOf(s.group.pages, shown))
+	for !rows.done() {
+		if spans, err = rows.next(ctx, spans); err != nil {
+			return err
+		}
+	}
+	for i, n := range counts {
+		s.list[i].Spans, spans = spans[:n:n], spans[n:]
+	}
+	return nil
+}

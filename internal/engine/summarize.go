@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// summarize hands out those candidates of a wave of which a summary is enough:
+// all of the trace is in the source that found it, as it is, and the source's
+// filter is the whole query. It returns the others.
+func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, error) {
+	if h.takeSummary == nil {
+		return wave, nil
+	}
+	type place struct{ partition, source int32 }
+	ids := make(map[place][]schema.TraceID)
+	for _, c := range wave {
+		if at := (place{c.partition, c.source}); c.alone() {
+			ids[at] = append(ids[at], c.times.ID)
+		}
+	}
+	type task struct {
+		source Summarizer
+		ids    []schema.TraceID
+		list   []vec.Summary
+	}
+	var tasks []*task
+	for at, ids := range ids {
+		if source, ok := h.partitions[at.partition][at.source].(Summarizer); ok {
+			slices.SortFunc(ids, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
+			tasks = append(tasks, &task{source: source, ids: ids})
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(h.concurrency)
+	for _, t := range tasks {
+		group.Go(func() (err error) {
+			if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.filter, h.plan.shown, h.few); err != nil {
+				return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	done := make(map[schema.TraceID]struct{}, len(wave))
+	for _, t := range tasks {
+		for i := range t.list {
+			done[t.list[i].ID] = struct{}{}
+			h.takeSummary(&t.list[i])
+		}
+	}
+	return slices.DeleteFunc(wave, func(c candidate) bool {
+		_, ok := done[c.times.ID]
+		return ok
+	}), nil
+}
+
+// summaryResult is result for a trace of which only a summary is known.
+func (p *Plan) summaryResult(s *vec.Summary) TraceResult {
+	f := p.frame()
+	defer p.release(f)
+	set := SpanSet{Matched: uint32(s.Matched), Spans: make([]SpanResult, len(s.Spans))} //nolint:gosec // a trace fits memory
+	for i := range s.Spans {
+		f.setSpan(&s.Spans[i])
+		set.Spans[i] = p.spanResult(f)
+	}
+	r := TraceResult{
+		TraceID: s.ID, RootServiceName: s.RootService, RootTraceName: s.RootName, StartNanos: s.StartNanos,
+		DurationMs:   uint32(min((s.EndNanos-s.StartNanos)/uint64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
+		SpanSets:     []SpanSet{set},
+		ServiceStats: make([]ServiceStats, len(s.Services)),
+	}
+	if r.RootServiceName == "" {
+		r.RootServiceName = rootMissing
+	}
+	for i, c := range s.Services {
+		r.ServiceStats[i] = ServiceStats{Service: c.Service, SpanCount: c.Rows, ErrorCount: c.Failed}
+	}
+	slices.SortFunc(r.ServiceStats, compareServices)
+	return r
+}
+
+// shownColumns is what the results of a query read of a span that matches.
+func shownColumns(e traceql.FieldExpr) vec.Columns {
+	columns := columnsOf(e)
+	columns.Bare = true
+	eachField(e, func(field traceql.FieldExpr) {
+		i, ok := field.(*traceql.Intrinsic)
+		if !ok || isElsewhere(i) || partsOfIntrinsic(i.ID) != partRow {
+			return
+		}
+		if key := rowIntrinsic(i.ID); key != "" {
+			columns.Intrinsics = append(columns.Intrinsics, key)
+		} else {
+			columns.Bare = false
+		}
+	})
+	return columns
+}
+
+// rowIntrinsic is the key by which sources know an intrinsic of a span, "" if
+// they do not.
+func rowIntrinsic(id traceql.IntrinsicID) string {
+	switch id {
+	case traceql.IntrinsicName:
+		return vec.Name
+	case traceql.IntrinsicKind:
+		return vec.Kind
+	case traceql.IntrinsicStatus:
+		return vec.StatusCode
+	case traceql.IntrinsicStatusMessage:
+		return vec.StatusMessage
+	case traceql.IntrinsicInstrumentationName:
+		return vec.ScopeName
+	case traceql.IntrinsicInstrumentationVersion:
+		return vec.ScopeVersion
+	default:
+		return ""
+	}
+}
