@@ -10,6 +10,12 @@
 // checksum of ours; whatever is wrong with an object is reported as a
 // CorruptError.
 //
+// The writer looks at all rows first: which attributes occur how often
+// (shred.go), what they share (shared.go). It then gathers each row group's
+// attributes into cells of columns (gather.go, values.go), which decides where
+// pages begin (plan.go), and writes column after column (encode.go,
+// column_data.go, column_text.go).
+//
 // A filter is decided row group by row group (walk.go, select.go). The places
 // where a predicate's field may stand are known from the directory (place.go);
 // what their dictionaries hold is decided first, by package verdict, and then
@@ -19,9 +25,10 @@
 // pages that have some (rows.go, read_values.go); assemble.go puts attributes
 // together again.
 //
-// This is the only package that imports arrow, and only for writing: the
-// directory repeats in compact form what the reader would take from the
-// Parquet footer and the page headers, which are there for other programs.
+// This is the only package that imports arrow, and only for the Parquet schema
+// and footer that it writes: the directory repeats in compact form what the
+// reader would take from the Parquet footer and the page headers, which are
+// there for other programs.
 //
 // Format: schema/README.md.
 package block
