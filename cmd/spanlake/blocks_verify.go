@@ -20,13 +20,13 @@ type verifyConfig struct {
 }
 
 // defaultConcurrency keeps two cores and most networks busy, and needs about
-// four times heldBytes of memory.
+// half a gigabyte of memory.
 const defaultConcurrency = 4
 
 func (c *verifyConfig) registerFlags(f *flag.FlagSet) {
 	c.listConfig.registerFlags(f)
 	f.BoolVar(&c.rows, "rows", true, "Also read every row, and compare with it what the block says about its rows elsewhere. Without it only checksums are compared, which takes a small part of the time.")
-	f.IntVar(&c.concurrency, "concurrency", defaultConcurrency, "How many blocks are verified at a time; each takes up to about 100 MB of memory.")
+	f.IntVar(&c.concurrency, "concurrency", defaultConcurrency, "How many blocks are verified at a time; each takes about 100 MB of memory, a large one up to 300 MB.")
 }
 
 // blocksVerify verifies one block, or many.
