@@ -64,7 +64,10 @@ func (q *Querier) searchSources(joined *catalog.Joined, within timeRange) []engi
 	return sources
 }
 
-var _ engine.Summarizer = (*blockSource)(nil)
+var (
+	_ engine.Summarizer = (*blockSource)(nil)
+	_ engine.Lister     = (*blockSource)(nil)
+)
 
 // blockSource reads one block, which it opens when first asked.
 type blockSource struct {
@@ -130,6 +133,31 @@ func (s *blockSource) Summaries(
 	list, err := reader.Summaries(ctx, ids, filter, columns, few)
 	s.forgetIfGone(err)
 	return list, err
+}
+
+// Times are those of the block's name.
+func (s *blockSource) Times() (first, last uint64) { return s.name.MinStart, s.name.MaxEnd }
+
+// Keys asks the block's reader.
+func (s *blockSource) Keys(ctx context.Context, scope vec.Scope) ([]string, bool, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	keys, ok, err := reader.Keys(ctx, scope)
+	s.forgetIfGone(err)
+	return keys, ok, err
+}
+
+// Distinct asks the block's reader.
+func (s *blockSource) Distinct(ctx context.Context, field vec.Field, yield func(*schema.Span) bool) (bool, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	ok, err := reader.Distinct(ctx, field, yield)
+	s.forgetIfGone(err)
+	return ok, err
 }
 
 // Spans is the number of rows.

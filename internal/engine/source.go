@@ -40,6 +40,21 @@ type Summarizer interface {
 	Summaries(ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int) ([]vec.Summary, error)
 }
 
+// Lister is a Source that can tell keys and values of all its rows without
+// reading them. Both methods are false if it can not: then the rows must be
+// read.
+type Lister interface {
+	Source
+	// Times are the earliest start and the latest start or end of all rows.
+	Times() (first, last uint64)
+	// Keys returns the keys that attributes of the scope have in any row.
+	Keys(ctx context.Context, scope vec.Scope) ([]string, bool, error)
+	// Distinct yields rows that have between them all values of the field
+	// that the source's rows have, and no others. A row is valid during the
+	// call, what its strings and pointers share for good.
+	Distinct(ctx context.Context, field vec.Field, yield func(*schema.Span) bool) (bool, error)
+}
+
 // LookupOnly is s without what it finds, as if it had no rows to search: for a
 // source that matters only because it may hold rows of traces that were found
 // elsewhere.

@@ -91,21 +91,23 @@ func (p *Plan) summaryResult(s *vec.Summary) TraceResult {
 	return r
 }
 
-// shownColumns is what the results of a query read of a span that matches.
-func shownColumns(e traceql.FieldExpr) vec.Columns {
-	columns := columnsOf(e)
+// shownColumns is what reading the fields of expressions needs, and no more.
+func shownColumns(list ...traceql.FieldExpr) vec.Columns {
+	columns := columnsOf(list...)
 	columns.Bare = true
-	eachField(e, func(field traceql.FieldExpr) {
-		i, ok := field.(*traceql.Intrinsic)
-		if !ok || isElsewhere(i) || partsOfIntrinsic(i.ID) != partRow {
-			return
-		}
-		if key := rowIntrinsic(i.ID); key != "" {
-			columns.Intrinsics = append(columns.Intrinsics, key)
-		} else {
-			columns.Bare = false
-		}
-	})
+	for _, e := range list {
+		eachField(e, func(field traceql.FieldExpr) {
+			i, ok := field.(*traceql.Intrinsic)
+			if !ok || isElsewhere(i) || partsOfIntrinsic(i.ID) != partRow {
+				return
+			}
+			if key := rowIntrinsic(i.ID); key != "" {
+				columns.Intrinsics = append(columns.Intrinsics, key)
+			} else {
+				columns.Bare = false
+			}
+		})
+	}
 	return columns
 }
 

@@ -68,7 +68,7 @@ func CollectNames(
 	}
 	c := collector{
 		plan: plan, columns: union(plan.columns, columns), opts: opts,
-		newTaker: func() taker { return newNameTaker(sets) },
+		newTaker: func() taker { return newNameTaker(sets) }, having: bound(modeMay),
 		full: func() bool {
 			for _, set := range sets {
 				if !set.full() {
@@ -116,6 +116,10 @@ func CollectValues(
 		plan: plan, columns: union(plan.columns, columnsOf(fields...)), opts: opts, full: set.full,
 		ofTrace:  used.has(partTrace),
 		newTaker: func() taker { return newValueTaker(readers, set) },
+		having:   havingAny(readers),
+	}
+	if plan.sure && !plan.trace && !c.ofTrace {
+		c.columns = shownColumns(fields...)
 	}
 	rows, err := c.run(ctx, partitions)
 	if err != nil {
@@ -126,13 +130,20 @@ func CollectValues(
 	return values, nil
 }
 
-// taker takes names or values from the frame's span. It serves one goroutine.
-type taker interface{ take(f *frame) }
+// taker takes names or values. It serves one goroutine.
+type taker interface {
+	// take takes those of the frame's span.
+	take(f *frame)
+	// takeAll takes those of all rows of a source, and is false if the source
+	// can not tell.
+	takeAll(ctx context.Context, source Lister, f *frame) (bool, error)
+}
 
 // collector shows the spans that match to takers, until they have enough.
 type collector struct {
 	plan     *Plan
 	columns  vec.Columns // that plan and takers read
+	having   *vec.Filter // holds for all rows that have something to take
 	ofTrace  bool        // what the takers take is known of whole traces only
 	opts     TagOptions
 	newTaker func() taker
@@ -169,7 +180,13 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 	if c.full() {
 		return 0, nil
 	}
-	for chunk, err := range source.Scan(ctx, c.plan.filter, c.columns) {
+	if lister, ok := source.(Lister); ok && c.takesAll(lister) {
+		if done, err := t.takeAll(ctx, lister, f); done || err != nil {
+			return 0, err
+		}
+	}
+	filter := allFilters([]*vec.Filter{c.plan.filter, c.having})
+	for chunk, err := range source.Scan(ctx, filter, c.columns) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -179,7 +196,7 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 		rows += uint64(len(chunk))
 		for i := range chunk {
 			f.setSpan(&chunk[i])
-			if c.opts.overlaps(&chunk[i]) && c.plan.may(f) {
+			if c.opts.overlaps(&chunk[i]) && (c.plan.sure || c.plan.may(f)) {
 				t.take(f)
 			}
 		}
@@ -188,6 +205,13 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 		}
 	}
 	return rows, nil
+}
+
+// takesAll reports whether something is taken from all rows of a source.
+func (c *collector) takesAll(source Lister) bool {
+	first, last := source.Times()
+	return c.plan.sure && c.plan.filter.Op == vec.OpTrue &&
+		first >= c.opts.StartNanos && (c.opts.EndNanos == 0 || last < c.opts.EndNanos)
 }
 
 // maxTagTraces bounds the traces that are put together to collect values which

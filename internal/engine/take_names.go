@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -56,6 +58,31 @@ func (t *nameTaker) take(f *frame) {
 			addKeys(t.link, l.Attributes)
 		}
 	}
+}
+
+func (t *nameTaker) takeAll(ctx context.Context, source Lister, _ *frame) (bool, error) {
+	for _, part := range [...]struct {
+		scope vec.Scope
+		to    *local[string]
+	}{
+		{vec.ScopeResource, t.resource}, {vec.ScopeInstrumentation, t.scope},
+		{vec.ScopeSpan, t.span}, {vec.ScopeEvent, t.event}, {vec.ScopeLink, t.link},
+	} {
+		if part.to == nil {
+			continue
+		}
+		keys, ok, err := source.Keys(ctx, part.scope)
+		if !ok || err != nil {
+			return false, err
+		}
+		for _, key := range keys {
+			addKey(part.to, key)
+		}
+	}
+	if t.resource != nil && source.Spans() > 0 {
+		addKey(t.resource, serviceName) // never absent
+	}
+	return true, nil
 }
 
 func addKeys(to *local[string], attributes []schema.Attribute) {

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -17,6 +19,7 @@ const valueOverhead = 32
 
 // valueReader reads one field of the frame's span.
 type valueReader struct {
+	field traceql.FieldExpr
 	parts parts
 	loops parts // what it has to be read once for each of
 	read  func(*frame) operand
@@ -34,7 +37,7 @@ func valueReaders(fields []traceql.FieldExpr) (readers []valueReader, used parts
 		if err != nil {
 			return nil, 0, err
 		}
-		r := valueReader{parts: partsOfField(e), loops: loops(e), read: read}
+		r := valueReader{field: e, parts: partsOfField(e), loops: loops(e), read: read}
 		readers = append(readers, r)
 		used |= r.parts
 	}
@@ -62,13 +65,14 @@ func expand(fields []traceql.FieldExpr) []traceql.FieldExpr {
 type valueTaker struct {
 	values  *local[traceql.Static]
 	readers []func(*frame)
-	trace   *traceFacts // the last one
+	fields  []traceql.FieldExpr // by reader
+	trace   *traceFacts         // the last one
 }
 
 func newValueTaker(readers []valueReader, set *distinct[traceql.Static]) *valueTaker {
 	t := &valueTaker{values: newLocal(set)}
 	for _, r := range readers {
-		t.readers = append(t.readers, t.reader(r))
+		t.readers, t.fields = append(t.readers, t.reader(r)), append(t.fields, r.field)
 	}
 	return t
 }
@@ -78,6 +82,44 @@ func (t *valueTaker) take(f *frame) {
 		read(f)
 	}
 	t.trace = f.trace
+}
+
+func (t *valueTaker) takeAll(ctx context.Context, source Lister, f *frame) (bool, error) {
+	for i, read := range t.readers {
+		field, ok := sourceField(t.fields[i])
+		if !ok {
+			return false, nil
+		}
+		ok, err := source.Distinct(ctx, field, func(s *schema.Span) bool {
+			f.setSpan(s)
+			read(f)
+			return !t.values.shared.full()
+		})
+		if !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// sourceField names a field as sources do, and is false if they do not know it.
+func sourceField(e traceql.FieldExpr) (vec.Field, bool) {
+	f := fieldFilter(e, presentPredicate())
+	if f == nil || f.Op != vec.OpPredicate {
+		return vec.Field{}, false
+	}
+	return f.Predicate.Field, true
+}
+
+// havingAny holds for the rows that have a value of one of the fields.
+func havingAny(readers []valueReader) *vec.Filter {
+	list := make([]*vec.Filter, len(readers))
+	for i, r := range readers {
+		if list[i] = presentFilter(r.field); list[i] == nil {
+			list[i] = bound(modeMay)
+		}
+	}
+	return anyFilters(list)
 }
 
 // reader reads what rows share only once.
