@@ -20,14 +20,14 @@ import (
 func (r *Reader) Keys(ctx context.Context, scope vec.Scope) (keys []string, ok bool, err error) {
 	defer r.guard("list of keys", &err)
 	for i := range r.dir.groups {
-		g := r.groupReader(i)
+		g, listed := r.groupReader(i), true
 		switch scope {
 		case vec.ScopeSpan:
-			keys = g.appendKeys(keys, ownerSpan, ownerDerived)
+			keys, listed = g.appendKeys(keys, ownerSpan, ownerDerived)
 		case vec.ScopeEvent:
-			keys = g.appendKeys(keys, ownerEvent)
+			keys, listed = g.appendKeys(keys, ownerEvent)
 		case vec.ScopeLink:
-			keys = g.appendKeys(keys, ownerLink)
+			keys, listed = g.appendKeys(keys, ownerLink)
 		case vec.ScopeResource, vec.ScopeInstrumentation:
 			d, err := g.messages(ctx, scope)
 			if err != nil || d == nil {
@@ -37,21 +37,28 @@ func (r *Reader) Keys(ctx context.Context, scope vec.Scope) (keys []string, ok b
 		case vec.ScopeIntrinsic:
 			return nil, false, nil
 		}
+		if !listed {
+			return nil, false, nil
+		}
 	}
 	return keys, true, nil
 }
 
-// appendKeys appends the keys of owners.
-func (g *groupReader) appendKeys(keys []string, list ...owner) []string {
+// appendKeys appends the keys of owners. It is false if they are not all
+// listed.
+func (g *groupReader) appendKeys(keys []string, list ...owner) ([]string, bool) {
 	for _, from := range list {
+		if g.group.keys[from].any {
+			return nil, false
+		}
 		for _, c := range g.reader.columns.shredded[from] {
 			if !g.chunk(c).absent {
 				keys = append(keys, g.column(c).attribute.key)
 			}
 		}
-		keys = append(keys, g.group.keys[from]...)
+		keys = append(keys, g.group.keys[from].sorted...)
 	}
-	return keys
+	return keys, true
 }
 
 // Distinct yields rows that have between them all values that rows of the block
@@ -97,7 +104,7 @@ func (g *groupReader) none(from owner, key string) func(func(*schema.Span) bool)
 
 // lacks reports whether no row has an attribute of the key.
 func (g *groupReader) lacks(from owner, key string) bool {
-	if _, found := slices.BinarySearch(g.group.keys[from], key); found {
+	if g.group.keys[from].mayHave(key) {
 		return false
 	}
 	return !slices.ContainsFunc(g.reader.columns.byKey[attributeKey{from, key}], func(c int) bool { return !g.chunk(c).absent })
@@ -154,7 +161,7 @@ func (g *groupReader) distinctAttributes(ctx context.Context, key string) (func(
 	} else if !g.lacks(ownerDerived, key) {
 		return nil, nil
 	}
-	if _, outside := slices.BinarySearch(g.group.keys[from], key); outside {
+	if g.group.keys[from].mayHave(key) {
 		return nil, nil
 	}
 	var a assembler

@@ -276,6 +276,10 @@ func TestTooManyKeysAreNotListed(t *testing.T) {
 		require.Len(t, d.Outside, 1)
 		require.Equal(t, n > keys, d.Outside[0].More)
 		require.Less(t, d.TailBytes, int64(100<<10))
+		listed, ok, err := r.Keys(t.Context(), vec.ScopeSpan)
+		require.NoError(t, err)
+		require.Equal(t, n == keys, ok)
+		require.Len(t, listed, map[bool]int{true: keys}[ok])
 		for _, wanted := range []string{key(0), key(n - 1), "nowhere"} {
 			p := &vec.Predicate{Field: vec.Field{Scope: vec.ScopeSpan, Key: wanted}, Text: func(s string) bool { return s == "v" }}
 			found := 0

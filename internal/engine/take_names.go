@@ -65,8 +65,11 @@ func (t *nameTaker) takeAll(ctx context.Context, source Lister, _ *frame) (bool,
 		scope vec.Scope
 		to    *local[string]
 	}{
-		{vec.ScopeResource, t.resource}, {vec.ScopeInstrumentation, t.scope},
-		{vec.ScopeSpan, t.span}, {vec.ScopeEvent, t.event}, {vec.ScopeLink, t.link},
+		{vec.ScopeResource, t.resource},
+		{vec.ScopeInstrumentation, t.scope},
+		{vec.ScopeSpan, t.span},
+		{vec.ScopeEvent, t.event},
+		{vec.ScopeLink, t.link},
 	} {
 		if part.to == nil {
 			continue
