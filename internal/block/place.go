@@ -211,6 +211,9 @@ func (pl *place) entries(d *dictionary, p *vec.Predicate, holds, present []bool)
 			holds[i], present[i] = p.Float(v), true
 		}
 	case placeBytes:
+		if len(pl.literal) > 0 {
+			return pl.literalEntries(d, holds, present)
+		}
 		for i, v := range d.texts {
 			said := pl.decide(v)
 			holds[i], present[i] = said == verdict.Holds, said != verdict.Absent
@@ -220,6 +223,21 @@ func (pl *place) entries(d *dictionary, p *vec.Predicate, holds, present []bool)
 		}
 	case placeBools:
 		return errStructure // have no dictionary
+	}
+	return nil
+}
+
+// literalEntries decides texts, only those that have the literal.
+func (pl *place) literalEntries(d *dictionary, holds, present []bool) error {
+	found := vec.NewBitmap(len(d.texts))
+	if err := encoding.FindBytes(found, d.raw, pl.literal, len(d.texts)); err != nil {
+		return err
+	}
+	for i := found.Next(0); i < len(d.texts); i = found.Next(i + 1) {
+		holds[i] = pl.decide(d.texts[i]) == verdict.Holds
+	}
+	for i := range present {
+		present[i] = true
 	}
 	return nil
 }

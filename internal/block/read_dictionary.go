@@ -9,6 +9,7 @@ import (
 // dictionary is a decoded dictionary page: its entries by code. Only the field
 // of the column's type is set.
 type dictionary struct {
+	raw     []byte // what texts lie in
 	texts   [][]byte
 	ints    []int64
 	doubles []float64
@@ -56,7 +57,7 @@ func parseDictionary(t physical, raw []byte, n int) (*dictionary, error) {
 	d := &dictionary{}
 	switch t {
 	case physicalBytes:
-		d.texts = make([][]byte, n)
+		d.raw, d.texts = raw, make([][]byte, n)
 		return d, encoding.SplitBytes(d.texts, raw)
 	case physicalInt64:
 		d.ints = make([]int64, n)

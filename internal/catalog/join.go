@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -89,12 +91,12 @@ func join(ctx context.Context, live Live, project schema.ProjectID, partitions [
 			joined.Blocks = append(joined.Blocks, b)
 		}
 	}
-	for _, p := range partitions {
-		f := view.floors[p]
-		tail, err := live.Tail(ctx, project, p, f.position)
-		if err != nil {
-			return nil, false, err
-		}
+	tails, err := tailsOf(ctx, live, project, partitions, view)
+	if err != nil {
+		return nil, false, err
+	}
+	for i, p := range partitions {
+		f, tail := view.floors[p], tails[i]
 		if tail.Epoch != f.epoch || tail.From > f.position+1 {
 			return nil, false, nil
 		}
@@ -110,6 +112,25 @@ func join(ctx context.Context, live Live, project schema.ProjectID, partitions [
 		}
 	}
 	return joined, true, nil
+}
+
+// tailsOf asks for what lies behind the floors, all at once: each answer takes a
+// request to the log.
+func tailsOf(ctx context.Context, live Live, project schema.ProjectID, partitions []int, view *View) ([]Tail, error) {
+	tails := make([]Tail, len(partitions))
+	if len(partitions) == 1 {
+		var err error
+		tails[0], err = live.Tail(ctx, project, partitions[0], view.floors[partitions[0]].position)
+		return tails, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for i, p := range partitions {
+		group.Go(func() (err error) {
+			tails[i], err = live.Tail(ctx, project, p, view.floors[p].position)
+			return err
+		})
+	}
+	return tails, group.Wait()
 }
 
 // holds reports whether a block of the project covers the range: the covering

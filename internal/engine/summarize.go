@@ -21,10 +21,10 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 	if h.takeSummary == nil {
 		return wave, nil
 	}
-	type place struct{ partition, source int32 }
-	ids := make(map[place][]schema.TraceID)
+	type origin struct{ partition, source int32 }
+	ids := make(map[origin][]schema.TraceID)
 	for _, c := range wave {
-		if at := (place{c.partition, c.source}); c.alone() {
+		if at := (origin{c.partition, c.source}); c.alone() {
 			ids[at] = append(ids[at], c.times.ID)
 		}
 	}
@@ -53,12 +53,20 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	var list []*vec.Summary
 	done := make(map[schema.TraceID]struct{}, len(wave))
 	for _, t := range tasks {
 		for i := range t.list {
 			done[t.list[i].ID] = struct{}{}
-			h.takeSummary(&t.list[i])
+			list = append(list, &t.list[i])
 		}
+	}
+	// In the order of the answer, which then grows at its end.
+	slices.SortFunc(list, func(a, b *vec.Summary) int {
+		return comparePlaces(place{a.StartNanos, a.ID}, place{b.StartNanos, b.ID})
+	})
+	for _, s := range list {
+		h.takeSummary(s)
 	}
 	return slices.DeleteFunc(wave, func(c candidate) bool {
 		_, ok := done[c.times.ID]
