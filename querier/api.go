@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -48,32 +47,13 @@ func (q *Querier) Handler() http.Handler {
 }
 
 // compress answers compressed what is worth it, as fast as that goes: an answer
-// of megabytes is to be there soon. To a client on this machine none is.
+// of megabytes is to be there soon.
 func compress(next http.Handler) http.Handler {
 	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
 		return next // the level is valid
 	}
-	compressed := wrap(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if local(req) {
-			next.ServeHTTP(w, req)
-			return
-		}
-		compressed.ServeHTTP(w, req)
-	})
-}
-
-// local reports whether a request comes from this machine, and not through a
-// proxy on it.
-func local(req *http.Request) bool {
-	for _, header := range [...]string{"Forwarded", "X-Forwarded-For", "Via"} {
-		if req.Header.Get(header) != "" {
-			return false
-		}
-	}
-	from, err := netip.ParseAddrPort(req.RemoteAddr)
-	return err == nil && from.Addr().Unmap().IsLoopback()
+	return wrap(next)
 }
 
 // withTagValues serves tag values before next sees the path: names of tags may
