@@ -245,7 +245,7 @@ func TestFiltersAreExact(t *testing.T) {
 				r, err := block.Open(t.Context(), memory(o.Data), keyOf(o))
 				require.NoError(t, err)
 				m := filterMaker{rand.New(rand.NewPCG(seed, uint64(n))), spans}
-				for range 60 {
+				for range 60 / thinning {
 					requireFilter(t, r, m.filter(m.rng.IntN(3)), spans)
 				}
 			}
