@@ -308,6 +308,10 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 	for p, sources := range h.partitions {
 		answers[p] = make([][]bool, len(sources))
 		for i, source := range sources {
+			if len(sources) == 1 { // it has found all of its partition's
+				answers[p][i] = slices.Repeat([]bool{true}, len(asked))
+				continue
+			}
 			group.Go(func() (err error) {
 				answers[p][i], err = holds(ctx, source, asked, p, i)
 				return err

@@ -145,3 +145,27 @@ func TestDeltaRejects(t *testing.T) {
 	require.NoError(t, encoding.DecodeDelta(make([]int64, 1), header(128, 4, 1)))
 	require.NoError(t, encoding.DecodeDelta(nil, header(128, 4, 0)))
 }
+
+func TestDeltaIndex(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, n := range []int{1, 2, 31, 128, 129, 130, 257, 4096} {
+		values := make([]int64, n)
+		for i := range values {
+			values[i] = int64(rng.Uint64()) >> rng.IntN(64)
+		}
+		data := encoding.AppendDelta(nil, values)
+		index, err := encoding.NewDeltaIndex(data, n)
+		require.NoError(t, err)
+		for i, want := range values {
+			have, err := index.At(i)
+			require.NoError(t, err)
+			require.Equal(t, want, have)
+		}
+		for _, bad := range [][]byte{data[:len(data)-1], append(data[:len(data):len(data)], 0)} {
+			_, err = encoding.NewDeltaIndex(bad, n)
+			require.ErrorIs(t, err, encoding.ErrMalformed)
+		}
+		_, err = encoding.NewDeltaIndex(data, n+1)
+		require.ErrorIs(t, err, encoding.ErrMalformed)
+	}
+}
