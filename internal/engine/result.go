@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func (p *Plan) result(t *traceFacts, matched []int, spansPerSet int) TraceResult
 		RootServiceName: t.rootService,
 		RootTraceName:   t.rootName,
 		StartNanos:      t.startNanos,
-		DurationMs:      uint32(min(t.durationNanos()/int64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
+		DurationMs:      milliseconds(t.startNanos, t.lastEnd),
 		SpanSets:        []SpanSet{set},
 		ServiceStats:    t.serviceStats(),
 	}
@@ -68,6 +69,14 @@ func (p *Plan) result(t *traceFacts, matched []int, spansPerSet int) TraceResult
 		r.RootServiceName = rootMissing
 	}
 	return r
+}
+
+// milliseconds is the time between two, truncated, 0 if the second is earlier.
+func milliseconds(start, end uint64) uint32 {
+	if end < start {
+		return 0
+	}
+	return uint32(min((end-start)/uint64(time.Millisecond), math.MaxUint32)) //nolint:gosec // bounded on this line
 }
 
 func (t *traceFacts) serviceStats() []ServiceStats {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -85,7 +84,7 @@ func (p *Plan) summaryResult(s *vec.Summary) TraceResult {
 	}
 	r := TraceResult{
 		TraceID: s.ID, RootServiceName: s.RootService, RootTraceName: s.RootName, StartNanos: s.StartNanos,
-		DurationMs:   uint32(min((s.EndNanos-s.StartNanos)/uint64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
+		DurationMs:   milliseconds(s.StartNanos, s.LastEnd),
 		SpanSets:     []SpanSet{set},
 		ServiceStats: make([]ServiceStats, len(s.Services)),
 	}

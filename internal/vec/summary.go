@@ -7,6 +7,8 @@ import "github.com/spanlake/spanlake/schema"
 type Summary struct {
 	Hit
 
+	LastEnd uint64 // latest end, Unix nanoseconds; 0 if no row has one
+
 	// RootName and RootService are those of the first row without a parent,
 	// "" if there is none.
 	RootName, RootService string
