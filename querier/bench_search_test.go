@@ -1,49 +1,16 @@
 package querier
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/spanlake/spanlake/internal/block"
-	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/engine"
-	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/internal/objstore/mem"
-	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
 
 const benchSpans = 256 << 10
-
-// workloadSource is one block of the corpus's mix, as queries see it.
-func workloadSource(b *testing.B, cacheBytes int64) *blockSource {
-	b.Helper()
-	decoder := otlp.NewDecoder()
-	var spans []schema.Span
-	position := uint64(0)
-	for request := range corpus.Workload(1, benchSpans, corpus.MixBoth) {
-		position++
-		var err error
-		spans, err = decoder.Decode(request, position, spans)
-		require.NoError(b, err)
-	}
-	o, err := block.Encode(schema.DefaultProject, block.Sorted(spans))
-	require.NoError(b, err)
-	name := schema.BlockName{
-		Project: schema.DefaultProject, Partitions: 1, Epoch: 1, First: 1, Last: position,
-		MinStart: o.MinStart, MaxEnd: o.MaxEnd, Spans: uint64(o.Spans), TailBytes: uint64(o.TailBytes),
-	}
-	bucket := mem.New()
-	require.NoError(b, bucket.Put(b.Context(), name.Key(), bytes.NewReader(o.Data), objstore.PutOptions{}))
-	pages := block.NewCache(cacheBytes)
-	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages))
-	return &blockSource{cache: cache, name: name}
-}
 
 // BenchmarkSearch searches a block whose tail was read, with and without a cache
 // of its pages, and puts the answer together: the twenty newest traces with their
@@ -62,7 +29,7 @@ func BenchmarkSearch(b *testing.B) {
 		name  string
 		bytes int64
 	}{{"pages=cached", 256 << 20}, {"pages=fetched", 0}} {
-		source := workloadSource(b, cached.bytes)
+		source := storeBlocks(b, cached.bytes, workloadSpans(b, 1, benchSpans))[0]
 		for _, bench := range queries {
 			b.Run(cached.name+"/"+bench.name, func(b *testing.B) {
 				benchmarkSearch(b, source, bench.query)
@@ -71,7 +38,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-func benchmarkSearch(b *testing.B, source *blockSource, text string) {
+func benchmarkSearch(b *testing.B, source engine.Source, text string) {
 	b.Helper()
 	query, err := traceql.Parse(text)
 	require.NoError(b, err)
