@@ -71,7 +71,8 @@ func cutAtRandom(rng *rand.Rand, spans []schema.Span) [][]schema.Span {
 		p := i * len(parts) / len(spans)
 		parts[p] = append(parts[p], spans[i])
 		if rng.IntN(500) == 0 {
-			parts[rng.IntN(len(parts))] = append(parts[rng.IntN(len(parts))], spans[i])
+			again := rng.IntN(len(parts))
+			parts[again] = append(parts[again], spans[i])
 		}
 	}
 	return parts

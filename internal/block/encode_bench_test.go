@@ -1,8 +1,12 @@
 package block_test
 
 import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,14 +56,70 @@ func BenchmarkWrite(b *testing.B) {
 		b.Run("mix="+string(mix), func(b *testing.B) {
 			requests := slices.Collect(corpus.Workload(1, encodeSpans, mix))
 			b.ReportAllocs()
-			rows := 0
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			rows, written, size := 0, 0, 0
 			for b.Loop() {
-				spans, size := decoded(b, requests)
+				var spans []schema.Span
+				spans, size = decoded(b, requests)
 				b.SetBytes(int64(size))
-				encode(b, block.Sorted(spans))
+				written = len(encode(b, block.Sorted(spans)).Data)
 				rows += len(spans)
 			}
+			runtime.ReadMemStats(&after)
 			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "spans/s")
+			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(rows), "allocs/span")
+			b.ReportMetric(float64(written)/encodeSpans, "B/span")
+			b.ReportMetric(float64(written)/float64(size), "of-otlp")
 		})
 	}
+}
+
+// BenchmarkBuildMemory watches the heap while a block is made of OTLP messages
+// that are on it: how many times their bytes it holds at most besides them.
+func BenchmarkBuildMemory(b *testing.B) {
+	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
+		b.Run("mix="+string(mix), func(b *testing.B) {
+			requests := slices.Collect(corpus.Workload(1, encodeSpans, mix))
+			defer debug.SetGCPercent(debug.SetGCPercent(5)) // so that what is no longer used does not count
+			peak, size := 0.0, 0
+			for b.Loop() {
+				runtime.GC()
+				base := heapBytes()
+				stop, most := make(chan struct{}), make(chan uint64)
+				go watchHeap(stop, most)
+				var spans []schema.Span
+				spans, size = decoded(b, requests)
+				encode(b, block.Sorted(spans))
+				close(stop)
+				peak = max(peak, float64(<-most)-float64(base))
+				runtime.KeepAlive(spans)
+			}
+			runtime.KeepAlive(requests)
+			b.ReportMetric(peak/1e6, "peak-MB")
+			b.ReportMetric(peak/float64(size), "of-otlp")
+		})
+	}
+}
+
+// watchHeap sends the largest heap that it has seen.
+func watchHeap(stop <-chan struct{}, most chan<- uint64) {
+	var largest uint64
+	for tick := time.NewTicker(time.Millisecond); ; {
+		largest = max(largest, heapBytes())
+		select {
+		case <-stop:
+			tick.Stop()
+			most <- largest
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// heapBytes is what objects on the heap take.
+func heapBytes() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
