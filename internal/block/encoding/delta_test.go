@@ -161,7 +161,7 @@ func TestDeltaIndex(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, have)
 		}
-		for _, bad := range [][]byte{data[:len(data)-1], append(data[:len(data):len(data)], 0)} {
+		for _, bad := range [][]byte{data[:len(data)-1], append(slices.Clip(data), 0)} {
 			_, err = encoding.NewDeltaIndex(bad, n)
 			require.ErrorIs(t, err, encoding.ErrMalformed)
 		}
