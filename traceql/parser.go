@@ -146,7 +146,7 @@ func (p *parser) filter() (*SpansetFilter, error) {
 		return nil, err
 	}
 	if p.tok.isPunct("}") {
-		return &SpansetFilter{Expr: &Literal{Value: NewBool(true), pos: open}}, p.advance()
+		return &SpansetFilter{Expr: &Literal{Value: NewBool(true), pos: open}, pos: open}, p.advance()
 	}
 	expr, err := p.expr(precLogic)
 	if err != nil {
@@ -158,7 +158,7 @@ func (p *parser) filter() (*SpansetFilter, error) {
 	if !p.tok.isPunct("}") {
 		return nil, p.fail("an operator or '}'")
 	}
-	return &SpansetFilter{Expr: expr}, p.advance()
+	return &SpansetFilter{Expr: expr, pos: open}, p.advance()
 }
 
 // hints = "with" "(" hint { "," hint } ")"; hint = WORD "=" literal.
