@@ -125,12 +125,3 @@ func (op SpansetOp) prec() int {
 	}
 	return precCompare
 }
-
-func lookupSpansetOp(text string) SpansetOp {
-	for op, name := range spansetOpTable {
-		if name == text && SpansetOp(op) != SpansetNone { //nolint:gosec // an index of a short table
-			return SpansetOp(op) //nolint:gosec // an index of a short table
-		}
-	}
-	return SpansetNone
-}

@@ -103,7 +103,7 @@ func filterBody(tokens []token) ([]token, bool) {
 		return nil, false
 	}
 	for i, t := range body[end+1:] {
-		if t.isPunct("{") || i == 0 && t.kind == tokenOperator && t.text != "|" && joinsSpansets(t.text) {
+		if t.isPunct("{") || i == 0 && t.joinsSpansets() {
 			return nil, false
 		}
 	}
@@ -142,7 +142,7 @@ func closings(tokens []token) []int {
 func (r *repairer) logic(end, depth int) FieldExpr {
 	left := r.term(end, depth)
 	for r.pos < end && isLogic(r.tokens[r.pos]) {
-		op, pos := fieldOperator(r.tokens[r.pos].text), r.tokens[r.pos].pos
+		op, pos := r.tokens[r.pos].op, r.tokens[r.pos].pos
 		r.pos++
 		right := r.term(end, depth)
 		switch {
@@ -209,4 +209,4 @@ func ofTree(e FieldExpr) bool {
 	return false
 }
 
-func isLogic(t token) bool { return t.isOperator("&&") || t.isOperator("||") }
+func isLogic(t token) bool { return t.op.IsLogic() }
