@@ -72,7 +72,10 @@ func (q *Query) Sample() (fraction float64, ok bool) {
 		return 0, false
 	}
 	fraction = value.Number()
-	return fraction, fraction > 0 && fraction <= 1
+	if fraction <= 0 || fraction > 1 {
+		return 0, false
+	}
+	return fraction, true
 }
 
 // parseOrder reads the value of order_by: a field and maybe a direction.
