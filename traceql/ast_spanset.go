@@ -119,6 +119,9 @@ func (op SpansetOp) Relation() SpansetOp {
 	}
 }
 
+// operandPrec is how tightly operands must bind to stand without parentheses.
+func (op SpansetOp) operandPrec() (left, right int) { return op.prec(), op.prec() + 1 }
+
 func (op SpansetOp) prec() int {
 	if op == SpansetAnd || op == SpansetUnion {
 		return precLogic

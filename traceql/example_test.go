@@ -39,8 +39,7 @@ func ExampleParse_metrics() {
 
 func ExampleError() {
 	_, err := traceql.Parse("{ .a = 1 &&\n  status = \"error\" }")
-	var mistake *traceql.Error
-	if errors.As(err, &mistake) {
+	if mistake, ok := errors.AsType[*traceql.Error](err); ok {
 		fmt.Println(mistake.Line, mistake.Column)
 		fmt.Println(mistake.Hint)
 	}

@@ -2,6 +2,7 @@ package traceql_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,22 +23,20 @@ func spansetTree(s traceql.Stage) string {
 }
 
 func pipelineTree(p traceql.Pipeline) string {
-	text := ""
-	for i, s := range p {
-		if i > 0 {
-			text += " | "
-		}
-		text += spansetTree(s)
+	var stages []string
+	for _, s := range p {
+		stages = append(stages, spansetTree(s))
 	}
-	return text
+	return strings.Join(stages, " | ")
 }
 
 func metricsTree(e traceql.MetricsExpr) string {
-	stages := func(list []traceql.SecondStage) (text string) {
+	stages := func(list []traceql.SecondStage) string {
+		var text strings.Builder
 		for _, s := range list {
-			text += " " + s.String()
+			text.WriteString(" " + s.String())
 		}
-		return text
+		return text.String()
 	}
 	switch e := e.(type) {
 	case *traceql.MetricsQuery:
