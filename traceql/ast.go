@@ -1,129 +1,61 @@
 package traceql
 
-// Query is a parsed and checked query. It is immutable and safe for concurrent
-// use.
+// Query is a parsed and checked query: of Pipeline and Metrics exactly one is
+// set. It is immutable and safe for concurrent use.
 type Query struct {
-	Pipeline Pipeline
-	Hints    []Hint // of the last with(...) clause
-}
-
-// Pipeline is a chain of stages, at least one. In this version it is one
-// *SpansetFilter.
-type Pipeline []Stage
-
-// Stage is one step of a pipeline.
-type Stage interface {
-	// String is the stage as a query spells it.
-	String() string
-	stage()
-}
-
-// SpansetFilter keeps the spans for which Expr is true. The empty filter has
-// the literal true.
-type SpansetFilter struct {
-	Expr FieldExpr
+	Pipeline Pipeline    // of a search, else nil
+	Metrics  MetricsExpr // of a metrics query, else nil
+	Hints    []Hint      // of the last with(...) clause
 }
 
 // Hint is one setting of a with(...) clause. Unknown ones mean nothing.
 type Hint struct {
 	Name  string
 	Value Static
+	pos   int // of the value
 }
 
-// FieldExpr is an expression over one span: *Binary, *Unary, *Literal,
-// *Attribute or *Intrinsic.
-type FieldExpr interface {
-	// String is the expression as a query spells it.
+// Pipeline is a chain of stages, at least one. Each stage takes the spansets
+// of a trace that the one before it gives, the first one all spans of the
+// trace as one spanset. A trace is found if the last stage gives any.
+type Pipeline []Stage
+
+// Stage is one step of a pipeline: *SpansetFilter, *SpansetOperation,
+// *SpansetPipeline, *ScalarFilter, *GroupBy, *Select or *Coalesce.
+type Stage interface {
+	// String is the stage as a query spells it.
 	String() string
-	// Type is the type of the expression's values, TypeUnknown when that
-	// depends on an attribute.
-	Type() Type
-	// Pos is the byte offset in the query at which the expression stands.
+	// Pos is the byte offset in the query at which the stage stands.
 	Pos() int
+	stage()
 }
 
-// Binary is Left Op Right. A test for nil has the literal nil on the right.
-type Binary struct {
-	Op          Operator
-	Left, Right FieldExpr
-	pos         int // of the operator
+// GroupBy splits every spanset into one for each value of Expr.
+type GroupBy struct {
+	Expr FieldExpr
+	pos  int
 }
 
-// Unary is !X (OpNot) or -X (OpSub).
-type Unary struct {
-	Op  Operator
-	X   FieldExpr
+// Select adds fields to the spans that are returned. It drops none.
+type Select struct {
+	Fields []FieldExpr // *Attribute or *Intrinsic, at least one
+	pos    int
+}
+
+// Coalesce joins the spansets of a trace into one.
+type Coalesce struct {
 	pos int
 }
 
-// Literal is a constant.
-type Literal struct {
-	Value Static
-	pos   int
-}
+func (*GroupBy) stage()  {}
+func (*Select) stage()   {}
+func (*Coalesce) stage() {}
 
-// Attribute is a key with the scope that it is looked up in. Name is the key
-// as it is stored, without quotes.
-type Attribute struct {
-	Scope Scope
-	Name  string
-	pos   int
-}
+// Pos is the place of the word by.
+func (s *GroupBy) Pos() int { return s.pos }
 
-// Intrinsic is a field that every span, event, link or trace has.
-type Intrinsic struct {
-	ID  IntrinsicID
-	pos int
-}
+// Pos is the place of the word select.
+func (s *Select) Pos() int { return s.pos }
 
-func (*SpansetFilter) stage() {}
-
-// Pos is the place of the operator.
-func (e *Binary) Pos() int { return e.pos }
-
-// Pos is the place of the operator.
-func (e *Unary) Pos() int { return e.pos }
-
-// Pos is the place of the literal's first character.
-func (e *Literal) Pos() int { return e.pos }
-
-// Pos is the place of the attribute's first character.
-func (e *Attribute) Pos() int { return e.pos }
-
-// Pos is the place of the intrinsic's first character.
-func (e *Intrinsic) Pos() int { return e.pos }
-
-// Type is boolean for logic and comparisons, else that of the operands.
-func (e *Binary) Type() Type {
-	if !e.Op.IsArithmetic() {
-		return TypeBool
-	}
-	if t := e.Left.Type(); t != TypeUnknown {
-		return t
-	}
-	return e.Right.Type()
-}
-
-// Type is boolean for !, else that of the operand.
-func (e *Unary) Type() Type {
-	if e.Op == OpNot {
-		return TypeBool
-	}
-	return e.X.Type()
-}
-
-// Type is that of the value.
-func (e *Literal) Type() Type { return e.Value.Type }
-
-// Type is TypeUnknown.
-func (e *Attribute) Type() Type { return TypeUnknown }
-
-// Type is that of the intrinsic.
-func (e *Intrinsic) Type() Type { return e.ID.Type() }
-
-func (e *Literal) isNil() bool { return e.Value.Type == TypeNil }
-
-func isNil(e FieldExpr) bool {
-	lit, ok := e.(*Literal)
-	return ok && lit.isNil()
-}
+// Pos is the place of the word coalesce.
+func (s *Coalesce) Pos() int { return s.pos }

@@ -37,7 +37,8 @@ var lenientCases = []struct{ name, query, want string }{
 	{"half an intrinsic", `{ span:na = "x" && .a = 1 }`, `{ .a = 1 }`},
 	{"a type error", `{ duration = "x" && .a = 1 }`, `{ .a = 1 }`},
 	{"a regular expression", `{ name =~ "[" && .a =~ "b.*" }`, `{ .a =~ "b.*" }`},
-	{"not supported", `{ parent.a = 1 && .a = 1 }`, `{ .a = 1 }`},
+	{"the tree of the trace", `{ nestedSetParent < 0 && .a = 1 }`, `{ .a = 1 }`},
+	{"what is refused", `{ parent.a = 1 && .a = 1 }`, `{ .a = 1 }`},
 
 	{"the other side of or may be anything", `{ .a = 1 || .b = }`, `{ true }`},
 	{"or in parentheses", `{ .a = 1 && (.b = 2 || .c = ) }`, `{ .a = 1 }`},
@@ -57,7 +58,25 @@ var lenientCases = []struct{ name, query, want string }{
 	{"two filters", `{ .a = 1 } && { .b = 2 }`, `{ true }`},
 	{"half of two filters", `{ .a = 1 } >>`, `{ true }`},
 	{"a filter in a filter", `{ .a = 1 && { .b = 2 } }`, `{ true }`},
-	{"filters in parentheses", `({ .a = 1 } | { .b = 2 })`, `{ true }`},
+	{"filters in parentheses", `({ .a = 1 } | { .b = 2 })`, `{ .a = 1 && .b = 2 }`},
+	{"filters one after the other", `{ .a = 1 || .b = 1 } | { .c = 2 || .d = 2 } | { .e =`, `{ .a = 1 || .b = 1 && (.c = 2 || .d = 2) }`},
+	{"stages between filters", `{ .a = 1 } | by(name) | count() > 3 | { .b = 2 && span.`, `{ .a = 1 && .b = 2 }`},
+	{"an empty filter before", `{ } | { .b = 2 && name =`, `{ .b = 2 }`},
+	{"an unknown filter before", `{ .a = 1 || name = } | { .b = 2 }`, `{ .b = 2 }`},
+	{"a negation in a later filter", `{ .a = 1 } | { !(.b = 2 && .c = 3) && .d`, `{ .a = 1 && !(.b = 2 && .c = 3) }`},
+	{"an aggregate to be compared", `{ .a = 1 } | avg(span.`, `{ .a = 1 }`},
+	{"a function to come", `{ .a = 1 } | rate() by (resource.service.name, span.`, `{ .a = 1 }`},
+	{"a second stage", `{ .a = 1 } | rate() > 5 | topk(`, `{ .a = 1 }`},
+	{"what compare selects is no filter", `{ .a = 1 } | compare({ .b = 2 }, 5`, `{ .a = 1 }`},
+	{"compare being typed", `{ .a = 1 } | compare({ .b = 2 && .c`, `{ .a = 1 }`},
+	{"pipelines that are joined", `({ .a = 1 } | count() > 1) && ({ .b = 2 } | { .c =`, `{ true }`},
+	{"a pipeline that may be joined", `({ .a = 1 } | count() > 1) >`, `{ true }`},
+	{"an operator to come", `({ .a = 1 } | { .b = 2 }) &&`, `{ true }`},
+	{"a negated relation", `{ .a = 1 } !>> { .b =`, `{ true }`},
+	{"a stage that joins", `{ .a = 1 } | { .b = 2 } ~ {`, `{ true }`},
+	{"metrics math", `({ .a = 1 } | rate()) / ({ .b = 2 } | rate() by (`, `{ true }`},
+	{"metrics math to come", `2 * ({ .a = 1 } | rate() by (span.`, `{ .a = 1 }`},
+	{"no filter at all", `by(name) | count() > 3 | select(`, `{ true }`},
 	{"not text", "{ .a = 1 && .b = \"\xff\" }", `{ true }`},
 }
 
@@ -126,7 +145,8 @@ func TestParseField(t *testing.T) {
 		})
 	}
 	for _, tc := range []struct{ name, field, text string }{
-		{"bare", "service.name", "span.service.name"},
+		{"bare", "service.name", "write resource.service.name or .service.name"},
+		{"bare, of a span", "http.route", "write .http.route, span.http.route"},
 		{"empty", "", "unexpected end"},
 		{"no name", "span.", "name of an attribute"},
 		{"space", "span.a b", "end of the name"},

@@ -67,6 +67,15 @@ func (op Operator) String() string { return operatorTable[op].text }
 
 func (op Operator) prec() int { return operatorTable[op].prec }
 
+// operandPrec is how tightly operands must bind to stand without parentheses.
+// ^ is the only operator that associates to the right.
+func (op Operator) operandPrec() (left, right int) {
+	if op == OpPower {
+		return op.prec() + 1, op.prec()
+	}
+	return op.prec(), op.prec() + 1
+}
+
 // IsLogic reports whether op is && or ||.
 func (op Operator) IsLogic() bool { return op == OpAnd || op == OpOr }
 
@@ -112,7 +121,11 @@ func Negate(a Static) (Static, bool) {
 	if !a.Type.IsNumeric() {
 		return Static{}, false
 	}
-	a.Int, a.Float = -a.Int, -a.Float
+	if a.Type == TypeFloat {
+		a.Float = -a.Float
+	} else {
+		a.Int = -a.Int
+	}
 	return a, true
 }
 

@@ -6,23 +6,29 @@ import "strings"
 // their canonical names, no parentheses but the necessary ones. Parsing it
 // gives an equal query.
 func (q *Query) String() string {
-	parts := make([]string, len(q.Pipeline))
-	for i, s := range q.Pipeline {
-		parts[i] = s.String()
+	var b strings.Builder
+	if q.Metrics != nil {
+		b.WriteString(q.Metrics.String())
+	} else {
+		b.WriteString(q.Pipeline.String())
 	}
-	text := strings.Join(parts, " | ")
-	if len(q.Hints) == 0 {
-		return text
-	}
-	hints := make([]string, len(q.Hints))
 	for i, h := range q.Hints {
-		hints[i] = h.Name + "=" + h.Value.String()
+		b.WriteString([]string{" with(", ", "}[min(i, 1)] + h.Name + "=" + h.Value.String())
 	}
-	return text + " with(" + strings.Join(hints, ", ") + ")"
+	if len(q.Hints) > 0 {
+		b.WriteByte(')')
+	}
+	return b.String()
 }
 
-// String is the filter in braces.
-func (f *SpansetFilter) String() string { return "{ " + f.Expr.String() + " }" }
+// String is the pipeline with | between its stages.
+func (p Pipeline) String() string {
+	parts := make([]string, len(p))
+	for i, s := range p {
+		parts[i] = s.String()
+	}
+	return strings.Join(parts, " | ")
+}
 
 // String is the expression with the necessary parentheses.
 func (e *Binary) String() string { return printExpr(e) }
@@ -56,10 +62,7 @@ func writeExpr(b *strings.Builder, e FieldExpr, prec int) {
 	}
 	switch e := e.(type) {
 	case *Binary:
-		left, right := e.Op.prec(), e.Op.prec()+1
-		if e.Op == OpPower {
-			left, right = right, left
-		}
+		left, right := e.Op.operandPrec()
 		writeExpr(b, e.Left, left)
 		b.WriteString(" " + e.Op.String() + " ")
 		if isPrefixed(e.Right) {
