@@ -8,27 +8,35 @@ import (
 
 // check finds the queries that are in the grammar and make no sense.
 func check(src string, q *Query) error {
-	c := checker{src: src}
-	for _, s := range q.Pipeline {
-		if f, ok := s.(*SpansetFilter); ok {
-			if err := c.filter(f); err != nil {
-				return err
-			}
-			if err := c.supported(f.Expr); err != nil {
-				return err
-			}
+	c := &checker{src: src}
+	if err := c.pipeline(q.Pipeline, 0); err != nil {
+		return err
+	}
+	if q.Metrics != nil {
+		if err := c.metrics(q.Metrics, 0); err != nil {
+			return err
 		}
 	}
-	return nil
+	return c.hints(q.Hints)
 }
 
-type checker struct{ src string }
+type checker struct {
+	src     string
+	regexes int // size of the regular expressions so far
+}
 
-func (c checker) fail(e FieldExpr, message, hint string) error {
+// node is anything that has a place in the query.
+type node interface{ Pos() int }
+
+func (c *checker) fail(e node, message, hint string) error {
 	return errorAt(c.src, e.Pos(), ErrType, message, hint)
 }
 
-func (c checker) filter(f *SpansetFilter) error {
+func (c *checker) tooDeep(pos int) error {
+	return errorAt(c.src, pos, ErrSyntax, "the expression is nested too deeply", "")
+}
+
+func (c *checker) filter(f *SpansetFilter) error {
 	if err := c.expr(f.Expr, 0); err != nil {
 		return err
 	}
@@ -39,9 +47,9 @@ func (c checker) filter(f *SpansetFilter) error {
 		"compare it with something")
 }
 
-func (c checker) expr(e FieldExpr, depth int) error {
+func (c *checker) expr(e FieldExpr, depth int) error {
 	if depth > maxNesting {
-		return errorAt(c.src, e.Pos(), ErrSyntax, "the expression is nested too deeply", "")
+		return c.tooDeep(e.Pos())
 	}
 	switch e := e.(type) {
 	case *Binary:
@@ -74,33 +82,14 @@ func (c checker) expr(e FieldExpr, depth int) error {
 	return nil
 }
 
-// supported finds what is right but can not be evaluated yet. It runs last, so
-// that a mistake is called a mistake.
-func (c checker) supported(e FieldExpr) error {
-	switch e := e.(type) {
-	case *Binary:
-		if err := c.supported(e.Left); err != nil {
-			return err
-		}
-		return c.supported(e.Right)
-	case *Unary:
-		return c.supported(e.X)
-	case *Intrinsic:
-		if e.ID.structural() {
-			return errorAt(c.src, e.pos, ErrUnsupported, fmt.Sprintf("'%s' is not supported yet", e), "")
-		}
-	}
-	return nil
-}
-
-func (c checker) intrinsic(e *Intrinsic) error {
+func (c *checker) intrinsic(e *Intrinsic) error {
 	if e.ID == IntrinsicParent {
 		return c.fail(e, "the parent span is not supported", "")
 	}
 	return nil
 }
 
-func (c checker) unary(e *Unary) error {
+func (c *checker) unary(e *Unary) error {
 	t := e.X.Type()
 	if t == TypeUnknown || e.Op == OpNot && t == TypeBool || e.Op == OpSub && t.IsNumeric() {
 		return nil
@@ -112,7 +101,7 @@ func (c checker) unary(e *Unary) error {
 	return c.fail(e, fmt.Sprintf("%s needs %s, %s is %s", e.Op, want, brief(e.X), article(t)), "")
 }
 
-func (c checker) binary(e *Binary) error {
+func (c *checker) binary(e *Binary) error {
 	if isNil(e.Right) {
 		return c.nilTest(e)
 	}
@@ -129,7 +118,7 @@ func (c checker) binary(e *Binary) error {
 		return nil
 	}
 	return c.fail(e, fmt.Sprintf("%s is %s and %s is %s: they can not be combined with %s",
-		brief(e.Left), article(left), brief(e.Right), article(right), e.Op), hintForMismatch(e))
+		brief(e.Left), article(left), brief(e.Right), article(right), e.Op), adviceForMismatch(e))
 }
 
 // allowed reports whether op works on values of type t.
@@ -147,13 +136,13 @@ func allowed(op Operator, t Type) bool {
 }
 
 // nilTest refuses to ask whether something is absent that always is there.
-func (c checker) nilTest(e *Binary) error {
+func (c *checker) nilTest(e *Binary) error {
 	if e.Op == OpNotEqual {
 		return nil
 	}
 	switch x := e.Left.(type) {
 	case *Intrinsic:
-		return c.fail(e, fmt.Sprintf("%s is never nil", x), hintForNil(x))
+		return c.fail(e, fmt.Sprintf("%s is never nil", x), adviceForNil(x))
 	case *Attribute:
 		if x.Scope == ScopeResource && x.Name == "service.name" {
 			return c.fail(e, fmt.Sprintf("%s is never nil", x), `without it the name is "": write `+x.String()+` = ""`)
@@ -162,7 +151,7 @@ func (c checker) nilTest(e *Binary) error {
 	return nil
 }
 
-func (c checker) regex(e *Binary) error {
+func (c *checker) regex(e *Binary) error {
 	pattern, ok := e.Right.(*Literal)
 	if !ok || pattern.Value.Type != TypeString {
 		return c.fail(e, fmt.Sprintf("%s needs a string in quotes on its right, not %s", e.Op, brief(e.Right)), "")
@@ -170,14 +159,25 @@ func (c checker) regex(e *Binary) error {
 	if t := e.Left.Type(); t != TypeUnknown && t != TypeString {
 		return c.fail(e, fmt.Sprintf("%s does not work on %s, %s is %s", e.Op, plural(t), brief(e.Left), article(t)), "")
 	}
-	if _, err := CompileRegex(pattern.Value.Str); err != nil {
-		reason := err.Error()
-		if detail := (*syntax.Error)(nil); errors.As(err, &detail) {
-			reason = detail.Code.String() + ": " + detail.Expr
-		}
-		return c.fail(pattern, "bad regular expression: "+clip(reason), "the syntax is RE2")
+	size, err := regexSize(pattern.Value.Str)
+	if err != nil {
+		return c.badRegex(pattern, err)
+	}
+	if c.regexes += size; c.regexes > maxRegexSize {
+		return c.fail(pattern, "the regular expressions of the query are too large together", "")
 	}
 	return nil
+}
+
+func (c *checker) badRegex(pattern *Literal, err error) error {
+	if errors.Is(err, errRegexTooLarge) {
+		return c.fail(pattern, err.Error(), "")
+	}
+	reason := err.Error()
+	if detail := (*syntax.Error)(nil); errors.As(err, &detail) {
+		reason = detail.Code.String() + ": " + detail.Expr
+	}
+	return c.fail(pattern, "bad regular expression: "+clip(reason), "the syntax is RE2")
 }
 
 func article(t Type) string {
