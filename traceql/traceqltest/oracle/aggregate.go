@@ -1,0 +1,103 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// scalarFilter keeps a spanset if its aggregate compares with the literal, and
+// notes the aggregate on it.
+func (t *trace) scalarFilter(f *traceql.ScalarFilter, set spanset) ([]spanset, error) {
+	aggregate, ok := f.Left.(*traceql.Aggregate)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", traceql.ErrUnsupported, f)
+	}
+	literal, ok := f.Right.(*traceql.ScalarLiteral)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", traceql.ErrUnsupported, f)
+	}
+	v, ok := t.aggregate(aggregate, set.spans)
+	if !ok || !compare(f.Op, one(v), one(literal.Value)) {
+		return nil, nil
+	}
+	attributes := slices.DeleteFunc(slices.Clone(set.attributes), func(a schema.Attribute) bool {
+		return a.Key == aggregate.String()
+	})
+	attributes = append(attributes, schema.Attribute{Key: aggregate.String(), Value: shown(v)})
+	return []spanset{{attributes, set.spans}}, nil
+}
+
+// aggregate is the value for some spans, false if none of them has a number.
+func (t *trace) aggregate(a *traceql.Aggregate, spans []int) (traceql.Static, bool) {
+	if a.Op == traceql.AggregateCount {
+		return traceql.NewInt(int64(len(spans))), true
+	}
+	var numbers []traceql.Static
+	for _, i := range spans {
+		if n, ok := (scene{trace: t, index: i}).last(a.Expr).number(); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	if len(numbers) == 0 {
+		return traceql.Static{}, false
+	}
+	switch a.Op {
+	case traceql.AggregateMin:
+		return extreme(traceql.OpLess, numbers), true
+	case traceql.AggregateMax:
+		return extreme(traceql.OpGreater, numbers), true
+	case traceql.AggregateSum:
+		return sum(numbers), true
+	default:
+		return average(numbers), true
+	}
+}
+
+// extreme is the first of the smallest or largest numbers. What is no number is
+// so only among its like.
+func extreme(op traceql.Operator, numbers []traceql.Static) traceql.Static {
+	best := numbers[0]
+	for _, n := range numbers[1:] {
+		if better, _ := compareItems(op, n, best); better || math.IsNaN(asFloat(best)) {
+			best = n
+		}
+	}
+	return best
+}
+
+func all(numbers []traceql.Static, t traceql.Type) bool {
+	return !slices.ContainsFunc(numbers, func(n traceql.Static) bool { return n.Type != t })
+}
+
+// sum is an int of ints, a duration of durations, else a float.
+func sum(numbers []traceql.Static) traceql.Static {
+	if all(numbers, numbers[0].Type) && numbers[0].Type != traceql.TypeFloat {
+		total := traceql.Static{Type: numbers[0].Type}
+		for _, n := range numbers {
+			total.Int += n.Int
+		}
+		return total
+	}
+	total := 0.0
+	for _, n := range numbers {
+		total += asFloat(n)
+	}
+	return traceql.NewFloat(total)
+}
+
+// average is a duration of durations, else a float.
+func average(numbers []traceql.Static) traceql.Static {
+	total := 0.0
+	for _, n := range numbers {
+		total += asFloat(n)
+	}
+	mean := total / float64(len(numbers))
+	if all(numbers, traceql.TypeDuration) {
+		return duration(int64(mean))
+	}
+	return traceql.NewFloat(mean)
+}
