@@ -37,7 +37,7 @@ func counted(half string, topN int, spans []scene, o traceqltest.MetricsOptions)
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b group) int {
-		return cmp.Or(cmp.Compare(len(b.spans), len(a.spans)), cmp.Compare(labelText(a.labels), labelText(b.labels)))
+		return cmp.Or(cmp.Compare(len(b.spans), len(a.spans)), cmp.Compare(traceqltest.LabelsText(a.labels), traceqltest.LabelsText(b.labels)))
 	})
 	shown := make(map[string]int)
 	for _, g := range groups {

@@ -3,9 +3,7 @@ package oracle
 import (
 	"cmp"
 	"slices"
-	"strings"
 
-	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 	"github.com/spanlake/spanlake/traceql/traceqltest"
 )
@@ -52,7 +50,9 @@ func top(k *traceql.TopK, list []series) []series {
 	if len(list) == 0 {
 		return nil
 	}
-	slices.SortFunc(list, func(a, b series) int { return cmp.Compare(labelText(a.labels), labelText(b.labels)) })
+	slices.SortFunc(list, func(a, b series) int {
+		return cmp.Compare(traceqltest.LabelsText(a.labels), traceqltest.LabelsText(b.labels))
+	})
 	for i := range list[0].points {
 		order := make([]*point, 0, len(list))
 		for _, s := range list {
@@ -71,16 +71,6 @@ func top(k *traceql.TopK, list []series) []series {
 		}
 	}
 	return list
-}
-
-// labelText is labels as text, by key.
-func labelText(labels []schema.Attribute) string {
-	var parts []string
-	for _, l := range labels {
-		parts = append(parts, l.Key+"="+traceqltest.ValueText(l.Value))
-	}
-	slices.Sort(parts)
-	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // binary combines the points of series with the same labels, those of a series
@@ -104,7 +94,7 @@ func (e *Engine) binary(b *traceql.MetricsBinary, o traceqltest.MetricsOptions) 
 	var list []series
 	for _, x := range left {
 		for _, y := range right {
-			if labelText(x.labels) != labelText(y.labels) && len(x.labels) > 0 && len(y.labels) > 0 {
+			if traceqltest.LabelsText(x.labels) != traceqltest.LabelsText(y.labels) && len(x.labels) > 0 && len(y.labels) > 0 {
 				continue
 			}
 			s := series{name: "(" + x.name + " " + b.Op.String() + " " + y.name + ")", labels: x.labels}

@@ -1,0 +1,145 @@
+package sim_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+	"github.com/spanlake/spanlake/traceql/traceqltest"
+	"github.com/spanlake/spanlake/traceql/traceqltest/oracle"
+	"github.com/spanlake/spanlake/traceql/traceqltest/random"
+)
+
+var (
+	seed   = flag.Uint64("sim.seed", 1, "what random queries and traces depend on")
+	rounds = flag.Int("sim.rounds", 200, "how many sets of random traces get queries")
+)
+
+// queriesPerRound is how many queries a set of traces gets.
+const queriesPerRound = 60
+
+// placed is an engine on rows that lie in sources.
+type placed struct {
+	partitions [][]engine.Source
+}
+
+func (p placed) Search(
+	ctx context.Context, q *traceql.Query, options traceqltest.SearchOptions,
+) (traces []traceqltest.Trace, err error) {
+	plan, err := engine.Compile(q)
+	if err != nil {
+		return nil, err
+	}
+	result, err := engine.Search(ctx, plan, p.partitions, engine.SearchOptions{
+		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2,
+		Limit: max(options.Limit, every(options.Limit)), SpansPerSpanSet: max(options.SpansPerSpanSet, every(options.SpansPerSpanSet)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, tr := range result.Traces {
+		traces = append(traces, traceOf(tr))
+	}
+	return traces, nil
+}
+
+// every is a limit that nothing reaches where there is none.
+func every(limit int) int {
+	if limit > 0 {
+		return limit
+	}
+	return 1 << 30
+}
+
+func traceOf(tr engine.TraceResult) traceqltest.Trace {
+	out := traceqltest.Trace{
+		ID: tr.TraceID, RootService: tr.RootServiceName, RootName: tr.RootTraceName,
+		StartNanos: tr.StartNanos, DurationMs: tr.DurationMs,
+	}
+	for _, set := range tr.SpanSets {
+		s := traceqltest.SpanSet{Matched: int(set.Matched)}
+		for _, span := range set.Spans {
+			s.Spans = append(s.Spans, traceqltest.Span{
+				ID: span.SpanID, Name: span.Name, StartNanos: span.StartNanos, DurationNanos: span.DurationNanos,
+				Attributes: span.Attributes,
+			})
+		}
+		out.SpanSets = append(out.SpanSets, s)
+	}
+	return out
+}
+
+// TestSearch asks random queries of random traces in random layouts: the engine
+// answers as the oracle does.
+func TestSearch(t *testing.T) {
+	pairs, unsupported := 0, 0
+	for round := range *rounds {
+		rng := rand.New(rand.NewPCG(*seed, uint64(round)))
+		rows, err := random.Spans(rng, 6)
+		require.NoError(t, err)
+		truth := oracle.New(rows)
+		var engines []placed
+		for _, l := range layouts() {
+			engines = append(engines, placed{l.place(t, rows, rng)})
+		}
+		for range queriesPerRound {
+			text := random.Filter(rng)
+			options := randomOptions(rng)
+			q, err := traceql.Parse(text)
+			if err != nil {
+				unsupported++
+				continue
+			}
+			pairs++
+			i := rng.IntN(len(engines))
+			if fault := differ(t, q, truth, engines[i], options); fault != "" {
+				t.Fatalf("seed %d round %d, %s: %s\n%+v\n%s", *seed, round, layouts()[i].name, text, options, fault)
+			}
+		}
+	}
+	t.Log(pairs, "pairs,", unsupported, "refused")
+	require.Less(t, unsupported*5, pairs)
+}
+
+func randomOptions(rng *rand.Rand) (o traceqltest.SearchOptions) {
+	if rng.IntN(3) == 0 {
+		o.Limit = 1 + rng.IntN(4)
+	}
+	if rng.IntN(3) == 0 {
+		o.SpansPerSpanSet = 1 + rng.IntN(4)
+	}
+	if rng.IntN(4) == 0 {
+		o.StartNanos = random.Origin + rng.Uint64N(random.Extent)
+		o.EndNanos = o.StartNanos + rng.Uint64N(random.Extent)
+	}
+	return o
+}
+
+// differ says how the engine's answer differs from the truth, "" if it does not.
+func differ(t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, o traceqltest.SearchOptions) string {
+	t.Helper()
+	want, wantErr := truth.Search(t.Context(), q, o)
+	got, err := e.Search(t.Context(), q, o)
+	if err != nil || wantErr != nil {
+		if (err != nil) == (wantErr != nil) {
+			return ""
+		}
+		return fmt.Sprintf("error %v, want %v", err, wantErr)
+	}
+	g, w := traceqltest.FormatTraces(got, spanName), traceqltest.FormatTraces(want, spanName)
+	if slices.Equal(g, w) {
+		return ""
+	}
+	return fmt.Sprintf("got\n%s\nwant\n%s", strings.Join(g, "\n"), strings.Join(w, "\n"))
+}
+
+func spanName(_ schema.TraceID, s traceqltest.Span) string { return s.ID.String() }
