@@ -95,6 +95,9 @@ func TestSearch(t *testing.T) {
 			text := random.Filter(rng)
 			options := randomOptions(rng)
 			q, err := traceql.Parse(text)
+			if err == nil {
+				_, err = engine.Compile(q)
+			}
 			if err != nil {
 				unsupported++
 				continue
@@ -143,3 +146,7 @@ func differ(t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, o trace
 }
 
 func spanName(_ schema.TraceID, s traceqltest.Span) string { return s.ID.String() }
+
+func (p placed) Metrics(context.Context, *traceql.Query, traceqltest.MetricsOptions) ([]traceqltest.Series, error) {
+	return nil, traceql.ErrUnsupported
+}

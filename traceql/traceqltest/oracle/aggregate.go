@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 
 	"github.com/spanlake/spanlake/schema"
@@ -73,31 +74,43 @@ func all(numbers []traceql.Static, t traceql.Type) bool {
 	return !slices.ContainsFunc(numbers, func(n traceql.Static) bool { return n.Type != t })
 }
 
-// sum is an int of ints, a duration of durations, else a float.
+// sum is an int of ints, a duration of durations, else a float; a float too if it
+// is no int of 64 bits.
 func sum(numbers []traceql.Static) traceql.Static {
-	if all(numbers, numbers[0].Type) && numbers[0].Type != traceql.TypeFloat {
-		total := traceql.Static{Type: numbers[0].Type}
-		for _, n := range numbers {
-			total.Int += n.Int
-		}
-		return total
+	t := numbers[0].Type
+	if exact := exactSum(numbers); all(numbers, t) && t != traceql.TypeFloat && exact.IsInt64() {
+		return traceql.Static{Type: t, Int: exact.Int64()}
 	}
-	total := 0.0
-	for _, n := range numbers {
-		total += asFloat(n)
-	}
-	return traceql.NewFloat(total)
+	return traceql.NewFloat(total(numbers))
 }
 
-// average is a duration of durations, else a float.
+// average is a duration of durations, without the fraction of a nanosecond, else
+// a float.
 func average(numbers []traceql.Static) traceql.Static {
-	total := 0.0
-	for _, n := range numbers {
-		total += asFloat(n)
-	}
-	mean := total / float64(len(numbers))
 	if all(numbers, traceql.TypeDuration) {
-		return duration(int64(mean))
+		count := big.NewInt(int64(len(numbers)))
+		return duration(new(big.Int).Quo(exactSum(numbers), count).Int64())
 	}
-	return traceql.NewFloat(mean)
+	return traceql.NewFloat(total(numbers) / float64(len(numbers)))
+}
+
+// exactSum is the sum of those that are no floats.
+func exactSum(numbers []traceql.Static) *big.Int {
+	sum := new(big.Int)
+	for _, n := range numbers {
+		if n.Type != traceql.TypeFloat {
+			sum.Add(sum, big.NewInt(n.Int))
+		}
+	}
+	return sum
+}
+
+func total(numbers []traceql.Static) float64 {
+	sum, _ := new(big.Float).SetInt(exactSum(numbers)).Float64()
+	for _, n := range numbers {
+		if n.Type == traceql.TypeFloat {
+			sum += n.Float
+		}
+	}
+	return sum
 }

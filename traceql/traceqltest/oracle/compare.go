@@ -31,13 +31,17 @@ func comparison(c *traceql.Compare, spans []scene, o traceqltest.MetricsOptions)
 func counted(half string, topN int, spans []scene, o traceqltest.MetricsOptions) (list []series) {
 	var groups, totals []group
 	for _, s := range spans {
+		seen := make(map[string]bool)
 		for _, a := range s.everything() {
 			groups = added(groups, a, s)
-			totals = added(totals, schema.Attribute{Key: a.Key, Value: text("nil")}, s)
+			if !seen[a.Key] {
+				totals = added(totals, schema.Attribute{Key: a.Key, Value: text("nil")}, s)
+			}
+			seen[a.Key] = true
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b group) int {
-		return cmp.Or(cmp.Compare(len(b.spans), len(a.spans)), cmp.Compare(traceqltest.LabelsText(a.labels), traceqltest.LabelsText(b.labels)))
+		return cmp.Or(cmp.Compare(len(b.spans), len(a.spans)), compareLabels(a.labels, b.labels))
 	})
 	shown := make(map[string]int)
 	for _, g := range groups {
@@ -67,8 +71,9 @@ func countLine(kind string, g group, o traceqltest.MetricsOptions) series {
 	return s
 }
 
-// everything is what compare looks at: attributes with scalar values, each key
-// once, and intrinsics but durations, times, ids and numbers of the tree.
+// everything is what compare looks at: attributes, the first of each key, of
+// events and links all values; and intrinsics but durations, times, ids and
+// numbers of the tree.
 func (s scene) everything() (list []schema.Attribute) {
 	for _, id := range []traceql.IntrinsicID{
 		traceql.IntrinsicName, traceql.IntrinsicKind, traceql.IntrinsicStatus, traceql.IntrinsicStatusMessage,
@@ -77,19 +82,35 @@ func (s scene) everything() (list []schema.Attribute) {
 	} {
 		list = append(list, schema.Attribute{Key: id.String(), Value: shown(s.intrinsic(id))})
 	}
-	add := func(scope traceql.Scope, attributes []schema.Attribute) {
+	add := func(scope traceql.Scope, attributes []schema.Attribute, repeat bool) {
 		for _, a := range attributes {
 			key := (&traceql.Attribute{Scope: scope, Name: a.Key}).String()
-			known := slices.ContainsFunc(list, func(other schema.Attribute) bool { return other.Key == key })
-			if v, ok := static(a.Value); ok && !known {
-				list = append(list, schema.Attribute{Key: key, Value: shown(v)})
+			v, ok := label(stored(a.Value))
+			known := slices.ContainsFunc(list, func(other schema.Attribute) bool {
+				return other.Key == key && (!repeat || sameLabels([]schema.Attribute{other}, []schema.Attribute{{Key: key, Value: v}}))
+			})
+			if !known && (ok || !repeat) {
+				list = append(list, schema.Attribute{Key: key, Value: v})
 			}
 		}
 	}
-	add(traceql.ScopeSpan, otlp.SpanAttributes(s.span()))
+	add(traceql.ScopeSpan, otlp.SpanAttributes(s.span()), false)
+	for key, v := range otlp.Attributes(s.span().Derived) {
+		add(traceql.ScopeSpan, []schema.Attribute{{Key: key, Value: v}}, false)
+	}
 	service, _ := s.resourceAttribute("service.name")
-	add(traceql.ScopeResource, []schema.Attribute{{Key: "service.name", Value: service}})
-	add(traceql.ScopeResource, otlp.ResourceAttributes(s.span().Resource))
-	add(traceql.ScopeInstrumentation, otlp.ScopeAttributes(s.span().Scope))
-	return list
+	add(traceql.ScopeResource, []schema.Attribute{{Key: "service.name", Value: service}}, false)
+	add(traceql.ScopeResource, otlp.ResourceAttributes(s.span().Resource), false)
+	add(traceql.ScopeInstrumentation, otlp.ScopeAttributes(s.span().Scope), false)
+	for e := range otlp.Events(s.span()) {
+		name := schema.Attribute{Key: traceql.IntrinsicEventName.String(), Value: text(e.Name)}
+		if !slices.ContainsFunc(list, func(a schema.Attribute) bool { return a.Key == name.Key && a.Value.Str == e.Name }) {
+			list = append(list, name)
+		}
+		add(traceql.ScopeEvent, e.Attributes, true)
+	}
+	for l := range otlp.Links(s.span()) {
+		add(traceql.ScopeLink, l.Attributes, true)
+	}
+	return slices.DeleteFunc(list, func(a schema.Attribute) bool { return a.Value.Kind == schema.KindEmpty })
 }

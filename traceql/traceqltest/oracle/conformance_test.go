@@ -2,6 +2,7 @@ package oracle_test
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -144,7 +145,7 @@ func differSeries(want, got []corpus.Series, tolerance float64) string {
 		for j, w := range want[i].Samples {
 			g := got[i].Samples[j]
 			if w[0] != g[0] || math.Abs(w[1]-g[1]) > tolerance*max(math.Abs(w[1]), math.Abs(g[1])) {
-				return got[i].Labels
+				return fmt.Sprintf("%s at %g: %g, want %g", got[i].Labels, w[0], g[1], w[1])
 			}
 		}
 	}

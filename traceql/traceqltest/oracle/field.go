@@ -142,7 +142,7 @@ func (s scene) intrinsic(id traceql.IntrinsicID) traceql.Static {
 		}
 		return traceql.NewString(hex.EncodeToString(span.ParentSpanID[:]))
 	case traceql.IntrinsicChildCount:
-		return traceql.NewInt(int64(len(t.children(s.index))))
+		return traceql.NewInt(int64(len(t.children(span.SpanID))))
 	case traceql.IntrinsicInstrumentationName:
 		return traceql.NewString(span.Scope.Name)
 	case traceql.IntrinsicInstrumentationVersion:

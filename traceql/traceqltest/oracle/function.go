@@ -14,25 +14,17 @@ func lines(f *traceql.MetricsFunction, g group, o traceqltest.MetricsOptions) (l
 	switch f.Op {
 	case traceql.MetricsQuantileOverTime:
 		for _, q := range f.Quantiles {
-			if !slices.ContainsFunc(g.spans, func(s scene) bool { _, ok := measure(s, f.Field); return ok }) {
-				continue
+			if len(buckets(g.spans, f.Field)) > 0 {
+				list = append(list, line("p", q, g, o, func(spans []scene) (float64, bool) {
+					return quantile(q, buckets(spans, f.Field)), true
+				}))
 			}
-			list = append(list, line("p", q, g, o, func(spans []scene) (float64, bool) {
-				values := measures(spans, f.Field)
-				return quantile(q, values), true
-			}))
 		}
 	case traceql.MetricsHistogramOverTime:
-		var bounds []float64
-		for _, s := range g.spans {
-			if bound, ok := bucket(s, f.Field); ok && !slices.Contains(bounds, bound) {
-				bounds = append(bounds, bound)
-			}
-		}
-		for _, bound := range bounds {
+		for _, bound := range slices.Compact(buckets(g.spans, f.Field)) {
 			list = append(list, line("__bucket", bound, g, o, func(spans []scene) (n float64, _ bool) {
-				for _, s := range spans {
-					if b, ok := bucket(s, f.Field); ok && b == bound {
+				for _, b := range buckets(spans, f.Field) {
+					if b == bound {
 						n++
 					}
 				}
@@ -40,7 +32,7 @@ func lines(f *traceql.MetricsFunction, g group, o traceqltest.MetricsOptions) (l
 			}))
 		}
 	default:
-		list = []series{line("", 0, g, o, func(spans []scene) (float64, bool) { return total(f, spans, o) })}
+		list = []series{line("", 0, g, o, func(spans []scene) (float64, bool) { return single(f, spans, o) })}
 	}
 	return list
 }
@@ -65,9 +57,9 @@ func line(key string, label float64, g group, o traceqltest.MetricsOptions, f fu
 	return s
 }
 
-// total is the value of the functions with one series for a group. Those of a
+// single is the value of the functions with one series for a group. Those of a
 // field have none where no span has a number.
-func total(f *traceql.MetricsFunction, spans []scene, o traceqltest.MetricsOptions) (float64, bool) {
+func single(f *traceql.MetricsFunction, spans []scene, o traceqltest.MetricsOptions) (float64, bool) {
 	switch f.Op {
 	case traceql.MetricsRate:
 		return float64(len(spans)) / seconds(o), true
@@ -99,7 +91,7 @@ func total(f *traceql.MetricsFunction, spans []scene, o traceqltest.MetricsOptio
 func measure(s scene, field traceql.FieldExpr) (float64, bool) {
 	n, ok := s.last(field).number()
 	switch {
-	case !ok:
+	case !ok || math.IsNaN(asFloat(n)):
 		return 0, false
 	case n.Type == traceql.TypeDuration:
 		return float64(n.Int) / 1e9, true
@@ -117,23 +109,47 @@ func measures(spans []scene, field traceql.FieldExpr) (values []float64) {
 	return values
 }
 
-// quantile is the value that a share of q of the values do not exceed, 0 of
-// none. An engine may answer with an estimate.
-func quantile(q float64, values []float64) float64 {
-	if len(values) == 0 {
+// quantile estimates the value that a share of q of the values do not exceed, of
+// the buckets that they are in, in ascending order: those of one bucket are
+// taken to lie evenly between its bounds, on a logarithmic scale. It is 0 of
+// none.
+func quantile(q float64, buckets []float64) float64 {
+	if len(buckets) == 0 {
 		return 0
 	}
-	slices.Sort(values)
-	rank := int(math.Ceil(q * float64(len(values))))
-	return values[max(rank, 1)-1]
+	rank := max(1, int(math.Ceil(q*float64(len(buckets)))))
+	bound := buckets[rank-1]
+	before := slices.Index(buckets, bound)
+	inside := 0
+	for _, b := range buckets {
+		if b == bound {
+			inside++
+		}
+	}
+	return bound * math.Exp2(float64(rank-before)/float64(inside)-1)
+}
+
+// buckets are those of the spans' numbers, in ascending order.
+func buckets(spans []scene, field traceql.FieldExpr) (bounds []float64) {
+	for _, s := range spans {
+		if bound, ok := bucket(s, field); ok {
+			bounds = append(bounds, bound)
+		}
+	}
+	slices.Sort(bounds)
+	return bounds
 }
 
 // bucket is the upper bound of the bucket of a span's number: the smallest power
 // of two that is not less, of durations counted in nanoseconds but given in
-// seconds. What is not above zero is in none.
+// seconds. What is not above zero is in none, and neither are durations below
+// two nanoseconds, which nobody has measured.
 func bucket(s scene, field traceql.FieldExpr) (float64, bool) {
 	n, ok := s.last(field).number()
 	if !ok || !(asFloat(n) > 0) || math.IsInf(asFloat(n), 1) {
+		return 0, false
+	}
+	if n.Type == traceql.TypeDuration && n.Int < 2 {
 		return 0, false
 	}
 	bound := 1.0

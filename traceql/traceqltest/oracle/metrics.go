@@ -1,9 +1,13 @@
 package oracle
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spanlake/spanlake/schema"
@@ -153,8 +157,8 @@ func grouped(by []traceql.FieldExpr, spans []scene) (groups []group) {
 	for _, s := range spans {
 		var labels []schema.Attribute
 		for _, field := range by {
-			if v := s.last(field); v.there && !v.list && len(v.items) == 1 {
-				labels = append(labels, schema.Attribute{Key: field.String(), Value: shown(v.items[0])})
+			if v, ok := label(s.last(field)); ok {
+				labels = append(labels, schema.Attribute{Key: field.String(), Value: v})
 			}
 		}
 		if len(labels) == 0 {
@@ -172,6 +176,62 @@ func grouped(by []traceql.FieldExpr, spans []scene) (groups []group) {
 
 func sameLabels(a, b []schema.Attribute) bool {
 	return slices.EqualFunc(a, b, func(x, y schema.Attribute) bool {
-		return x.Key == y.Key && sameValue(x.Value, y.Value)
+		return x.Key == y.Key && traceqltest.ValueText(x.Value) == traceqltest.ValueText(y.Value)
 	})
+}
+
+// label is a value as series show it: lists are one text. What does not compare
+// is no label.
+func label(v value) (schema.Value, bool) {
+	switch {
+	case v.there && v.list:
+		return text(listText(v.elements)), true
+	case len(v.items) == 0:
+		return schema.Value{}, false
+	default:
+		return shown(v.items[0]), true
+	}
+}
+
+// listText is a list as JSON, with null for what does not compare.
+func listText(elements []schema.Value) string {
+	var parts []string
+	for _, e := range elements {
+		part := "null"
+		if e.Kind == schema.KindArray {
+			part = listText(e.Array)
+		} else if v, ok := static(e); ok {
+			part = v.String()
+			if v.Type == traceql.TypeString {
+				part = jsonText(v.Str)
+			}
+		}
+		parts = append(parts, part)
+	}
+	return "[" + strings.Join(parts, ",") + "]"
+}
+
+func jsonText(s string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return "null"
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// compareLabels orders series by their labels, one after the other: by text,
+// then by key, type and number.
+func compareLabels(a, b []schema.Attribute) int {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i].Value, b[i].Value
+		if c := cmp.Or(
+			cmp.Compare(x.Str, y.Str), cmp.Compare(a[i].Key, b[i].Key), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Int, y.Int),
+			cmp.Compare(x.Double, y.Double), cmp.Compare(strconv.FormatBool(x.Bool), strconv.FormatBool(y.Bool)),
+		); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(a), len(b))
 }

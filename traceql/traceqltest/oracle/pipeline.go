@@ -2,10 +2,12 @@ package oracle
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
+	"github.com/spanlake/spanlake/traceql/traceqltest"
 )
 
 // pipeline sends all spans of a trace, as one spanset, through the stages.
@@ -82,16 +84,16 @@ func coalesce(sets []spanset) []spanset {
 // groupBy splits a spanset by the values of an expression, in the order in
 // which they come up.
 func (t *trace) groupBy(by *traceql.GroupBy, set spanset) (groups []spanset) {
-	var keys []schema.Value
+	var keys []value
 	for _, i := range set.spans {
-		key := groupKey(scene{trace: t, index: i}.last(by.Expr))
-		k := slices.IndexFunc(keys, func(other schema.Value) bool { return sameValue(key, other) })
+		key := scene{trace: t, index: i}.last(by.Expr)
+		k := slices.IndexFunc(keys, func(other value) bool { return sameGroup(key, other) })
 		if k < 0 {
 			k = len(keys)
 			keys = append(keys, key)
 			name := "by(" + by.Expr.String() + ")"
 			groups = append(groups, spanset{attributes: append(
-				slices.Clone(set.attributes), schema.Attribute{Key: name, Value: key},
+				slices.Clone(set.attributes), schema.Attribute{Key: name, Value: groupKey(key)},
 			)})
 		}
 		groups[k].spans = append(groups[k].spans, i)
@@ -100,12 +102,17 @@ func (t *trace) groupBy(by *traceql.GroupBy, set spanset) (groups []spanset) {
 }
 
 // groupKey is what a spanset shows of the value that its spans have in common.
-// What is not there, and what does not compare, is a group of its own.
+// Lists are values as a whole. What is not there, and what does not compare, is
+// a group of its own.
 func groupKey(v value) schema.Value {
-	if !v.there || v.list || len(v.items) == 0 {
+	switch {
+	case v.there && v.list:
+		return schema.Value{Kind: schema.KindArray, Array: v.elements}
+	case len(v.items) == 0:
 		return schema.Value{Kind: schema.KindString, Str: "nil"}
+	default:
+		return shown(v.items[0])
 	}
-	return shown(v.items[0])
 }
 
 // shown is a value as an attribute of the answer.
@@ -124,8 +131,16 @@ func shown(v traceql.Static) schema.Value {
 	}
 }
 
-// sameValue tells a number from the text of it, and an int from a float.
-func sameValue(a, b schema.Value) bool {
-	return a.Kind == b.Kind && a.Str == b.Str && a.Int == b.Int && a.Bool == b.Bool &&
-		(a.Double == b.Double || a.Double != a.Double && b.Double != b.Double)
+// sameGroup tells a value from the text of it, an int from a float, and what is
+// not there from everything.
+func sameGroup(a, b value) bool {
+	if a.list || b.list {
+		return a.list && b.list && traceqltest.ValueText(groupKey(a)) == traceqltest.ValueText(groupKey(b))
+	}
+	if len(a.items) == 0 || len(b.items) == 0 {
+		return len(a.items) == len(b.items)
+	}
+	x, y := a.items[0], b.items[0]
+	return x.Type == y.Type && x.Str == y.Str && x.Int == y.Int &&
+		(x.Float == y.Float || math.IsNaN(x.Float) && math.IsNaN(y.Float))
 }

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/spanlake/spanlake/traceql"
@@ -125,16 +126,22 @@ func scaled(list []series, f func(float64) point) []series {
 	return slices.DeleteFunc(list, series.isEmpty)
 }
 
-// calculated is "a op b", no point where one would divide by zero.
+// calculated is "a op b", no point where one would divide by zero or that is no
+// number.
 func calculated(op traceql.Operator, a, b float64) point {
+	v := 0.0
 	switch op {
 	case traceql.OpAdd:
-		return point{true, a + b}
+		v = a + b
 	case traceql.OpSub:
-		return point{true, a - b}
+		v = a - b
 	case traceql.OpMul:
-		return point{true, a * b}
+		v = a * b
 	default:
-		return point{b != 0, a / b}
+		if b == 0 {
+			return point{}
+		}
+		v = a / b
 	}
+	return point{!math.IsNaN(v), v}
 }

@@ -87,33 +87,16 @@ func (t *trace) related(op traceql.SpansetOp, a, b []int) (spans []int) {
 func (t *trace) is(relation traceql.SpansetOp, x, y int) bool {
 	switch relation {
 	case traceql.SpansetChild:
-		return t.parent[y] == x
+		return t.links[y] == t.ids[x]
 	case traceql.SpansetParent:
-		return t.parent[x] == y
+		return t.links[x] == t.ids[y]
 	case traceql.SpansetDescendant:
-		return slices.Contains(t.ancestors(y), x)
+		return slices.Contains(t.above(y), t.ids[x])
 	case traceql.SpansetAncestor:
-		return slices.Contains(t.ancestors(x), y)
+		return slices.Contains(t.above(x), t.ids[y])
 	case traceql.SpansetSibling:
-		return t.siblings(x, y)
+		return x != y && t.links[x] == t.links[y] && !t.links[x].IsZero()
 	default:
 		return false
 	}
-}
-
-// siblings have one parent, be it that it was not received.
-func (t *trace) siblings(x, y int) bool {
-	if x == y || t.parent[x] != t.parent[y] {
-		return false
-	}
-	return t.parent[x] != noParent || t.missingParent(x) != "" && t.missingParent(x) == t.missingParent(y)
-}
-
-// missingParent is the id of a span's parent if that was not received, else "".
-func (t *trace) missingParent(i int) string {
-	id := t.spans[i].ParentSpanID
-	if id.IsZero() || slices.ContainsFunc(t.spans, func(s schema.Span) bool { return s.SpanID == id }) {
-		return ""
-	}
-	return id.String()
 }

@@ -9,22 +9,12 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// noParent is the index of no span.
-const noParent = -1
-
 // trace is all that was received of one trace, each span once.
 type trace struct {
 	id    schema.TraceID
 	spans []schema.Span // by start, id, kind
-	// parent is the index of each span's parent in the tree, noParent for the
-	// tops of trees.
-	parent []int
-	nested []nestedSet
+	tree
 }
-
-// nestedSet are the numbers of a span. Spans that hang under no root have
-// none: all are 0.
-type nestedSet struct{ left, right, parent int64 }
 
 // traces puts rows together: in no particular order, some of them twice, some
 // of them fragments.
@@ -41,8 +31,7 @@ func traces(rows []schema.Span) []*trace {
 	for _, t := range list {
 		t.spans = fold(t.spans)
 		slices.SortFunc(t.spans, compareSpans)
-		t.findParents()
-		t.number()
+		t.tree = newTree(t.spans)
 	}
 	return list
 }
@@ -83,68 +72,4 @@ func (t *trace) root() *schema.Span {
 		}
 	}
 	return nil
-}
-
-// findParents links the spans. A span's parent is the first other span with the
-// id that it names. Links that go round in a circle are cut at the circle's
-// first span.
-func (t *trace) findParents() {
-	t.parent = make([]int, len(t.spans))
-	for i, s := range t.spans {
-		t.parent[i] = noParent
-		if s.ParentSpanID.IsZero() || s.ParentSpanID == s.SpanID {
-			continue
-		}
-		for j, p := range t.spans {
-			if j != i && p.SpanID == s.ParentSpanID {
-				t.parent[i] = j
-				break
-			}
-		}
-	}
-	for i := range t.spans {
-		if slices.Contains(t.ancestors(i), i) {
-			t.parent[i] = noParent
-		}
-	}
-}
-
-// ancestors are the spans above span i, the nearest first, each once.
-func (t *trace) ancestors(i int) (above []int) {
-	for p := t.parent[i]; p != noParent && !slices.Contains(above, p); p = t.parent[p] {
-		above = append(above, p)
-	}
-	return above
-}
-
-// children are the spans directly below span i.
-func (t *trace) children(i int) (below []int) {
-	for j, p := range t.parent {
-		if p == i {
-			below = append(below, j)
-		}
-	}
-	return below
-}
-
-// number gives the trees below the roots their nested-set numbers, one tree
-// after the other.
-func (t *trace) number() {
-	t.nested = make([]nestedSet, len(t.spans))
-	next := int64(1)
-	var visit func(i int, parent int64)
-	visit = func(i int, parent int64) {
-		t.nested[i].left, t.nested[i].parent = next, parent
-		next++
-		for _, child := range t.children(i) {
-			visit(child, t.nested[i].left)
-		}
-		t.nested[i].right = next
-		next++
-	}
-	for i, s := range t.spans {
-		if s.ParentSpanID.IsZero() {
-			visit(i, -1)
-		}
-	}
 }

@@ -15,7 +15,8 @@ type value struct {
 	list  bool
 	// items is the value, or what a list holds. What is neither string,
 	// number nor boolean is not in it: nothing compares with that.
-	items []traceql.Static
+	items    []traceql.Static
+	elements []schema.Value // of a list, as they are
 }
 
 func one(v traceql.Static) value { return value{there: true, items: []traceql.Static{v}} }
@@ -27,7 +28,10 @@ func stored(v schema.Value) value {
 	case schema.KindEmpty:
 		return value{}
 	case schema.KindArray:
-		list := value{there: len(v.Array) > 0, list: true}
+		if len(v.Array) == 0 {
+			return value{}
+		}
+		list := value{there: true, list: true, elements: v.Array}
 		for _, e := range v.Array {
 			if s, ok := static(e); ok {
 				list.items = append(list.items, s)
