@@ -13,37 +13,6 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// findRows finds the traces with rows that the plan matches, for plans that
-// filters say too little about. Only the latest start is known of the hits.
-func (p *Plan) findRows(ctx context.Context, source Source) iter.Seq2[[]vec.Hit, error] {
-	return func(yield func([]vec.Hit, error) bool) {
-		f := p.frame()
-		defer p.release(f)
-		found := make(map[schema.TraceID]uint64)
-		var hits []vec.Hit
-		for chunk, err := range source.Scan(ctx, p.filter, p.columns) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			clear(found)
-			for i := range chunk {
-				s := &chunk[i]
-				if f.setSpan(s); p.may(f) {
-					found[s.TraceID] = max(found[s.TraceID], s.StartNanos)
-				}
-			}
-			hits = hits[:0]
-			for id, last := range found {
-				hits = append(hits, vec.Hit{ID: id, LastNanos: last})
-			}
-			if !yield(hits, nil) {
-				return
-			}
-		}
-	}
-}
-
 // judge puts the candidates of a wave together and hands them out.
 func (h *hunt) judge(ctx context.Context, wave []candidate) error {
 	wave, err := h.summarize(ctx, wave)
@@ -76,13 +45,18 @@ func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
 		return err
 	}
 	for _, c := range wave {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		spans, ok := whole[c.times.ID]
 		if !ok {
 			spans = rows[c.times.ID]
 		}
 		// A trace without rows has just expired.
 		if t := factsOf(c.times.ID, spans); t != nil && t.overlaps(h.startNanos, h.endNanos) {
-			h.take(t)
+			if err := h.take(ctx, t); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

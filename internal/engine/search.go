@@ -66,18 +66,20 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
 		missing: func() int { return opts.Limit - len(best.places) },
 		enough:  func(next place) bool { return best.full() && comparePlaces(best.last(), next) < 0 },
-		take: func(t *traceFacts) {
+		take: func(ctx context.Context, t *traceFacts) error {
 			result.InspectedTraces++
 			at := place{startNanos: t.startNanos, id: t.id}
 			if best.full() && comparePlaces(best.last(), at) < 0 {
-				return
+				return nil
 			}
-			if matched := plan.match(t); len(matched) > 0 {
-				best.add(at, plan.result(t, matched, opts.SpansPerSpanSet))
+			sets, err := plan.spansets(ctx, t)
+			if len(sets) > 0 {
+				best.add(at, plan.result(t, sets, opts.SpansPerSpanSet))
 			}
+			return err
 		},
 	}
-	if plan.sure && !plan.trace {
+	if plan.row.sure && !plan.trace {
 		h.few = opts.SpansPerSpanSet
 		h.takeSummary = func(s *vec.Summary) {
 			result.InspectedTraces++
