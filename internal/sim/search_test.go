@@ -66,7 +66,7 @@ func traceOf(tr engine.TraceResult) traceqltest.Trace {
 		StartNanos: tr.StartNanos, DurationMs: tr.DurationMs,
 	}
 	for _, set := range tr.SpanSets {
-		s := traceqltest.SpanSet{Matched: int(set.Matched)}
+		s := traceqltest.SpanSet{Matched: int(set.Matched), Attributes: set.Attributes}
 		for _, span := range set.Spans {
 			s.Spans = append(s.Spans, traceqltest.Span{
 				ID: span.SpanID, Name: span.Name, StartNanos: span.StartNanos, DurationNanos: span.DurationNanos,
@@ -81,36 +81,39 @@ func traceOf(tr engine.TraceResult) traceqltest.Trace {
 // TestSearch asks random queries of random traces in random layouts: the engine
 // answers as the oracle does.
 func TestSearch(t *testing.T) {
-	pairs, unsupported := 0, 0
+	pairs, refused := 0, 0
 	for round := range *rounds {
 		rng := rand.New(rand.NewPCG(*seed, uint64(round)))
 		rows, err := random.Spans(rng, 6)
 		require.NoError(t, err)
 		truth := oracle.New(rows)
 		var engines []placed
+		var seeds []uint64
 		for _, l := range layouts() {
-			engines = append(engines, placed{l.place(t, rows, rng)})
+			seeds = append(seeds, rng.Uint64())
+			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
 		}
 		for range queriesPerRound {
 			text := random.Filter(rng)
-			options := randomOptions(rng)
-			q, err := traceql.Parse(text)
-			if err == nil {
-				_, err = engine.Compile(q)
+			if rng.IntN(3) > 0 {
+				text = random.Search(rng)
 			}
-			if err != nil {
-				unsupported++
+			i := rng.IntN(len(engines))
+			tr := trial{query: text, rows: rows, layout: layouts()[i], seed: seeds[i], search: randomOptions(rng)}
+			q, err := traceql.Parse(text)
+			if err != nil || !engines[i].takes(q) {
+				refused++
 				continue
 			}
 			pairs++
-			i := rng.IntN(len(engines))
-			if fault := differ(t, q, truth, engines[i], options); fault != "" {
-				t.Fatalf("seed %d round %d, %s: %s\n%+v\n%s", *seed, round, layouts()[i].name, text, options, fault)
+			if fault := differ(t, q, truth, engines[i], tr.search, tr.metric); fault != "" {
+				tr = tr.shrink(t)
+				t.Fatalf("seed %d round %d: %s\nshort for %s\n%s", *seed, round, tr, text, tr.fault(t))
 			}
 		}
 	}
-	t.Log(pairs, "pairs,", unsupported, "refused")
-	require.Less(t, unsupported*5, pairs)
+	t.Log(pairs, "pairs,", refused, "refused")
+	require.Less(t, refused*5, pairs)
 }
 
 func randomOptions(rng *rand.Rand) (o traceqltest.SearchOptions) {
@@ -128,21 +131,33 @@ func randomOptions(rng *rand.Rand) (o traceqltest.SearchOptions) {
 }
 
 // differ says how the engine's answer differs from the truth, "" if it does not.
-func differ(t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, o traceqltest.SearchOptions) string {
+func differ(
+	t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, search traceqltest.SearchOptions, metric traceqltest.MetricsOptions,
+) string {
 	t.Helper()
-	want, wantErr := truth.Search(t.Context(), q, o)
-	got, err := e.Search(t.Context(), q, o)
-	if err != nil || wantErr != nil {
-		if (err != nil) == (wantErr != nil) {
-			return ""
-		}
+	want, wantErr := answer(t, q, truth, search, metric)
+	got, err := answer(t, q, e, search, metric)
+	switch {
+	case wantErr != nil && err != nil:
+		return ""
+	case wantErr != nil || err != nil:
 		return fmt.Sprintf("error %v, want %v", err, wantErr)
-	}
-	g, w := traceqltest.FormatTraces(got, spanName), traceqltest.FormatTraces(want, spanName)
-	if slices.Equal(g, w) {
+	case slices.Equal(want, got):
 		return ""
 	}
-	return fmt.Sprintf("got\n%s\nwant\n%s", strings.Join(g, "\n"), strings.Join(w, "\n"))
+	return fmt.Sprintf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+}
+
+func answer(
+	t *testing.T, q *traceql.Query, e traceqltest.Engine, search traceqltest.SearchOptions, metric traceqltest.MetricsOptions,
+) ([]string, error) {
+	t.Helper()
+	if q.Metrics != nil {
+		list, err := e.Metrics(t.Context(), q, metric)
+		return traceqltest.FormatSeries(list, random.Origin), err
+	}
+	traces, err := e.Search(t.Context(), q, search)
+	return traceqltest.FormatTraces(traces, spanName), err
 }
 
 func spanName(_ schema.TraceID, s traceqltest.Span) string { return s.ID.String() }

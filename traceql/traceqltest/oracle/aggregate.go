@@ -6,7 +6,6 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
 
@@ -25,11 +24,7 @@ func (t *trace) scalarFilter(f *traceql.ScalarFilter, set spanset) ([]spanset, e
 	if !ok || !compare(f.Op, one(v), one(literal.Value)) {
 		return nil, nil
 	}
-	attributes := slices.DeleteFunc(slices.Clone(set.attributes), func(a schema.Attribute) bool {
-		return a.Key == aggregate.String()
-	})
-	attributes = append(attributes, schema.Attribute{Key: aggregate.String(), Value: shown(v)})
-	return []spanset{{attributes, set.spans}}, nil
+	return []spanset{set.noted(aggregate.String(), shown(v))}, nil
 }
 
 // aggregate is the value for some spans, false if none of them has a number.

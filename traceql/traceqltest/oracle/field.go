@@ -72,7 +72,7 @@ func (s scene) each(f func(scene), expressions ...traceql.FieldExpr) {
 func (s scene) attribute(a *traceql.Attribute) (schema.Value, bool) {
 	switch a.Scope {
 	case traceql.ScopeNone:
-		if v, ok := s.spanAttribute(a.Name); ok && stored(v).there {
+		if v, ok := s.spanAttribute(a.Name); ok && v.Kind != schema.KindEmpty {
 			return v, true
 		}
 		return s.resourceAttribute(a.Name)

@@ -91,10 +91,7 @@ func (t *trace) groupBy(by *traceql.GroupBy, set spanset) (groups []spanset) {
 		if k < 0 {
 			k = len(keys)
 			keys = append(keys, key)
-			name := "by(" + by.Expr.String() + ")"
-			groups = append(groups, spanset{attributes: append(
-				slices.Clone(set.attributes), schema.Attribute{Key: name, Value: groupKey(key)},
-			)})
+			groups = append(groups, set.with(nil).noted("by("+by.Expr.String()+")", groupKey(key)))
 		}
 		groups[k].spans = append(groups[k].spans, i)
 	}

@@ -132,14 +132,18 @@ func fields(p traceql.Pipeline) (list []traceql.FieldExpr) {
 	return list
 }
 
-// expressions are those of all stages, in their order.
+// expressions are those of the stages that the spans went through, in their
+// order: what A > B finds went through B.
 func expressions(p traceql.Pipeline) (list []traceql.FieldExpr) {
 	for _, stage := range p {
 		switch stage := stage.(type) {
 		case *traceql.SpansetFilter:
 			list = append(list, stage.Expr)
 		case *traceql.SpansetOperation:
-			list = append(list, expressions(traceql.Pipeline{stage.Left, stage.Right})...)
+			if !stage.Op.IsStructural() || stage.Op.IsUnion() {
+				list = append(list, expressions(traceql.Pipeline{stage.Left})...)
+			}
+			list = append(list, expressions(traceql.Pipeline{stage.Right})...)
 		case *traceql.SpansetPipeline:
 			list = append(list, expressions(stage.Pipeline)...)
 		case *traceql.ScalarFilter:

@@ -21,6 +21,18 @@ type spanset struct {
 // with is the same group with other spans.
 func (s spanset) with(spans []int) spanset { return spanset{s.attributes, spans} }
 
+// noted is the same group with one more attribute, in the place of the one that
+// says the same if a stage was there before.
+func (s spanset) noted(key string, v schema.Value) spanset {
+	s.attributes = slices.Clone(s.attributes)
+	if i := slices.IndexFunc(s.attributes, func(a schema.Attribute) bool { return a.Key == key }); i >= 0 {
+		s.attributes[i].Value = v
+	} else {
+		s.attributes = append(s.attributes, schema.Attribute{Key: key, Value: v})
+	}
+	return s
+}
+
 // operation joins what two expressions find in the same spanset.
 func (t *trace) operation(op *traceql.SpansetOperation, in spanset) ([]spanset, error) {
 	a, err := t.operand(op.Left, in)
