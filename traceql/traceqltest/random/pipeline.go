@@ -3,10 +3,14 @@ package random
 import (
 	"math/rand/v2"
 	"strconv"
+	"strings"
 )
 
 // pipeline is a chain of stages. depth bounds pipelines within pipelines.
 func pipeline(rng *rand.Rand, stages, depth int) string {
+	if depth > 1 && oneIn(rng, 8) {
+		return operands(rng, depth-1)
+	}
 	text := spansets(rng, depth)
 	if oneIn(rng, 20) {
 		text = scalarFilter(rng)
@@ -62,12 +66,7 @@ func spansets(rng *rand.Rand, depth int) string {
 	if depth == 0 || oneIn(rng, 3) {
 		return filter(rng)
 	}
-	op := pick(rng, []string{
-		"&&", "||", ">", ">>", "<", "<<", "~", "!>", "!>>", "!<", "!<<", "!~", "&>", "&>>", "&<", "&<<", "&~",
-	})
-	if depth > 1 && oneIn(rng, 6) {
-		return "(" + pipeline(rng, 2, 0) + ") " + op + " (" + pipeline(rng, 2, 0) + ")"
-	}
+	op := operator(rng)
 	a, b := filter(rng), filter(rng)
 	if oneIn(rng, 3) {
 		a = "(" + spansets(rng, depth-1) + ")"
@@ -76,4 +75,25 @@ func spansets(rng *rand.Rand, depth int) string {
 		b = "(" + spansets(rng, depth-1) + ")"
 	}
 	return a + " " + op + " " + b
+}
+
+func operator(rng *rand.Rand) string {
+	return pick(rng, []string{
+		"&&", "||", ">", ">>", "<", "<<", "~", "!>", "!>>", "!<", "!<<", "!~", "&>", "&>>", "&<", "&<<", "&~",
+	})
+}
+
+// operands is an operation on pipelines, which nothing may follow.
+func operands(rng *rand.Rand, depth int) string {
+	one := func() string {
+		if depth > 0 && oneIn(rng, 4) {
+			return "(" + operands(rng, depth-1) + ")"
+		}
+		text := pipeline(rng, 2, 0)
+		if strings.Contains(text, "by(") {
+			text += " | coalesce()"
+		}
+		return "(" + text + ")"
+	}
+	return one() + " " + operator(rng) + " " + one()
 }

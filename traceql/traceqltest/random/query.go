@@ -14,13 +14,15 @@ func Filter(rng *rand.Rand) string { return filter(rng) }
 func Search(rng *rand.Rand) string { return pipeline(rng, 1+rng.IntN(3), 2) }
 
 func filter(rng *rand.Rand) string {
-	switch rng.IntN(12) {
-	case 0:
+	switch rng.IntN(8) {
+	case 0, 1:
 		return "{ }"
-	case 1:
-		return "{ " + pick(rng, []string{"nestedSetParent < 0", "true", "false", "name = \"a\""}) + " }"
+	case 2:
+		return "{ " + pick(rng, []string{
+			"nestedSetParent < 0", "false", `name = "a"`, `name != "x"`, "kind != server", "span.mixed != nil", "duration > 1us",
+		}) + " }"
 	}
-	return "{ " + condition(rng, 1+rng.IntN(3)) + " }"
+	return "{ " + condition(rng, rng.IntN(4)) + " }"
 }
 
 // condition is a boolean expression.
@@ -28,9 +30,9 @@ func condition(rng *rand.Rand, depth int) string {
 	if depth > 0 && !oneIn(rng, 3) {
 		a, b := condition(rng, depth-1), condition(rng, depth-1)
 		switch rng.IntN(7) {
-		case 0, 1:
+		case 0:
 			return "(" + a + " && " + b + ")"
-		case 2, 3:
+		case 1, 2, 3:
 			return "(" + a + " || " + b + ")"
 		case 4:
 			return "!(" + a + ")"
@@ -45,8 +47,10 @@ func condition(rng *rand.Rand, depth int) string {
 
 func comparison(rng *rand.Rand) string {
 	switch rng.IntN(16) {
-	case 0, 1, 2, 3:
-		return texted(rng) + pick(rng, []string{" = ", " != ", " = ", " < ", " >= "}) + literalText(rng)
+	case 0, 1:
+		return field(rng, stringKeys()) + pick(rng, []string{" = ", " != ", " < ", " >= "}) + literal(rng)
+	case 2, 3:
+		return texted(rng) + pick(rng, []string{" = ", " != ", " != ", " < ", " >= "}) + literalText(rng)
 	case 4:
 		return texted(rng) + pick(rng, []string{" =~ ", " !~ "}) + `"` + pick(rng, patterns()) + `"`
 	case 5, 6, 7:
@@ -113,10 +117,19 @@ func literalText(rng *rand.Rand) string {
 		return `"\xff\xfe\x80!!"`
 	case 1:
 		return strconv.Quote(pick(rng, services()))
-	case 2:
-		return literalNumber(rng)
 	}
 	return strconv.Quote(pick(rng, texts()))
+}
+
+// literal is of any type that attributes have.
+func literal(rng *rand.Rand) string {
+	switch rng.IntN(4) {
+	case 0:
+		return literalNumber(rng)
+	case 1:
+		return pick(rng, []string{"true", "false"})
+	}
+	return literalText(rng)
 }
 
 // numbered is an expression that may be a number.
