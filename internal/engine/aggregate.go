@@ -59,14 +59,15 @@ func (c *compiler) aggregate(e *traceql.Aggregate) (aggregateFunc, error) {
 	}, err
 }
 
-// extreme is the smallest or the largest number, the first of equal ones.
+// extreme is the smallest or the largest number, the first of equal ones, and
+// NaN only of nothing else.
 type extreme struct {
 	op   traceql.Operator
 	best traceql.Static
 }
 
 func (x *extreme) add(v traceql.Static) {
-	if holds, _ := x.op.Compare(v, x.best); holds || x.best.Type == traceql.TypeUnknown {
+	if holds, _ := x.op.Compare(v, x.best); holds || x.best.Type == traceql.TypeUnknown || math.IsNaN(x.best.Float) {
 		x.best = v
 	}
 }

@@ -147,7 +147,11 @@ func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error 
 
 // makeRoom judges some candidates so that others can be let go. REQUIRES: h.mu.
 func (h *hunt) makeRoom(ctx context.Context) error {
-	err := h.settle(ctx, maxEarly)
+	most := maxEarly
+	if h.plan.order != nil {
+		most = len(h.queue) // all have to be judged in any case
+	}
+	err := h.settle(ctx, most)
 	h.room = max(h.minRoom, 2*len(h.queue))
 	return err
 }

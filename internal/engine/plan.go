@@ -16,6 +16,7 @@ type Plan struct {
 	run     stage
 	columns vec.Columns
 	results []resultField
+	order   *ordering // nil: newest first
 	frames  sync.Pool // of *frame
 
 	// What the first phase looks for.
@@ -38,7 +39,13 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := compilePipeline(pipeline)
+	var order *ordering
+	if q != nil {
+		if field, descending, ok := q.OrderBy(); ok {
+			order = &ordering{field: field, descending: descending}
+		}
+	}
+	p, err := compilePipeline(pipeline, order)
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", pipeline, err)
 	}
@@ -59,9 +66,9 @@ func searchOf(q *traceql.Query) (traceql.Pipeline, error) {
 	return q.Pipeline, nil
 }
 
-func compilePipeline(pipeline traceql.Pipeline) (*Plan, error) {
+func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) {
 	c := newCompiler()
-	p := &Plan{}
+	p := &Plan{order: order}
 	p.frames.New = func() any { return newFrame() }
 	var err error
 	if p.run, err = c.pipeline(pipeline); err != nil {
@@ -79,6 +86,12 @@ func compilePipeline(pipeline traceql.Pipeline) (*Plan, error) {
 		return nil, err
 	}
 	read := fieldsRead(pipeline)
+	if order != nil {
+		read = append(read, order.field)
+		if order.read, err = c.reader(order.field); err != nil {
+			return nil, err
+		}
+	}
 	p.columns, p.shown = columnsOf(read...), shownColumns(shown...)
 	p.trace = !ofFilters(pipeline) || c.partsOfAll(read).has(partTrace)
 	return p, nil

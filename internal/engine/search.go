@@ -16,6 +16,7 @@ type SearchOptions struct {
 	Limit                int // traces, default 20
 	SpansPerSpanSet      int // default 3
 	Concurrency          int // sources or traces read at a time, default 1
+	MaxSpanSets          int // of all traces in the answer, which by() can make many of; 0 means no limit
 }
 
 func (o *SearchOptions) setDefaults() {
@@ -59,25 +60,40 @@ func Search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 
 func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchOptions, room int) (*SearchResult, error) {
 	opts.setDefaults()
-	best := newest{limit: opts.Limit}
 	result := &SearchResult{}
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
-		missing: func() int { return opts.Limit - len(best.places) },
-		enough:  func(next place) bool { return best.full() && comparePlaces(best.last(), next) < 0 },
-		take: func(ctx context.Context, t *traceFacts) error {
-			result.InspectedTraces++
-			at := place{startNanos: t.startNanos, id: t.id}
-			if best.full() && comparePlaces(best.last(), at) < 0 {
-				return nil
-			}
-			sets, err := plan.spansets(ctx, t)
-			if len(sets) > 0 {
-				best.add(at, plan.result(t, sets, opts.SpansPerSpanSet))
-			}
-			return err
-		},
+	}
+	answer := inOrder
+	if plan.order == nil {
+		answer = byTime
+	}
+	traces := answer(&h, &opts, result)
+	var err error
+	if result.InspectedSpans, err = h.run(ctx); err != nil {
+		return nil, err
+	}
+	result.Traces = traces()
+	return result, result.check(opts.MaxSpanSets)
+}
+
+// byTime makes h look for the newest traces.
+func byTime(h *hunt, opts *SearchOptions, result *SearchResult) func() []TraceResult {
+	plan, best := h.plan, newest{limit: opts.Limit}
+	h.missing = func() int { return opts.Limit - len(best.places) }
+	h.enough = func(next place) bool { return best.full() && comparePlaces(best.last(), next) < 0 }
+	h.take = func(ctx context.Context, t *traceFacts) error {
+		result.InspectedTraces++
+		at := place{startNanos: t.startNanos, id: t.id}
+		if best.full() && comparePlaces(best.last(), at) < 0 {
+			return nil
+		}
+		sets, err := plan.spansets(ctx, t)
+		if len(sets) > 0 {
+			best.add(at, plan.result(t, sets, opts.SpansPerSpanSet))
+		}
+		return err
 	}
 	if plan.row.sure && !plan.trace {
 		h.few = opts.SpansPerSpanSet
@@ -89,12 +105,43 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 			}
 		}
 	}
-	var err error
-	if result.InspectedSpans, err = h.run(ctx); err != nil {
-		return nil, err
+	return func() []TraceResult { return best.traces }
+}
+
+// inOrder makes h look at all traces for those that come first in the plan's
+// order.
+func inOrder(h *hunt, opts *SearchOptions, result *SearchResult) func() []TraceResult {
+	plan, best := h.plan, ranking{order: h.plan.order, limit: opts.Limit}
+	h.missing = func() int { return maxWave }
+	h.enough = func(place) bool { return false }
+	h.take = func(ctx context.Context, t *traceFacts) error {
+		result.InspectedTraces++
+		sets, err := plan.spansets(ctx, t)
+		if len(sets) == 0 {
+			return err
+		}
+		f := plan.frame()
+		defer plan.release(f)
+		f.trace = t
+		if at := plan.order.rankOf(f, sets); best.wants(at) {
+			best.add(at, plan.result(t, sets, opts.SpansPerSpanSet))
+		}
+		return nil
 	}
-	result.Traces = best.traces
-	return result, nil
+	return best.traces
+}
+
+// check refuses an answer with more spansets than allowed. Which traces are in
+// the answer does not depend on it.
+func (r *SearchResult) check(most int) error {
+	n := 0
+	for i := range r.Traces {
+		n += len(r.Traces[i].SpanSets)
+	}
+	if most > 0 && n > most {
+		return &GroupsError{Groups: n, Limit: most}
+	}
+	return nil
 }
 
 // newest keeps the first traces of the answer's order.
