@@ -78,15 +78,25 @@ func live(rows []schema.Span) engine.Source {
 	for i := range rows {
 		index[rows[i].TraceID] = append(index[rows[i].TraceID], int32(i))
 	}
-	return engine.NewMemory([][]schema.Span{rows}, func(id schema.TraceID) []int32 { return index[id] })
+	m := engine.NewMemory([][]schema.Span{rows}, func(id schema.TraceID) []int32 { return index[id] })
+	var open []schema.TraceID
+	for _, row := range rows {
+		if row.Fragment != schema.FragmentNone {
+			open = append(open, row.TraceID)
+		}
+	}
+	slices.SortFunc(open, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
+	m.SetOpen(slices.Compact(open))
+	return m
 }
 
 // stored is a block.
 type stored struct{ *block.Reader }
 
 var (
-	_ engine.Summarizer = stored{}
-	_ engine.Lister     = stored{}
+	_ engine.Summarizer     = stored{}
+	_ engine.Lister         = stored{}
+	_ engine.FragmentSource = stored{}
 )
 
 func (s stored) MayHold(_ context.Context, id schema.TraceID) (bool, error) {

@@ -86,6 +86,9 @@ func TestSearch(t *testing.T) {
 		rng := rand.New(rand.NewPCG(*seed, uint64(round)))
 		rows, err := random.Spans(rng, 6)
 		require.NoError(t, err)
+		if round%3 == 0 {
+			rows = random.Fragments(rng, rows)
+		}
 		truth := oracle.New(rows)
 		var engines []placed
 		var seeds []uint64
