@@ -27,11 +27,55 @@ func (h *hunt) judge(ctx context.Context, wave []candidate) error {
 	return nil
 }
 
-// judgeRows is judge for those whose rows are needed.
+// judgeRows is judge for those whose rows are needed. While few of the traces
+// are taken only what decides is read of them.
 func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
-	rows, err := h.read(ctx, wave, h.columns)
+	columns, whole := h.columns, true
+	if h.light != nil && h.picky {
+		columns, whole = *h.light, false
+	}
+	list, err := h.assemble(ctx, wave, columns)
 	if err != nil {
 		return err
+	}
+	judged, taken := 0, 0
+	for i, t := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if t == nil || !t.overlaps(h.startNanos, h.endNanos) {
+			continue
+		}
+		ok, err := h.take(ctx, sighted{t, &wave[i], whole})
+		if err != nil {
+			return err
+		}
+		if judged++; ok {
+			taken++
+		}
+	}
+	h.picky = taken < judged/pickyShare
+	return nil
+}
+
+// pickyShare is which part of the traces must be taken so that it is worth it
+// to read all of them at once.
+const pickyShare = 3
+
+// sighted is a trace that was put together.
+type sighted struct {
+	*traceFacts
+
+	candidate *candidate
+	whole     bool // with all that the answer says of it
+}
+
+// assemble puts traces together, each in the place of its candidate, nil if it
+// has just expired.
+func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Columns) ([]*traceFacts, error) {
+	rows, err := h.read(ctx, wave, columns)
+	if err != nil {
+		return nil, err
 	}
 	// Which of a span's rows stays depends on all of what they say.
 	var again []candidate
@@ -46,24 +90,17 @@ func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
 	}
 	whole, err := h.read(ctx, again, vec.AllColumns())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, c := range wave {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	list := make([]*traceFacts, len(wave))
+	for i, c := range wave {
 		spans, ok := whole[c.times.ID]
 		if !ok {
 			spans = rows[c.times.ID]
 		}
-		// A trace without rows has just expired.
-		if t := factsOf(c.times.ID, spans); t != nil && t.overlaps(h.startNanos, h.endNanos) {
-			if err := h.take(ctx, t); err != nil {
-				return err
-			}
-		}
+		list[i] = factsOf(c.times.ID, spans)
 	}
-	return nil
+	return list, nil
 }
 
 // isOpen reports whether the candidate has rows that are fragments.

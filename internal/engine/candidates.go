@@ -36,9 +36,11 @@ type hunt struct {
 	missing func() int
 	// enough reports whether no trace at this place or behind it is wanted.
 	enough func(place) bool
-	// take gets the traces that reach into the range, one after the other. An
-	// error ends the hunt.
-	take func(context.Context, *traceFacts) error
+	// take gets the traces that reach into the range, one after the other,
+	// and tells whether it wants them. An error ends the hunt.
+	take func(context.Context, sighted) (bool, error)
+	// light, if not nil, is what take needs to decide.
+	light *vec.Columns
 	// takeSummary, if not nil, gets those of which a summary is enough, each
 	// with few rows at most. The filter is the whole query then.
 	takeSummary func(*vec.Summary)
@@ -49,6 +51,7 @@ type hunt struct {
 	parts  map[schema.TraceID]part
 	room   int // minRoom or more
 	judged map[schema.TraceID]struct{}
+	picky  bool   // few of the last traces were taken
 	tight  int    // length of the queue from which on it is worth tightening
 	bound  *place // no trace behind it is wanted, nil while none is known
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -48,75 +50,151 @@ type sighting struct {
 	hit    vec.Hit
 	seen   leafSet // there are rows
 	enough leafSet // there are as many as the leaf wants
-
-	leaf, count int // the last one, and its rows so far
 }
+
+// sightingChunk is how many sightings are added at once.
+const sightingChunk = 1024
 
 // collectSightings asks the source for every leaf, and adds the traces that
 // have what they need in it. Of the others it keeps what it saw, for what
 // other sources may have.
 func (h *hunt) collectSightings(ctx context.Context, source Source, origin candidate) error {
-	traces := make(map[schema.TraceID]*sighting)
-	for i := range h.plan.leaves {
-		l := &h.plan.leaves[i]
-		for hits, err := range find(ctx, source, &l.rowTest) {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
+	streams := make([]hitStream, len(h.plan.leaves))
+	for i := range streams {
+		streams[i].next, streams[i].stop = iter.Pull2(find(ctx, source, &h.plan.leaves[i].rowTest))
+		defer streams[i].stop()
+	}
+	var chunk []sighting
+	for {
+		s, err := h.nextSighting(streams)
+		if err == nil && len(chunk)%sightingChunk == 0 {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if done := s.seen == 0; done || len(chunk) == sightingChunk {
+			if err := h.addSightings(ctx, chunk, origin); err != nil || done {
 				return err
 			}
-			for _, hit := range hits {
-				s, ok := traces[hit.ID]
-				if !ok {
-					s = &sighting{hit: hit, leaf: i}
-					traces[hit.ID] = s
-				}
-				s.add(i, hit, l.least)
-			}
+			chunk = chunk[:0]
 		}
+		chunk = append(chunk, s)
 	}
-	return h.addSightings(ctx, traces, origin)
 }
 
-func (s *sighting) add(leaf int, hit vec.Hit, least int) {
+// hitStream are the hits of a leaf, in the order of trace ids.
+type hitStream struct {
+	next func() ([]vec.Hit, error, bool)
+	stop func()
+	hits []vec.Hit // what is left of the last chunk
+	done bool
+}
+
+// fill gets hits if there are none left.
+func (s *hitStream) fill() error {
+	for len(s.hits) == 0 && !s.done {
+		hits, err, ok := s.next()
+		if err != nil {
+			return err
+		}
+		s.hits, s.done = hits, !ok
+	}
+	return nil
+}
+
+// nextSighting joins what the leaves say of the next trace. It has seen nothing
+// after the last one.
+func (h *hunt) nextSighting(streams []hitStream) (s sighting, err error) {
+	for i := range streams {
+		if err := streams[i].fill(); err != nil {
+			return s, err
+		}
+		if streams[i].done {
+			continue
+		}
+		hit := &streams[i].hits[0]
+		order := bytes.Compare(hit.ID[:], s.hit.ID[:])
+		if s.seen != 0 && order > 0 {
+			continue
+		}
+		if s.seen == 0 || order < 0 {
+			s = sighting{hit: *hit}
+		}
+		s.add(i, hit, h.plan.leaves[i].least)
+	}
+	for i := range streams {
+		if !streams[i].done && streams[i].hits[0].ID == s.hit.ID {
+			streams[i].hits = streams[i].hits[1:]
+		}
+	}
+	return s, nil
+}
+
+func (s *sighting) add(leaf int, hit *vec.Hit, least int) {
 	last := max(s.hit.LastNanos, hit.LastNanos)
 	if hit.Folded {
-		s.hit = hit
+		s.hit = *hit
 	}
 	s.hit.LastNanos = last
-	if s.leaf != leaf {
-		s.leaf, s.count = leaf, 0
-	}
 	s.seen |= 1 << leaf
-	if s.count += hit.Matched; s.count >= least {
+	if hit.Matched >= least {
 		s.enough |= 1 << leaf
 	}
 }
 
 // addSightings queues the traces that have what they need.
-func (h *hunt) addSightings(ctx context.Context, traces map[schema.TraceID]*sighting, origin candidate) error {
+func (h *hunt) addSightings(ctx context.Context, list []sighting, origin candidate) error {
+	lacking, err := h.dropAlone(ctx, list, origin)
+	if err != nil {
+		return err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	alone := len(h.partitions[origin.partition]) == 1
-	for id, s := range traces {
+	for i := range list {
+		s := &list[i]
 		c := origin
-		c.place = place{s.hit.LastNanos, id}
+		c.place = place{s.hit.LastNanos, s.hit.ID}
 		c.times = s.hit
 		switch {
 		case h.beyond(c.place):
 		case h.plan.need.holds(s.enough):
 			h.queue = append(h.queue, c)
-		case !alone:
+		case lacking[i]:
 			h.addPart(c, s.seen)
 		}
-		if len(h.queue) >= h.room {
-			if err := h.makeRoom(ctx); err != nil {
-				return err
+	}
+	if len(h.queue) >= h.room {
+		return h.makeRoom(ctx)
+	}
+	return nil
+}
+
+// fewSources is up to how many sources all are asked about a trace at once that
+// lacks something; of more it is cheaper to keep what each of them saw.
+const fewSources = 16
+
+// dropAlone tells which of the traces lack something that other sources may
+// have.
+func (h *hunt) dropAlone(ctx context.Context, list []sighting, origin candidate) ([]bool, error) {
+	lacking := make([]bool, len(list))
+	sources := h.partitions[origin.partition]
+	for i := range list {
+		if h.plan.need.holds(list[i].enough) {
+			continue
+		}
+		lacking[i] = len(sources) > fewSources
+		for k := 0; k < len(sources) && !lacking[i]; k++ {
+			if k == int(origin.source) {
+				continue
+			}
+			var err error
+			if lacking[i], err = sources[k].MayHold(ctx, list[i].hit.ID); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return lacking, nil
 }
 
 // part is what several sources say of a trace, each of which lacks something.
@@ -231,19 +309,20 @@ func find(ctx context.Context, source Source, test *rowTest) iter.Seq2[[]vec.Hit
 }
 
 // findRows is find for tests that filters say too little about. Only the
-// latest start is known of the hits, and a trace may be in several.
+// latest start is known of the hits.
 func findRows(ctx context.Context, source Source, test *rowTest) iter.Seq2[[]vec.Hit, error] {
 	return func(yield func([]vec.Hit, error) bool) {
 		f := newFrame()
 		places := make(map[schema.TraceID]int)
 		var hits []vec.Hit
 		for chunk, err := range source.Scan(ctx, test.filter, shownColumns(test.fields...)) {
+			if err == nil {
+				err = ctx.Err()
+			}
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			clear(places)
-			hits = hits[:0]
 			for i := range chunk {
 				s := &chunk[i]
 				if f.setSpan(s); !test.may(f) {
@@ -258,9 +337,20 @@ func findRows(ctx context.Context, source Source, test *rowTest) iter.Seq2[[]vec
 				hits[at].LastNanos = max(hits[at].LastNanos, s.StartNanos)
 				hits[at].Matched++
 			}
-			if !yield(hits, nil) {
-				return
-			}
+		}
+		yieldInOrder(hits, yield)
+	}
+}
+
+// yieldInOrder yields hits by trace id.
+func yieldInOrder(hits []vec.Hit, yield func([]vec.Hit, error) bool) {
+	slices.SortFunc(hits, func(a, b vec.Hit) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	for part := range slices.Chunk(hits, hitChunk) {
+		if !yield(part, nil) {
+			return
 		}
 	}
 }
+
+// hitChunk is how many hits are handed out at once.
+const hitChunk = 4096

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/spanlake/spanlake/traceql"
+import (
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/traceql"
+)
 
 // fieldsRead are all expressions of a pipeline.
 func fieldsRead(p traceql.Pipeline) []traceql.FieldExpr {
@@ -58,4 +61,39 @@ func ofScalar(e traceql.ScalarExpr, operands func(*traceql.SpansetOperation) []t
 		return append(eachStage(e.Pipeline, operands), ofScalar(e.Aggregate, operands)...)
 	}
 	return nil
+}
+
+// decidingColumns are what a pipeline reads of a whole trace, and no more:
+// fields, and for its structure the links between spans. The kind tells spans
+// of one id apart.
+func decidingColumns(p traceql.Pipeline, fields []traceql.FieldExpr) vec.Columns {
+	columns := shownColumns(fields...)
+	columns.Intrinsics = append(columns.Intrinsics, vec.Kind)
+	linked := hasStructure(p)
+	for _, e := range fields {
+		eachField(e, func(field traceql.FieldExpr) {
+			i, ok := field.(*traceql.Intrinsic)
+			switch {
+			case !ok:
+			case i.ID == traceql.IntrinsicTraceRootName, i.ID == traceql.IntrinsicTraceRootService:
+				columns.Bare = false
+			case i.ID == traceql.IntrinsicParentID, partsOfIntrinsic(i.ID) == partTrace && i.ID != traceql.IntrinsicTraceDuration:
+				linked = true
+			}
+		})
+	}
+	if linked {
+		columns.Intrinsics = append(columns.Intrinsics, vec.ParentID)
+	}
+	return columns
+}
+
+// hasStructure reports whether a pipeline has a structural operator.
+func hasStructure(p traceql.Pipeline) bool {
+	found := false
+	eachStage(p, func(s *traceql.SpansetOperation) []traceql.SpansetExpr {
+		found = found || s.Op.IsStructural()
+		return []traceql.SpansetExpr{s.Left, s.Right}
+	})
+	return found
 }

@@ -112,11 +112,7 @@ func (m *Memory) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.H
 				hits[at].Matched++
 			}
 		}
-		for part := range slices.Chunk(hits, memoryChunk) {
-			if !yield(part, nil) {
-				return
-			}
-		}
+		yieldInOrder(hits, yield)
 	}
 }
 

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"cmp"
-	"container/heap"
 	"math"
-	"slices"
 
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -24,10 +22,12 @@ type rank struct {
 	place
 }
 
-// compare is negative when a stands before b.
+// compare is negative when a stands before b. Without an order the newest
+// stands first.
 func (o *ordering) compare(a, b rank) int {
 	by := 0
 	switch {
+	case o == nil:
 	case a.value.Type == traceql.TypeUnknown || b.value.Type == traceql.TypeUnknown:
 		by = cmp.Compare(kindOfRank(a.value), kindOfRank(b.value))
 	case o.descending:
@@ -70,16 +70,16 @@ func kindOfRank(v traceql.Static) int {
 	return 5
 }
 
-// rankOf is the place of the frame's trace, in which sets were found.
-func (o *ordering) rankOf(f *frame, sets []spanset) rank {
-	r := rank{place: place{startNanos: f.trace.startNanos, id: f.trace.id}}
+// value is what a trace ranks by in which sets were found.
+func (o *ordering) value(f *frame, sets []spanset) traceql.Static {
+	var best traceql.Static
 	better := func(v traceql.Static) {
 		if v.Type == traceql.TypeUnknown || math.IsNaN(v.Float) {
 			return
 		}
-		order := compareValues(v, r.value)
-		if r.value.Type == traceql.TypeUnknown || o.descending && order > 0 || !o.descending && order < 0 {
-			r.value = v
+		order := compareValues(v, best)
+		if best.Type == traceql.TypeUnknown || o.descending && order > 0 || !o.descending && order < 0 {
+			best = v
 		}
 	}
 	for _, set := range sets {
@@ -97,61 +97,5 @@ func (o *ordering) rankOf(f *frame, sets []spanset) rank {
 			}
 		}
 	}
-	return r
-}
-
-// ranking keeps the first traces of an ordered answer: a heap, the last of them
-// on top.
-type ranking struct {
-	order *ordering
-	limit int
-	list  []ranked
-}
-
-type ranked struct {
-	rank
-	trace TraceResult
-}
-
-// Len is heap.Interface's.
-func (r *ranking) Len() int { return len(r.list) }
-
-// Less is heap.Interface's.
-func (r *ranking) Less(i, j int) bool { return r.order.compare(r.list[i].rank, r.list[j].rank) > 0 }
-
-// Swap is heap.Interface's.
-func (r *ranking) Swap(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] }
-
-// Push is heap.Interface's.
-func (r *ranking) Push(x any) { r.list = append(r.list, x.(ranked)) } //nolint:forcetypeassert // of this file only
-
-// Pop is heap.Interface's.
-func (r *ranking) Pop() any {
-	last := len(r.list) - 1
-	x := r.list[last]
-	r.list[last] = ranked{}
-	r.list = r.list[:last]
-	return x
-}
-
-// wants reports whether a trace of that rank would stay.
-func (r *ranking) wants(at rank) bool {
-	return len(r.list) < r.limit || r.order.compare(at, r.list[0].rank) < 0
-}
-
-func (r *ranking) add(at rank, t TraceResult) {
-	heap.Push(r, ranked{at, t})
-	if len(r.list) > r.limit {
-		heap.Pop(r)
-	}
-}
-
-// traces are those that stayed, in order.
-func (r *ranking) traces() []TraceResult {
-	slices.SortFunc(r.list, func(a, b ranked) int { return r.order.compare(a.rank, b.rank) })
-	var traces []TraceResult
-	for i := range r.list {
-		traces = append(traces, r.list[i].trace)
-	}
-	return traces
+	return best
 }

@@ -29,6 +29,9 @@ type Plan struct {
 	row   rowTest
 	trace bool
 	shown vec.Columns // for their results
+	// deciding is what has to be read to know whether a trace matches, and
+	// where it ranks.
+	deciding vec.Columns
 }
 
 // Compile prepares a search. A nil query finds everything; of a metrics query
@@ -92,7 +95,7 @@ func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) 
 			return nil, err
 		}
 	}
-	p.columns, p.shown = columnsOf(read...), shownColumns(shown...)
+	p.columns, p.shown, p.deciding = columnsOf(read...), shownColumns(shown...), decidingColumns(pipeline, read)
 	p.trace = !ofFilters(pipeline) || c.partsOfAll(read).has(partTrace)
 	return p, nil
 }
@@ -139,6 +142,14 @@ func (p *Plan) Match(s *schema.Span) bool {
 func (p *Plan) matched(ctx context.Context, t *traceFacts) ([]int32, error) {
 	sets, err := p.spansets(ctx, t)
 	return joined(sets), err
+}
+
+// rankingValue is what a trace ranks by in the plan's order.
+func (p *Plan) rankingValue(t *traceFacts, sets []spanset) traceql.Static {
+	f := p.frame()
+	defer p.release(f)
+	f.trace = t
+	return p.order.value(f, sets)
 }
 
 func (p *Plan) frame() *frame {

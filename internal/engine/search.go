@@ -2,9 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
-
-	"github.com/spanlake/spanlake/internal/vec"
 )
 
 // SearchOptions are the limits of a search.
@@ -60,75 +57,27 @@ func Search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 
 func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchOptions, room int) (*SearchResult, error) {
 	opts.setDefaults()
-	result := &SearchResult{}
+	a := answer{plan: plan, opts: &opts}
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
+		missing: a.missing, enough: a.enough, take: a.take,
 	}
-	answer := inOrder
-	if plan.order == nil {
-		answer = byTime
+	if plan.trace {
+		h.light = &plan.deciding
 	}
-	traces := answer(&h, &opts, result)
-	var err error
-	if result.InspectedSpans, err = h.run(ctx); err != nil {
+	if plan.row.sure && !plan.trace && plan.order == nil {
+		h.few, h.takeSummary = opts.SpansPerSpanSet, a.takeSummary
+	}
+	rows, err := h.run(ctx)
+	if err != nil {
 		return nil, err
 	}
-	result.Traces = traces()
+	if err := a.complete(ctx, &h); err != nil {
+		return nil, err
+	}
+	result := &SearchResult{Traces: a.traces(), InspectedSpans: rows, InspectedTraces: a.inspected}
 	return result, result.check(opts.MaxSpanSets)
-}
-
-// byTime makes h look for the newest traces.
-func byTime(h *hunt, opts *SearchOptions, result *SearchResult) func() []TraceResult {
-	plan, best := h.plan, newest{limit: opts.Limit}
-	h.missing = func() int { return opts.Limit - len(best.places) }
-	h.enough = func(next place) bool { return best.full() && comparePlaces(best.last(), next) < 0 }
-	h.take = func(ctx context.Context, t *traceFacts) error {
-		result.InspectedTraces++
-		at := place{startNanos: t.startNanos, id: t.id}
-		if best.full() && comparePlaces(best.last(), at) < 0 {
-			return nil
-		}
-		sets, err := plan.spansets(ctx, t)
-		if len(sets) > 0 {
-			best.add(at, plan.result(t, sets, opts.SpansPerSpanSet))
-		}
-		return err
-	}
-	if plan.row.sure && !plan.trace {
-		h.few = opts.SpansPerSpanSet
-		h.takeSummary = func(s *vec.Summary) {
-			result.InspectedTraces++
-			at := place{startNanos: s.StartNanos, id: s.ID}
-			if s.Matched > 0 && (!best.full() || comparePlaces(best.last(), at) >= 0) {
-				best.add(at, plan.summaryResult(s))
-			}
-		}
-	}
-	return func() []TraceResult { return best.traces }
-}
-
-// inOrder makes h look at all traces for those that come first in the plan's
-// order.
-func inOrder(h *hunt, opts *SearchOptions, result *SearchResult) func() []TraceResult {
-	plan, best := h.plan, ranking{order: h.plan.order, limit: opts.Limit}
-	h.missing = func() int { return maxWave }
-	h.enough = func(place) bool { return false }
-	h.take = func(ctx context.Context, t *traceFacts) error {
-		result.InspectedTraces++
-		sets, err := plan.spansets(ctx, t)
-		if len(sets) == 0 {
-			return err
-		}
-		f := plan.frame()
-		defer plan.release(f)
-		f.trace = t
-		if at := plan.order.rankOf(f, sets); best.wants(at) {
-			best.add(at, plan.result(t, sets, opts.SpansPerSpanSet))
-		}
-		return nil
-	}
-	return best.traces
 }
 
 // check refuses an answer with more spansets than allowed. Which traces are in
@@ -142,27 +91,4 @@ func (r *SearchResult) check(most int) error {
 		return &GroupsError{Groups: n, Limit: most}
 	}
 	return nil
-}
-
-// newest keeps the first traces of the answer's order.
-type newest struct {
-	limit  int
-	places []place
-	traces []TraceResult
-}
-
-func (n *newest) full() bool { return len(n.places) >= n.limit }
-
-// last is the place that the next better one displaces. REQUIRES: n.full().
-func (n *newest) last() place { return n.places[len(n.places)-1] }
-
-func (n *newest) add(at place, t TraceResult) {
-	i, _ := slices.BinarySearchFunc(n.places, at, comparePlaces)
-	n.places = slices.Insert(n.places, i, at)
-	n.traces = slices.Insert(n.traces, i, t)
-	if len(n.places) > n.limit {
-		n.places = n.places[:n.limit]
-		n.traces[n.limit] = TraceResult{}
-		n.traces = n.traces[:n.limit]
-	}
 }

@@ -135,6 +135,8 @@ func rowIntrinsic(id traceql.IntrinsicID) string {
 		return vec.ScopeName
 	case traceql.IntrinsicInstrumentationVersion:
 		return vec.ScopeVersion
+	case traceql.IntrinsicParentID:
+		return vec.ParentID
 	default:
 		return ""
 	}

@@ -227,9 +227,9 @@ func (c *collector) fromTraces(ctx context.Context, partitions [][]Source) (uint
 		startNanos: c.opts.StartNanos, endNanos: c.opts.EndNanos, minRoom: maxQueue,
 		missing: func() int { return 0 }, // unknown
 		enough:  func(place) bool { return left <= 0 || c.full() },
-		take: func(ctx context.Context, trace *traceFacts) error {
+		take: func(ctx context.Context, trace sighted) (bool, error) {
 			left--
-			return c.fromTrace(ctx, t, trace)
+			return true, c.fromTrace(ctx, t, trace.traceFacts)
 		},
 	}
 	return h.run(ctx)
