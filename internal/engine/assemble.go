@@ -82,7 +82,7 @@ func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Colum
 	for _, c := range wave {
 		open, err := h.isOpen(ctx, &c)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if open || repeated(rows[c.times.ID]) {
 			again = append(again, c)

@@ -14,13 +14,13 @@ import (
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql/traceqltest"
 )
 
-// Origin is the time that all spans start after, Unix nanoseconds: a multiple
-// of an hour.
-const Origin = uint64(1_767_225_600_000_000_000) // 2026-01-01T00:00:00Z
+// Origin is the time that all spans start after, Unix nanoseconds.
+const Origin = traceqltest.Origin
 
-// Span nanoseconds: all spans of Spans start in [Origin, Origin + Extent).
+// Extent is about how long after Origin spans start, nanoseconds.
 const Extent = uint64(60_000_000_000)
 
 // Spans returns rows of up to the given number of traces, as they arrive: some
