@@ -121,19 +121,19 @@ func (p *player) play(t *testing.T, content []byte) ([]byte, error) {
 // compare holds the answer against the script, or writes it into it.
 func (p *player) compare(t *testing.T, c *command, word string, got []string) {
 	t.Helper()
-	if p.rewrite {
-		c.below = nil
-		for _, text := range got {
-			c.below = append(c.below, line{indent: 2, text: text})
-		}
-		return
-	}
 	var want []string
 	for _, l := range c.below {
 		want = append(want, l.text)
 	}
 	g, w := strings.Join(got, "\n  "), strings.Join(want, "\n  ")
 	if g == w || word == "fail" && w != "" && strings.Contains(g, w) {
+		return
+	}
+	if p.rewrite {
+		c.below = nil
+		for _, text := range got {
+			c.below = append(c.below, line{indent: 2, text: text})
+		}
 		return
 	}
 	t.Errorf("line %d: %s\ngot\n  %s\nwant\n  %s", c.number, c.text, g, w)
