@@ -18,6 +18,7 @@ import (
 // summaryOf is what should be said of a trace.
 func summaryOf(f *vec.Filter, hit vec.Hit, trace []schema.Span, few int) vec.Summary {
 	want := vec.Summary{Hit: hit}
+	want.Matched = 0
 	root := false
 	for i := range trace {
 		s := &trace[i]
