@@ -164,28 +164,6 @@ func TestInvalidText(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func FuzzParse(f *testing.F) {
-	for _, file := range []string{"valid.txt", "parse_error.txt", "type_error.txt", "mistakes.txt", "precedence.txt", "precedence_stages.txt", "conformance.txt"} {
-		_, cases := readCorpus(f, file)
-		for _, c := range cases {
-			f.Add(c.query)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		q, err := traceql.Parse(text)
-		if err == nil {
-			requireIdentity(t, q)
-			return
-		}
-		var place *traceql.Error
-		require.ErrorAs(t, err, &place)
-		require.Positive(t, place.Line)
-		require.Positive(t, place.Column)
-		require.NotEmpty(t, place.Message)
-		require.Contains(t, []error{traceql.ErrSyntax, traceql.ErrType}, kindOf(err))
-	})
-}
-
 func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	for _, query := range []string{
