@@ -12,6 +12,9 @@ import (
 
 // collect adds the traces of a source that may match, each like origin.
 func (h *hunt) collect(ctx context.Context, source Source, origin candidate) error {
+	if err := h.collectOpen(ctx, source, origin); err != nil {
+		return err
+	}
 	if h.plan.need.op != needLeaf || h.plan.leaves[h.plan.need.leaf].least > 1 {
 		return h.collectSightings(ctx, source, origin)
 	}
@@ -27,6 +30,19 @@ func (h *hunt) collect(ctx context.Context, source Source, origin candidate) err
 		}
 	}
 	return nil
+}
+
+// collectOpen adds the traces of a source whose rows do not tell what their
+// spans are.
+func (h *hunt) collectOpen(ctx context.Context, source Source, origin candidate) error {
+	if _, ok := source.(FragmentSource); !ok {
+		return nil
+	}
+	open, err := openTraces(ctx, source)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	return h.add(ctx, openHits(open), origin)
 }
 
 // sighting is what one source says of a trace.
