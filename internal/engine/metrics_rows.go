@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Holder is a Source that can list its traces.
+type Holder interface {
+	Source
+	// Held lists them. The caller only reads it.
+	Held(ctx context.Context) (*vec.Held, error)
+}
+
+// holdersOf are the sources that may have rows to search, by place; nil for
+// the others. It is false if one of them can not list its traces.
+func holdersOf(sources []Source) ([]Holder, bool) {
+	holders := make([]Holder, len(sources))
+	for i, source := range sources {
+		if _, ok := source.(lookupOnly); ok {
+			continue
+		}
+		var ok bool
+		if holders[i], ok = source.(Holder); !ok {
+			return nil, false
+		}
+	}
+	return holders, true
+}
+
+// rows shows the rows that are spans, and returns the traces that have others.
+func (p *gathering) rows(ctx context.Context, holders []Holder) ([]schema.TraceID, error) {
+	held := make([]*vec.Held, len(holders))
+	err := p.each(ctx, len(holders), func(ctx context.Context, i int) (err error) {
+		if holders[i] != nil {
+			held[i], err = holders[i].Held(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list traces: %w", err)
+	}
+	shared := sharedIDs(held)
+	err = p.each(ctx, len(holders), func(ctx context.Context, i int) error {
+		if holders[i] == nil {
+			return nil
+		}
+		if err := p.add(held[i].Open); err != nil {
+			return err
+		}
+		return p.scan(ctx, holders[i], held[i], shared)
+	})
+	return p.sorted(), err
+}
+
+// sharedIDs returns the traces that are in more than one list, in ascending
+// order.
+func sharedIDs(lists []*vec.Held) (shared []schema.TraceID) {
+	var queue [][]schema.TraceID // what is left of each list
+	total := 0
+	for _, l := range lists {
+		if l != nil && len(l.IDs) > 0 {
+			queue = append(queue, l.IDs)
+			total += len(l.IDs)
+		}
+	}
+	if len(queue) < 2 {
+		return nil
+	}
+	all := make([]schema.TraceID, 0, total)
+	for _, ids := range queue {
+		all = append(all, ids...)
+	}
+	slices.SortFunc(all, compareIDs)
+	for i := 1; i < len(all); i++ {
+		if all[i] == all[i-1] && (len(shared) == 0 || shared[len(shared)-1] != all[i]) {
+			shared = append(shared, all[i])
+		}
+	}
+	return shared
+}
+
+// scan shows the rows of one source.
+func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, shared []schema.TraceID) error {
+	return p.borrow(func(o observer) error { return p.scanRows(ctx, o, source, held, shared) })
+}
+
+// scanRows is scan row by row.
+func (p *gathering) scanRows(ctx context.Context, o observer, source Source, held *vec.Held, shared []schema.TraceID) error {
+	split := make(map[schema.TraceID]bool, len(shared)+len(held.Unfolded))
+	for _, id := range shared {
+		split[id] = true
+	}
+	for _, id := range held.Unfolded {
+		split[id] = true
+	}
+	f := p.leaf.plan.frame()
+	defer p.leaf.plan.release(f)
+	var left []schema.TraceID
+	for chunk, err := range source.Scan(ctx, p.leaf.plan.filter, p.leaf.columns) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		for i := range chunk {
+			s := &chunk[i]
+			if f.setSpan(s); !p.leaf.plan.may(f) {
+				continue
+			}
+			if split[s.TraceID] {
+				if len(left) == 0 || left[len(left)-1] != s.TraceID {
+					left = append(left, s.TraceID)
+				}
+				continue
+			}
+			if step := p.grid.at(s.StartNanos); step >= 0 {
+				if err := o.span(f, int32(step)); err != nil { //nolint:gosec // below the number of steps
+					return err
+				}
+			}
+		}
+	}
+	return p.add(left)
+}
