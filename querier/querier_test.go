@@ -272,7 +272,7 @@ func TestErrors(t *testing.T) {
 		{"/api/v2/search/tags?limit=-1", "limit"},
 		{"/api/v2/search/tags?since=x", "since"},
 		{"/api/v2/search/tags?maxStaleValues=x", "maxStaleValues"},
-		{"/api/v2/search/tag/service.name/values", "span.service.name"},
+		{"/api/v2/search/tag/service.name/values", "resource.service.name"},
 		{"/api/v2/search/tag/foo.x/values", "invalid tag name"},
 		{"/api/v2/search/tag//values", "invalid tag name"},
 		{"/api/v2/search/tag/span.a%20b/values", "invalid tag name"},

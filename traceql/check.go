@@ -9,23 +9,28 @@ import (
 // check finds the queries that are in the grammar and make no sense.
 func check(src string, q *Query) error {
 	c := checker{src: src}
-	for _, s := range q.Pipeline {
-		if f, ok := s.(*SpansetFilter); ok {
-			if err := c.filter(f); err != nil {
-				return err
-			}
-			if err := c.supported(f.Expr); err != nil {
-				return err
-			}
+	if err := c.pipeline(q.Pipeline, 0); err != nil {
+		return err
+	}
+	if q.Metrics != nil {
+		if err := c.metrics(q.Metrics, 0); err != nil {
+			return err
 		}
 	}
-	return nil
+	return c.hints(q.Hints)
 }
 
 type checker struct{ src string }
 
-func (c checker) fail(e FieldExpr, message, hint string) error {
+// node is anything that has a place in the query.
+type node interface{ Pos() int }
+
+func (c checker) fail(e node, message, hint string) error {
 	return errorAt(c.src, e.Pos(), ErrType, message, hint)
+}
+
+func (c checker) tooDeep(pos int) error {
+	return errorAt(c.src, pos, ErrSyntax, "the expression is nested too deeply", "")
 }
 
 func (c checker) filter(f *SpansetFilter) error {
@@ -41,7 +46,7 @@ func (c checker) filter(f *SpansetFilter) error {
 
 func (c checker) expr(e FieldExpr, depth int) error {
 	if depth > maxNesting {
-		return errorAt(c.src, e.Pos(), ErrSyntax, "the expression is nested too deeply", "")
+		return c.tooDeep(e.Pos())
 	}
 	switch e := e.(type) {
 	case *Binary:
@@ -70,25 +75,6 @@ func (c checker) expr(e FieldExpr, depth int) error {
 	case *Intrinsic:
 		return c.intrinsic(e)
 	case *Literal:
-	}
-	return nil
-}
-
-// supported finds what is right but can not be evaluated yet. It runs last, so
-// that a mistake is called a mistake.
-func (c checker) supported(e FieldExpr) error {
-	switch e := e.(type) {
-	case *Binary:
-		if err := c.supported(e.Left); err != nil {
-			return err
-		}
-		return c.supported(e.Right)
-	case *Unary:
-		return c.supported(e.X)
-	case *Intrinsic:
-		if e.ID.structural() {
-			return errorAt(c.src, e.pos, ErrUnsupported, fmt.Sprintf("'%s' is not supported yet", e), "")
-		}
 	}
 	return nil
 }
@@ -129,7 +115,7 @@ func (c checker) binary(e *Binary) error {
 		return nil
 	}
 	return c.fail(e, fmt.Sprintf("%s is %s and %s is %s: they can not be combined with %s",
-		brief(e.Left), article(left), brief(e.Right), article(right), e.Op), hintForMismatch(e))
+		brief(e.Left), article(left), brief(e.Right), article(right), e.Op), adviceForMismatch(e))
 }
 
 // allowed reports whether op works on values of type t.
@@ -153,7 +139,7 @@ func (c checker) nilTest(e *Binary) error {
 	}
 	switch x := e.Left.(type) {
 	case *Intrinsic:
-		return c.fail(e, fmt.Sprintf("%s is never nil", x), hintForNil(x))
+		return c.fail(e, fmt.Sprintf("%s is never nil", x), adviceForNil(x))
 	case *Attribute:
 		if x.Scope == ScopeResource && x.Name == "service.name" {
 			return c.fail(e, fmt.Sprintf("%s is never nil", x), `without it the name is "": write `+x.String()+` = ""`)

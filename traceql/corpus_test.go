@@ -51,7 +51,7 @@ func answer(query string) (string, error) {
 
 // kindOf is the sentinel that err wraps, nil for nil.
 func kindOf(err error) error {
-	for _, kind := range []error{traceql.ErrSyntax, traceql.ErrType, traceql.ErrUnsupported} {
+	for _, kind := range []error{traceql.ErrSyntax, traceql.ErrType} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -61,30 +61,23 @@ func kindOf(err error) error {
 
 func TestCorpus(t *testing.T) {
 	tests := []struct {
-		file        string
-		want        error // nil: parses
-		count       int
-		unsupported int // of those, answered with ErrUnsupported for now
+		file  string
+		want  error // nil: parses
+		count int
 	}{
-		{"valid.txt", nil, 92, 36},
-		{"parse_error.txt", traceql.ErrSyntax, 68, 34},
-		{"type_error.txt", traceql.ErrType, 57, 18},
+		{"valid.txt", nil, 92},
+		{"parse_error.txt", traceql.ErrSyntax, 68},
+		{"type_error.txt", traceql.ErrType, 57},
 	}
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
 			header, cases := readCorpus(t, tt.file)
-			unsupported := 0
 			for _, c := range cases {
 				got, err := answer(c.query)
-				if errors.Is(err, traceql.ErrUnsupported) {
-					unsupported++
-					continue
-				}
 				require.Equal(t, tt.want, kindOf(err), "%s: %s", c.query, got)
 			}
 			requireAnswers(t, tt.file, header, cases)
 			require.Len(t, cases, tt.count)
-			require.Equal(t, tt.unsupported, unsupported)
 		})
 	}
 }

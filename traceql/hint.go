@@ -1,147 +1,109 @@
 package traceql
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// hintForCharacter says what to write instead of a character that begins nothing.
-func hintForCharacter(r rune) string {
-	switch r {
-	case '\'', '‘', '’', '“', '”':
-		return `put strings in double quotes: "x"`
-	case '[', ']':
-		return `there are no lists: write .a =~ "x|y" or .a = "x" || .a = "y"`
-	case '$':
-		return "was a variable not replaced?"
+// The hints that mean something. Others, and those with a value of a wrong
+// type, are ignored, except for HintOrderBy, which would give wrong answers.
+const (
+	HintMostRecent = "most_recent" // true: accepted; the newest traces come first anyway
+	HintOrderBy    = "order_by"    // "field", "field asc" or "field desc"
+	HintExplain    = "explain"     // true
+	HintExemplars  = "exemplars"   // true, false or a number
+	HintSample     = "sample"      // true or a fraction
+)
+
+// Hint returns the value that the query gives to a hint, the last one if there
+// are several.
+func (q *Query) Hint(name string) (Static, bool) {
+	for i := len(q.Hints) - 1; i >= 0; i-- {
+		if q.Hints[i].Name == name {
+			return q.Hints[i].Value, true
+		}
 	}
-	return ""
+	return Static{}, false
 }
 
-// hintForNumber says what to write instead of a number that is none.
-func hintForNumber(text string) string {
+// OrderBy returns the field that the traces of a search are to be ordered by,
+// an *Attribute or *Intrinsic. It reports false if the query does not say.
+func (q *Query) OrderBy() (field FieldExpr, descending, ok bool) {
+	value, ok := q.Hint(HintOrderBy)
+	if !ok {
+		return nil, false, false
+	}
+	field, descending, err := parseOrder(value)
+	return field, descending, err == nil
+}
+
+// MostRecent reports whether the query asks for the newest traces.
+func (q *Query) MostRecent() bool { return q.flag(HintMostRecent) }
+
+// Explain reports whether the query asks for statistics of its execution.
+func (q *Query) Explain() bool { return q.flag(HintExplain) }
+
+func (q *Query) flag(name string) bool {
+	value, _ := q.Hint(name)
+	return value.IsTrue()
+}
+
+// Exemplars returns how many exemplars the query wants at most, 0 for none. It
+// reports false if the query does not say a number: the default holds.
+func (q *Query) Exemplars() (limit int, ok bool) {
+	value, _ := q.Hint(HintExemplars)
 	switch {
-	case text == "9223372036854775808":
-		return "the smallest int is called minInt"
-	case strings.ContainsRune(text, '_'):
-		return "write the digits without _"
-	case strings.HasPrefix(strings.ToLower(text), "0x"):
-		return "numbers are decimal"
+	case value.Type == TypeBool && !value.IsTrue():
+		return 0, true
+	case value.Type == TypeInt && value.Int >= 0:
+		return int(value.Int), true
+	default:
+		return 0, false
 	}
-	return ""
 }
 
-// hintForIntrinsic lists what the scope of an unknown intrinsic has.
-func hintForIntrinsic(text string) string {
-	scope, name, _ := strings.Cut(text, ":")
-	var known []string
-	for _, entry := range intrinsicTable {
-		for _, spelling := range []string{entry.name, entry.alias} {
-			if strings.HasPrefix(spelling, scope+":") {
-				known = append(known, spelling)
-			}
+// Sample returns the fraction of the data, above 0 and up to 1, that is enough
+// for the answer. It reports false if the query does not say a fraction.
+func (q *Query) Sample() (fraction float64, ok bool) {
+	value, _ := q.Hint(HintSample)
+	if !value.Type.IsNumeric() || value.Type == TypeDuration {
+		return 0, false
+	}
+	fraction = value.Number()
+	return fraction, fraction > 0 && fraction <= 1
+}
+
+// parseOrder reads the value of order_by: a field and maybe a direction.
+func parseOrder(value Static) (field FieldExpr, descending bool, err *Error) {
+	if value.Type != TypeString {
+		return nil, false, &Error{Message: fmt.Sprintf("%s is %s", value, article(value.Type)), kind: ErrType}
+	}
+	text, descending := strings.TrimSpace(value.Str), true
+	for _, direction := range []string{"asc", "desc"} {
+		// A name in quotes may hold spaces, but what ends in a quote ends in no direction.
+		name, found := strings.CutSuffix(text, direction)
+		if trimmed := strings.TrimSpace(name); found && trimmed != "" && len(trimmed) < len(name) {
+			text, descending = trimmed, direction == "desc"
+			break
 		}
 	}
-	switch {
-	case len(known) > 0:
-		return "there are " + strings.Join(known, ", ")
-	case scope == "resource":
-		return "attributes have a dot: resource." + clip(name)
-	}
-	return ""
+	field, failure := ParseField(text)
+	errors.As(failure, &err)
+	return field, descending, err
 }
 
-// hintForWord says what to write instead of a word where a value or a field is
-// expected. rest is the query from the word on.
-func hintForWord(word, rest string) string {
-	switch strings.ToLower(word) {
-	case "and":
-		return "write && for and"
-	case "or":
-		return "write || for or"
-	case "not":
-		return "write ! for not"
-	case "in":
-		return `there is no in: write .a =~ "x|y" or .a = "x" || .a = "y"`
-	case "like", "contains":
-		return `match a part with .a =~ ".*part.*"`
-	case "null", "none", "undefined":
-		return "write nil"
-	case "trace":
-		return "a trace has no attributes, only trace:id, trace:duration, trace:rootName, trace:rootService"
-	case "traceid":
-		return "write trace:id"
-	case "spanid":
-		return "write span:id"
-	case "childcount":
-		return "write span:childCount"
-	}
-	if v, ok := keywordValue(strings.ToLower(word)); ok {
-		return "write " + v.String()
-	}
-	full := clip(rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return !attributeEnd(r) }))])
-	return fmt.Sprintf("for an attribute write .%s, span.%s or resource.%s, for a string %q", full, full, full, full)
-}
-
-// hintForToken says what to write instead of a token that does not fit after
-// the token before it.
-func hintForToken(before, tok token, rest string) string {
-	switch {
-	case tok.isOperator("=") && before.isOperator("="):
-		return "write = for equality"
-	case tok.isOperator(">") && before.isOperator("<"):
-		return "write != for inequality"
-	case tok.isOperator("~") && before.isOperator("!="):
-		return "write !~ for a regular expression that must not match"
-	case tok.isOperator("&"):
-		return "write && for and"
-	case tok.isOperator("|") && before.kind != tokenEOF:
-		return "write || for or"
-	case tok.isOperator("~"):
-		return "write =~ for a regular expression"
-	case tok.kind == tokenAttribute && before.kind == tokenLiteral, tok.isPunct(","):
-		return "join conditions with &&"
-	case tok.kind == tokenWord:
-		switch strings.ToLower(tok.text) {
-		case "and", "or", "in", "not", "like", "contains":
-			return hintForWord(tok.text, rest)
+// hints checks the hints that would change the answer.
+func (c checker) hints(hints []Hint) error {
+	for _, h := range hints {
+		if h.Name != HintOrderBy {
+			continue
 		}
-	case tok.kind == tokenAttribute && before.kind == tokenWord && before.end == tok.pos:
-		return fmt.Sprintf("for an attribute write .%s%s, or span. or resource. before it", before.text, clip(tok.scope.String()+tok.text))
-	}
-	return ""
-}
-
-// hintForMismatch says what to write when a literal in quotes is compared with
-// something that is not a string.
-func hintForMismatch(e *Binary) string {
-	field, literal := e.Left, e.Right
-	if _, ok := field.(*Literal); ok {
-		field, literal = literal, field
-	}
-	quoted, ok := literal.(*Literal)
-	if !ok || quoted.Value.Type != TypeString {
-		return ""
-	}
-	switch field.Type() {
-	case TypeStatus, TypeKind:
-		if v, ok := keywordValue(strings.ToLower(quoted.Value.Str)); ok && v.Type == field.Type() {
-			return fmt.Sprintf("write it without quotes: %s %s %s", brief(field), e.Op, v)
+		if _, _, err := parseOrder(h.Value); err != nil {
+			return errorAt(c.src, h.pos, ErrType, "order_by needs a field and asc or desc in quotes: "+err.Message,
+				cmp.Or(err.Hint, `write with(order_by="duration desc")`))
 		}
-		return "its values are words without quotes"
-	case TypeDuration, TypeInt, TypeFloat:
-		if v, err := parseNumber(quoted.Value.Str); err == "" {
-			return fmt.Sprintf("write it without quotes: %s %s %s", brief(field), e.Op, v)
-		}
-	case TypeUnknown, TypeNil, TypeString, TypeBool:
 	}
-	return ""
-}
-
-// hintForNil says what to write instead of asking whether an intrinsic is nil.
-func hintForNil(x *Intrinsic) string {
-	if x.ID.Type() == TypeString {
-		return fmt.Sprintf(`write %s = "" for an empty one`, x)
-	}
-	return ""
+	return nil
 }

@@ -10,8 +10,8 @@ import (
 // suggest to a person who is still typing it. It never fails: the result is one
 // filter, which finds at least what the query could still be about.
 //
-// Conditions that are not finished, make no sense or are not supported are
-// unknown, and so is a field that stands alone, since its operator may yet
+// Conditions that are not finished, make no sense or ask for places in the tree
+// of the trace are unknown, and so is a field that stands alone, since its operator may yet
 // come. Unknown operands of && are left out; a || with an unknown operand is
 // unknown itself, because the other side may find anything. What follows the
 // filter in a pipeline is ignored. A query of several filters, or without a
@@ -192,10 +192,25 @@ func (r *repairer) condition(tokens []token) FieldExpr {
 	if !ok {
 		return nil
 	}
-	if _, bare := f.Expr.(*Attribute); bare {
+	if _, bare := f.Expr.(*Attribute); bare || ofTree(f.Expr) {
 		return nil
 	}
 	return f.Expr
+}
+
+// ofTree reports whether an expression needs the tree of the trace, which is
+// too much to read for a suggestion.
+func ofTree(e FieldExpr) bool {
+	switch e := e.(type) {
+	case *Binary:
+		return ofTree(e.Left) || ofTree(e.Right)
+	case *Unary:
+		return ofTree(e.X)
+	case *Intrinsic:
+		return e.ID.structural()
+	default:
+		return false
+	}
 }
 
 func isLogic(t token) bool { return t.isOperator("&&") || t.isOperator("||") }

@@ -37,7 +37,8 @@ var lenientCases = []struct{ name, query, want string }{
 	{"half an intrinsic", `{ span:na = "x" && .a = 1 }`, `{ .a = 1 }`},
 	{"a type error", `{ duration = "x" && .a = 1 }`, `{ .a = 1 }`},
 	{"a regular expression", `{ name =~ "[" && .a =~ "b.*" }`, `{ .a =~ "b.*" }`},
-	{"not supported", `{ parent.a = 1 && .a = 1 }`, `{ .a = 1 }`},
+	{"the tree of the trace", `{ nestedSetParent < 0 && .a = 1 }`, `{ .a = 1 }`},
+	{"what is refused", `{ parent.a = 1 && .a = 1 }`, `{ .a = 1 }`},
 
 	{"the other side of or may be anything", `{ .a = 1 || .b = }`, `{ true }`},
 	{"or in parentheses", `{ .a = 1 && (.b = 2 || .c = ) }`, `{ .a = 1 }`},
@@ -126,7 +127,8 @@ func TestParseField(t *testing.T) {
 		})
 	}
 	for _, tc := range []struct{ name, field, text string }{
-		{"bare", "service.name", "span.service.name"},
+		{"bare", "service.name", "write resource.service.name or .service.name"},
+		{"bare, of a span", "http.route", "write .http.route, span.http.route"},
 		{"empty", "", "unexpected end"},
 		{"no name", "span.", "name of an attribute"},
 		{"space", "span.a b", "end of the name"},

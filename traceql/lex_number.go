@@ -18,7 +18,7 @@ func (l *lexer) number() (token, error) {
 	text := l.src[start:l.pos]
 	value, err := parseNumber(text)
 	if err != "" {
-		return token{}, l.fail(start, fmt.Sprintf("%s: %s", clip(text), err), hintForNumber(text))
+		return token{}, l.fail(start, fmt.Sprintf("%s: %s", clip(text), err), adviceForNumber(text))
 	}
 	return token{kind: tokenLiteral, value: value}, nil
 }

@@ -52,7 +52,7 @@ func (l *lexer) scan() (token, error) {
 		}
 	}
 	r, _ := utf8.DecodeRuneInString(l.src[l.pos:])
-	return token{}, l.fail(l.pos, fmt.Sprintf("unexpected character %q", r), hintForCharacter(r))
+	return token{}, l.fail(l.pos, fmt.Sprintf("unexpected character %q", r), adviceForCharacter(r))
 }
 
 func (l *lexer) fail(pos int, message, hint string) error {
@@ -165,7 +165,7 @@ func (l *lexer) word() (token, error) {
 		l.skipWord()
 		text := l.src[start:l.pos]
 		if lookupIntrinsic(text) == IntrinsicNone {
-			return token{}, l.fail(start, fmt.Sprintf("there is no intrinsic %q", clip(text)), hintForIntrinsic(text))
+			return token{}, l.fail(start, fmt.Sprintf("there is no intrinsic %q", clip(text)), adviceForIntrinsic(text))
 		}
 		return token{kind: tokenIntrinsic, text: text}, nil
 	}

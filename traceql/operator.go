@@ -121,7 +121,11 @@ func Negate(a Static) (Static, bool) {
 	if !a.Type.IsNumeric() {
 		return Static{}, false
 	}
-	a.Int, a.Float = -a.Int, -a.Float
+	if a.Type == TypeFloat {
+		a.Float = -a.Float
+	} else {
+		a.Int = -a.Int
+	}
 	return a, true
 }
 

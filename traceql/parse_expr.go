@@ -1,13 +1,20 @@
 package traceql
 
-import "fmt"
+// wholeExpr reads an expression that stands between braces or parentheses.
+func (p *parser) wholeExpr() (FieldExpr, error) {
+	e, err := p.expr(precLogic)
+	if err != nil {
+		return nil, err
+	}
+	return e, p.refuseNil(e)
+}
 
 // expr reads an expression of operators that bind at least as tightly as prec.
 func (p *parser) expr(prec int) (FieldExpr, error) {
-	if p.depth++; p.depth > maxRecursion {
-		return nil, p.failWith(ErrSyntax, "the expression is nested too deeply", "")
+	if err := p.descend(); err != nil {
+		return nil, err
 	}
-	defer func() { p.depth-- }()
+	defer p.ascend()
 	left, err := p.operand()
 	if err != nil {
 		return nil, err
@@ -58,22 +65,18 @@ func (p *parser) operand() (FieldExpr, error) {
 	case p.tok.isOperator("-"):
 		return p.unary(OpSub)
 	case p.tok.isPunct("("):
-		return p.parenthesis()
+		return p.exprParenthesis()
 	}
-	var e FieldExpr
 	if value, ok := p.literal(); ok {
-		e = &Literal{Value: value, pos: pos}
-	} else if id := lookupIntrinsic(p.tok.text); id != IntrinsicNone && (p.tok.kind == tokenWord || p.tok.kind == tokenIntrinsic) {
-		e = &Intrinsic{ID: id, pos: pos}
-	} else if p.tok.kind == tokenAttribute {
-		e = &Attribute{Scope: p.tok.scope, Name: p.tok.text, pos: pos}
-	} else if p.tok.kind == tokenWord {
-		return nil, p.failWith(ErrSyntax, fmt.Sprintf("unexpected %s, expected a value or a field", p.describe()),
-			hintForWord(p.tok.text, p.lex.src[pos:]))
-	} else {
-		return nil, p.fail("a value or a field")
+		return &Literal{Value: value, pos: pos}, p.advance()
 	}
-	return e, p.advance()
+	if field := p.fieldToken(); field != nil {
+		return field, p.advance()
+	}
+	if p.tok.kind == tokenWord {
+		return nil, p.failHint("a value or a field", adviceForWord(p.tok.text, p.lex.src[pos:]))
+	}
+	return nil, p.fail("a value or a field")
 }
 
 func (p *parser) unary(op Operator) (FieldExpr, error) {
@@ -91,15 +94,12 @@ func (p *parser) unary(op Operator) (FieldExpr, error) {
 	return fold(&Unary{Op: op, X: x, pos: pos}), nil
 }
 
-func (p *parser) parenthesis() (FieldExpr, error) {
+func (p *parser) exprParenthesis() (FieldExpr, error) {
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	e, err := p.expr(precLogic)
+	e, err := p.wholeExpr()
 	if err != nil {
-		return nil, err
-	}
-	if err := p.refuseNil(e); err != nil {
 		return nil, err
 	}
 	if !p.tok.isPunct(")") {

@@ -1,7 +1,5 @@
 package traceql
 
-import "fmt"
-
 // ParseField reads the name of one field: an *Attribute with its scope or an
 // *Intrinsic. Every error is an *Error, as of Parse.
 func ParseField(name string) (FieldExpr, error) {
@@ -12,25 +10,70 @@ func ParseField(name string) (FieldExpr, error) {
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	var field FieldExpr
-	switch id := lookupIntrinsic(p.tok.text); {
-	case p.tok.kind == tokenAttribute && p.tok.scope.ofParent():
-		return nil, p.failWith(ErrType, "attributes of the parent span are not supported", "")
-	case p.tok.kind == tokenAttribute:
-		field = &Attribute{Scope: p.tok.scope, Name: p.tok.text}
-	case id != IntrinsicNone && (p.tok.kind == tokenWord || p.tok.kind == tokenIntrinsic):
-		field = &Intrinsic{ID: id}
-	case p.tok.kind == tokenWord:
-		return nil, p.failWith(ErrSyntax, fmt.Sprintf("unexpected %s, expected an attribute with its scope or an intrinsic", p.describe()),
-			"attributes have a scope: span."+clip(name)+", or ."+clip(name)+" for any")
-	default:
-		return nil, p.fail("an attribute with its scope or an intrinsic")
-	}
-	if err := p.advance(); err != nil {
+	field, err := p.field()
+	if err != nil {
 		return nil, err
 	}
 	if p.tok.kind != tokenEOF {
 		return nil, p.fail("the end of the name")
 	}
-	return field, nil
+	return field, checker{src: name}.expr(field, 0)
+}
+
+// field = attribute | intrinsic.
+func (p *parser) field() (FieldExpr, error) {
+	field := p.fieldToken()
+	switch {
+	case field != nil:
+		return field, p.advance()
+	case p.tok.kind == tokenWord:
+		return nil, p.failHint("an attribute with its scope or an intrinsic", adviceForField(clip(nameAt(p.lex.src[p.tok.pos:]))))
+	default:
+		return nil, p.fail("an attribute with its scope or an intrinsic")
+	}
+}
+
+// fieldToken is the field that the current token names, nil if it is none.
+func (p *parser) fieldToken() FieldExpr {
+	switch p.tok.kind {
+	case tokenAttribute:
+		return &Attribute{Scope: p.tok.scope, Name: p.tok.text, pos: p.tok.pos}
+	case tokenWord, tokenIntrinsic:
+		if id := lookupIntrinsic(p.tok.text); id != IntrinsicNone {
+			return &Intrinsic{ID: id, pos: p.tok.pos}
+		}
+	}
+	return nil
+}
+
+// fields = field { "," field } ")". The parenthesis before it is read.
+func (p *parser) fields(function string) ([]FieldExpr, error) {
+	if p.tok.isPunct(")") {
+		return nil, p.failHint("an attribute with its scope or an intrinsic", "write "+exampleOf(function))
+	}
+	var fields []FieldExpr
+	for {
+		f, err := p.field()
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
+		if !p.tok.isPunct(",") {
+			return fields, p.closeFields(function)
+		}
+		if err := p.advance(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// closeFields reads the parenthesis behind fields.
+func (p *parser) closeFields(function string) error {
+	if p.tok.kind == tokenOperator {
+		return p.failHint("',' or ')'", function+" takes fields, it does not calculate")
+	}
+	if !p.tok.isPunct(")") {
+		return p.fail("',' or ')'")
+	}
+	return p.advance()
 }

@@ -10,14 +10,16 @@ const MaxQueryBytes = 128 << 10
 
 // maxNesting bounds the nesting of what an expression means, and maxRecursion
 // that of its text: printing a tree may add a pair of parentheses or two per
-// level, and the result must still be read.
+// level, and the result must still be read. maxStages bounds the stages of a
+// pipeline.
 const (
 	maxNesting   = 256
 	maxRecursion = 4 * maxNesting
+	maxStages    = 256
 )
 
 // Parse reads and checks a query. Every error is an *Error and wraps
-// ErrSyntax, ErrType or ErrUnsupported.
+// ErrSyntax or ErrType.
 func Parse(query string) (*Query, error) {
 	if err := checkText(query); err != nil {
 		return nil, err
@@ -27,7 +29,10 @@ func Parse(query string) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q, check(query, q)
+	if err := check(query, q); err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 // checkText refuses what is too long or not text.
@@ -36,14 +41,18 @@ func checkText(query string) error {
 		return errorAt(query, 0, ErrSyntax,
 			fmt.Sprintf("the query has %d bytes, the limit is %d", len(query), MaxQueryBytes), "")
 	}
-	for i, r := range query {
-		if r == utf8.RuneError {
-			if _, size := utf8.DecodeRuneInString(query[i:]); size == 1 {
-				return errorAt(query, i, ErrSyntax, "the query is not valid UTF-8", "")
-			}
-		}
+	if utf8.ValidString(query) {
+		return nil
 	}
-	return nil
+	valid := 0
+	for valid < len(query) {
+		r, size := utf8.DecodeRuneInString(query[valid:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		valid += size
+	}
+	return errorAt(query, valid, ErrSyntax, "the query is not valid UTF-8", "")
 }
 
 // parser reads one query with one token of lookahead.
@@ -62,16 +71,21 @@ func (p *parser) advance() (err error) {
 
 // fail reports that the current token is not what is expected here.
 func (p *parser) fail(expected string) error {
-	return p.failWith(ErrSyntax, fmt.Sprintf("unexpected %s, expected %s", p.describe(), expected),
-		hintForToken(p.before, p.tok, p.lex.src[p.tok.pos:]))
+	return p.failHint(expected, adviceForToken(p.before, p.tok, p.lex.src))
+}
+
+// failHint is fail with a hint of the caller's.
+func (p *parser) failHint(expected, hint string) error {
+	return p.failWith(ErrSyntax, "unexpected "+p.describe()+", expected "+expected, hint)
 }
 
 func (p *parser) failWith(kind error, message, hint string) error {
 	return errorAt(p.lex.src, p.tok.pos, kind, message, hint)
 }
 
-func (p *parser) unsupported(what string) error {
-	return p.failWith(ErrUnsupported, what+" not supported yet", "a query is one span filter { ... }")
+// failAt reports a mistake at an earlier place.
+func (p *parser) failAt(pos int, message, hint string) error {
+	return errorAt(p.lex.src, pos, ErrSyntax, message, hint)
 }
 
 // describe names the current token as it stands in the query.
@@ -84,127 +98,72 @@ func (p *parser) describe() string {
 
 func (p *parser) expectPunct(text string) error {
 	if !p.tok.isPunct(text) {
-		return p.fail(fmt.Sprintf("'%s'", text))
+		return p.fail("'" + text + "'")
 	}
 	return p.advance()
 }
 
-// query = filter { hints }.
+// expectOpen reads the parenthesis behind the name of a function.
+func (p *parser) expectOpen(name string) error {
+	if !p.tok.isPunct("(") {
+		return p.failHint("'('", name+" is a function: write "+exampleOf(name))
+	}
+	return p.advance()
+}
+
+// descend counts a level of recursion, which ascend ends.
+func (p *parser) descend() error {
+	if p.depth++; p.depth > maxRecursion {
+		return p.failWith(ErrSyntax, "the expression is nested too deeply", "")
+	}
+	return nil
+}
+
+func (p *parser) ascend() { p.depth-- }
+
+// query = sequence [ second stages ] { hints }.
 func (p *parser) query() (*Query, error) {
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	if err := p.refuseStart(); err != nil {
-		return nil, err
+	if p.tok.kind == tokenEOF {
+		return nil, p.failWith(ErrSyntax, "the query is empty", "{ } finds everything")
 	}
-	filter, err := p.filter()
+	s, err := p.sequence()
 	if err != nil {
 		return nil, err
 	}
-	q := &Query{Pipeline: Pipeline{filter}}
+	q := &Query{}
+	switch {
+	case s.metrics != nil:
+		if q.Metrics, err = p.withSecondStages(s.metrics); err != nil {
+			return nil, err
+		}
+	case s.scalar != nil:
+		return nil, p.refuseScalar(s.scalar)
+	default:
+		q.Pipeline = s.pipeline()
+	}
 	for p.tok.is(tokenWord, "with") {
 		if q.Hints, err = p.hints(); err != nil {
 			return nil, err
 		}
 	}
-	if p.tok.kind == tokenOperator && joinsSpansets(p.tok.text) {
-		return nil, p.unsupported(p.describe() + " is")
-	}
 	if p.tok.kind != tokenEOF {
-		return nil, p.fail("the end of the query")
+		return nil, p.refuseRest(s, q)
 	}
 	return q, nil
 }
 
-// refuseStart explains beginnings other than that of a span filter.
-func (p *parser) refuseStart() error {
+// refuseRest explains what stands behind a query.
+func (p *parser) refuseRest(s sequence, q *Query) error {
 	switch {
-	case p.tok.isPunct("{"):
-		return nil
-	case p.tok.kind == tokenEOF:
-		return p.failWith(ErrSyntax, "the query is empty", "{ } finds everything")
-	case p.tok.isPunct("("):
-		return p.unsupported("parentheses around span filters are")
-	case p.tok.kind == tokenWord && startsStage(p.tok.text):
-		return p.unsupported(p.describe() + " is")
-	case p.tok.kind == tokenLiteral && p.tok.value.Type.IsNumeric():
-		return p.unsupported("calculating with results is")
-	case p.tok.kind == tokenAttribute || p.tok.kind == tokenIntrinsic || lookupIntrinsic(p.tok.text) != IntrinsicNone:
-		return p.failWith(ErrSyntax, fmt.Sprintf("unexpected %s, expected '{'", p.describe()),
-			"put conditions in braces: { "+clip(p.lex.src[p.tok.pos:p.tok.end])+" ... }")
+	case q.Hints != nil:
+		return p.failHint("the end of the query", "with(...) is the last part of a query")
+	case s.metrics != nil && p.tok.kind == tokenOperator && fieldOperator(p.tok.text).IsArithmetic():
+		return p.failHint("the end of the query", "to calculate with results put every query in parentheses: ({ ... } | rate()) / ({ ... } | rate())")
 	}
-	if p.tok.kind == tokenWord && p.tok.text != "with" {
-		return p.failWith(ErrSyntax, fmt.Sprintf("unexpected %s, expected '{'", p.describe()), "put conditions in braces: { ... }")
-	}
-	return p.fail("'{'")
-}
-
-// filter = "{" [ expr ] "}".
-func (p *parser) filter() (*SpansetFilter, error) {
-	open := p.tok.pos
-	if err := p.advance(); err != nil {
-		return nil, err
-	}
-	if p.tok.isPunct("}") {
-		return &SpansetFilter{Expr: &Literal{Value: NewBool(true), pos: open}, pos: open}, p.advance()
-	}
-	expr, err := p.expr(precLogic)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.refuseNil(expr); err != nil {
-		return nil, err
-	}
-	if !p.tok.isPunct("}") {
-		return nil, p.fail("an operator or '}'")
-	}
-	return &SpansetFilter{Expr: expr, pos: open}, p.advance()
-}
-
-// hints = "with" "(" hint { "," hint } ")"; hint = WORD "=" literal.
-func (p *parser) hints() ([]Hint, error) {
-	if err := p.advance(); err != nil {
-		return nil, err
-	}
-	if err := p.expectPunct("("); err != nil {
-		return nil, err
-	}
-	var hints []Hint
-	for {
-		h, err := p.hint()
-		if err != nil {
-			return nil, err
-		}
-		hints = append(hints, h)
-		if !p.tok.isPunct(",") {
-			return hints, p.expectPunct(")")
-		}
-		if err := p.advance(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (p *parser) hint() (Hint, error) {
-	if p.tok.kind != tokenWord {
-		return Hint{}, p.fail("the name of a hint")
-	}
-	h := Hint{Name: p.tok.text}
-	if err := p.advance(); err != nil {
-		return Hint{}, err
-	}
-	if !p.tok.isOperator("=") {
-		return Hint{}, p.fail("'='")
-	}
-	if err := p.advance(); err != nil {
-		return Hint{}, err
-	}
-	value, ok := p.literal()
-	if !ok || value.Type == TypeNil {
-		return Hint{}, p.fail("a literal")
-	}
-	h.Value = value
-	return h, p.advance()
+	return p.fail("'|', an operator or the end of the query")
 }
 
 // literal returns the value of the current token if it is one.

@@ -47,8 +47,7 @@ func requireIdentity(t testing.TB, q *traceql.Query) {
 	again, err := traceql.Parse(text)
 	require.NoError(t, err, text)
 	require.Equal(t, text, again.String())
-	require.Equal(t, filterTree(t, q), filterTree(t, again))
-	require.Equal(t, q.Hints, again.Hints)
+	require.Equal(t, dump(q), dump(again), text)
 }
 
 func TestLiterals(t *testing.T) {

@@ -57,15 +57,3 @@ func joinsSpansets(text string) bool {
 		return false
 	}
 }
-
-// startsStage reports whether a word begins a stage or a metrics function.
-func startsStage(word string) bool {
-	switch word {
-	case "count", "min", "max", "avg", "sum", "by", "select", "coalesce",
-		"rate", "count_over_time", "min_over_time", "max_over_time", "avg_over_time",
-		"sum_over_time", "histogram_over_time", "quantile_over_time", "compare", "topk", "bottomk":
-		return true
-	default:
-		return false
-	}
-}
