@@ -11,11 +11,16 @@ import (
 
 // Config holds the limits of queries.
 type Config struct {
-	Timeout        time.Duration `yaml:"timeout"`
-	MaxSearchRange time.Duration `yaml:"max_search_range"`
-	Concurrency    int           `yaml:"concurrency"`
-	CacheBytes     flagext.Bytes `yaml:"cache_bytes"`
-	PageCacheBytes flagext.Bytes `yaml:"page_cache_bytes"`
+	Timeout          time.Duration `yaml:"timeout"`
+	MaxSearchRange   time.Duration `yaml:"max_search_range"`
+	MaxMetricsRange  time.Duration `yaml:"max_metrics_range"`
+	MaxMetricsSteps  int           `yaml:"max_metrics_steps"`
+	MaxMetricsSeries int           `yaml:"max_metrics_series"`
+	MaxMetricsGroups int           `yaml:"max_metrics_groups"`
+	MaxMetricsBytes  flagext.Bytes `yaml:"max_metrics_bytes"`
+	Concurrency      int           `yaml:"concurrency"`
+	CacheBytes       flagext.Bytes `yaml:"cache_bytes"`
+	PageCacheBytes   flagext.Bytes `yaml:"page_cache_bytes"`
 }
 
 // defaultCacheBytes is for about 200 million spans: a block of a million takes
@@ -28,10 +33,20 @@ const defaultCacheBytes = 128 << 20
 // content, of some ten million spans.
 const defaultPageCacheBytes = 64 << 20
 
+// defaultMetricsBytes is for ten thousand groups with 240 samples each, or for
+// histograms of some hundred.
+const defaultMetricsBytes = 256 << 20
+
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
 	f.DurationVar(&c.MaxSearchRange, prefix+"max-search-range", 168*time.Hour, "Longest time range of a search. 0 means no limit.")
+	f.DurationVar(&c.MaxMetricsRange, prefix+"max-metrics-range", 744*time.Hour, "Longest time range of a metrics query. 0 means no limit.")
+	f.IntVar(&c.MaxMetricsSteps, prefix+"max-metrics-steps", 10_000, "Samples that a series of a range query may have.")
+	f.IntVar(&c.MaxMetricsSeries, prefix+"max-metrics-series", 1000, "Series in the answer to a metrics query. Of more the first ones are returned and the answer says that it is partial.")
+	f.IntVar(&c.MaxMetricsGroups, prefix+"max-metrics-groups", 100_000, "Groups that a metrics query may form before the series of its answer are chosen.")
+	c.MaxMetricsBytes = defaultMetricsBytes
+	f.Var(&c.MaxMetricsBytes, prefix+"max-metrics-bytes", "Memory for the groups and samples of one metrics query.")
 	f.IntVar(&c.Concurrency, prefix+"concurrency", 8, "Blocks that one query reads at once.")
 	c.CacheBytes = defaultCacheBytes
 	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
@@ -49,6 +64,11 @@ func (c *Config) Validate() error {
 	}
 	refuse(c.Timeout <= 0, "querier.timeout must be positive")
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
+	refuse(c.MaxMetricsRange < 0, "querier.max-metrics-range must not be negative")
+	refuse(c.MaxMetricsSteps < 1, "querier.max-metrics-steps must be at least 1")
+	refuse(c.MaxMetricsSeries < 1, "querier.max-metrics-series must be at least 1")
+	refuse(c.MaxMetricsGroups < 1, "querier.max-metrics-groups must be at least 1")
+	refuse(c.MaxMetricsBytes == 0 || c.MaxMetricsBytes > math.MaxInt64, "querier.max-metrics-bytes must be positive")
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")

@@ -70,7 +70,9 @@ func newWorldWithCache(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket,
 		read = wrap(read)
 	}
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: cacheBytes}
+	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: cacheBytes,
+		MaxMetricsSteps: 10_000, MaxMetricsSeries: 1000, MaxMetricsGroups: 100_000, MaxMetricsBytes: 256 << 20,
+	}
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)

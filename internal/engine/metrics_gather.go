@@ -71,10 +71,10 @@ func (g *gatherer) partition(ctx context.Context, sources []Source) error {
 	p := &gathering{gatherer: g, sources: sources}
 	var ids []schema.TraceID
 	var err error
-	if holders, ok := holdersOf(sources); ok && !g.leaf.plan.trace && !g.leaf.whole {
-		ids, err = p.rows(ctx, holders)
-	} else {
+	if g.leaf.plan.trace || g.leaf.whole {
 		ids, err = p.candidates(ctx)
+	} else {
+		ids, err = p.rows(ctx)
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ type metricsLeaf struct {
 	plan      *Plan // of the pipeline
 	op        traceql.MetricsOp
 	by        []metricsField
-	field     *metricsField // that is measured, nil for none
+	field     *metricsField  // that is measured, nil for none
 	shown     []metricsField // of exemplars: what else the pipeline mentions
 	quantiles []float64
 	compare   *comparing // of compare, else nil

@@ -16,28 +16,35 @@ type Holder interface {
 	Held(ctx context.Context) (*vec.Held, error)
 }
 
-// holdersOf are the sources that may have rows to search, by place; nil for
-// the others. It is false if one of them can not list its traces.
-func holdersOf(sources []Source) ([]Holder, bool) {
-	holders := make([]Holder, len(sources))
-	for i, source := range sources {
-		if _, ok := source.(lookupOnly); ok {
-			continue
+// heldBy lists the traces of a source.
+func heldBy(ctx context.Context, source Source) (*vec.Held, error) {
+	if holder, ok := source.(Holder); ok {
+		return holder.Held(ctx)
+	}
+	held := &vec.Held{}
+	for hits, err := range source.Find(ctx, &vec.Filter{Op: vec.OpTrue}) {
+		if err != nil {
+			return nil, err
 		}
-		var ok bool
-		if holders[i], ok = source.(Holder); !ok {
-			return nil, false
+		for i := range hits {
+			held.IDs = append(held.IDs, hits[i].ID)
+			if !hits[i].Folded {
+				held.Unfolded = append(held.Unfolded, hits[i].ID)
+			}
 		}
 	}
-	return holders, true
+	slices.SortFunc(held.IDs, compareIDs)
+	slices.SortFunc(held.Unfolded, compareIDs)
+	held.Open = held.Unfolded // perhaps
+	return held, nil
 }
 
 // rows shows the rows that are spans, and returns the traces that have others.
-func (p *gathering) rows(ctx context.Context, holders []Holder) ([]schema.TraceID, error) {
-	held := make([]*vec.Held, len(holders))
-	err := p.each(ctx, len(holders), func(ctx context.Context, i int) (err error) {
-		if holders[i] != nil {
-			held[i], err = holders[i].Held(ctx)
+func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
+	held := make([]*vec.Held, len(p.sources))
+	err := p.each(ctx, len(p.sources), func(ctx context.Context, i int) (err error) {
+		if _, ok := p.sources[i].(lookupOnly); !ok {
+			held[i], err = heldBy(ctx, p.sources[i])
 		}
 		return err
 	})
@@ -45,14 +52,14 @@ func (p *gathering) rows(ctx context.Context, holders []Holder) ([]schema.TraceI
 		return nil, fmt.Errorf("list traces: %w", err)
 	}
 	shared := sharedIDs(held)
-	err = p.each(ctx, len(holders), func(ctx context.Context, i int) error {
-		if holders[i] == nil {
+	err = p.each(ctx, len(p.sources), func(ctx context.Context, i int) error {
+		if held[i] == nil {
 			return nil
 		}
 		if err := p.add(held[i].Open); err != nil {
 			return err
 		}
-		return p.scan(ctx, holders[i], held[i], shared)
+		return p.scan(ctx, p.sources[i], held[i], shared)
 	})
 	return p.sorted(), err
 }

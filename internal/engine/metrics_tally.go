@@ -56,7 +56,9 @@ func (t *countTally) grow() int {
 
 func (t *countTally) bytes() int { return 0 }
 
-func (t *countTally) add(group, step int32, _ number, _ bool) { t.cells[int(group)*t.steps+int(step)]++ }
+func (t *countTally) add(group, step int32, _ number, _ bool) {
+	t.cells[int(group)*t.steps+int(step)]++
+}
 
 func (t *countTally) merge(group int32, other tally, from int32) {
 	o, _ := other.(*countTally)
