@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -14,9 +15,12 @@ type Memory struct {
 	pages [][]schema.Span
 	count int
 	rows  func(schema.TraceID) []int32
+
+	once sync.Once
+	held *vec.Held // once it was asked for
 }
 
-var _ Source = (*Memory)(nil)
+var _ Sampler = (*Memory)(nil)
 
 // NewMemory makes a source of spans, in any order. rows returns the numbers of
 // a trace's rows, counted over all pages, in ascending order; those beyond the

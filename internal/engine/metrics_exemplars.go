@@ -60,11 +60,16 @@ func compareExemplars(a, b *exemplar) int {
 	)
 }
 
-// before reports whether a span would be kept that is in no place before this
-// one. REQUIRES: x.wants(step).
-func (x *exemplars) before(step int32, id schema.TraceID) bool {
-	slot := x.slots[x.slotOf[step]]
-	return len(slot) < perSlot || bytes.Compare(id[:], slot[perSlot-1].TraceID[:]) <= 0
+// before reports whether a span is one of the first of its slot so far. If it is
+// not, and ids ascend, nothing that follows until begin is.
+// REQUIRES: x.wants(e.step).
+func (x *exemplars) before(e *exemplar, ascend bool) bool {
+	slot := x.slots[x.slotOf[e.step]]
+	if len(slot) < perSlot || compareExemplars(e, &slot[perSlot-1]) < 0 {
+		return true
+	}
+	x.closed[x.slotOf[e.step]] = ascend && bytes.Compare(e.TraceID[:], slot[perSlot-1].TraceID[:]) > 0
+	return false
 }
 
 // offer keeps the span if it is one of the first of its slot. REQUIRES:
@@ -81,13 +86,6 @@ func (x *exemplars) offer(e exemplar) {
 	*slot = slices.Insert(*slot, i, e)
 	if len(*slot) > perSlot {
 		*slot = (*slot)[:perSlot]
-	}
-}
-
-// close says that all that follows of the step's slot have larger ids than id.
-func (x *exemplars) close(step int32, id schema.TraceID) {
-	if !x.before(step, id) {
-		x.closed[x.slotOf[step]] = true
 	}
 }
 

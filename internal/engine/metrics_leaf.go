@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -25,6 +26,8 @@ type metricsLeaf struct {
 
 	whole   bool        // the fields need the trace
 	columns vec.Columns // that judging and measuring a row reads
+
+	sampling *vec.Sampling // if columns of the rows are enough, else nil
 }
 
 func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
@@ -48,10 +51,16 @@ func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
 		if err != nil {
 			return nil, err
 		}
-		q.field, fields = &field, append(fields[:len(fields):len(fields)], f.Field)
+		q.field, fields = &field, append(slices.Clip(fields), f.Field)
 	}
 	for _, field := range fields {
 		q.whole = q.whole || c.partsOf(field).has(partTrace)
+	}
+	if err := q.setShown(&c, e.Pipeline); err != nil {
+		return nil, err
+	}
+	for i := range q.shown {
+		fields = append(slices.Clip(fields), q.shown[i].expr)
 	}
 	q.columns = union(plan.columns, columnsOf(fields...))
 	if f.Compare != nil {
@@ -60,7 +69,34 @@ func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
 		}
 		q.whole, q.columns = true, vec.AllColumns()
 	}
+	q.setSampling()
 	return q, nil
+}
+
+// setShown finds what a filter mentions of a span, as far as every source can
+// tell it.
+func (q *metricsLeaf) setShown(c *compiler, pipeline traceql.Pipeline) error {
+	if len(pipeline) != 1 {
+		return nil
+	}
+	filter, ok := pipeline[0].(*traceql.SpansetFilter)
+	if !ok {
+		return nil
+	}
+	var err error
+	eachField(filter.Expr, func(e traceql.FieldExpr) {
+		if _, ok := e.(*traceql.Literal); ok || err != nil {
+			return
+		}
+		var field metricsField
+		if field, err = c.newMetricsField(e); err != nil || field.column() == nil {
+			return
+		}
+		if !slices.ContainsFunc(q.shown, func(have metricsField) bool { return have.key == field.key }) {
+			q.shown = append(q.shown, field)
+		}
+	})
+	return err
 }
 
 // isDuration reports whether what is measured is shown in seconds.
@@ -101,6 +137,7 @@ type groupObserver struct {
 	exemplars *exemplars
 
 	values []schema.Value // of the current span
+	state  sampleState
 }
 
 func newGroupObserver(q *metricsLeaf, r *metricsRun) *groupObserver {
@@ -177,7 +214,7 @@ func (o *groupObserver) series() []Series {
 		o.tally.points(int32(i), func(extra schema.Attribute, points []float64) { //nolint:gosec // bounded by MaxSeries
 			s := Series{Labels: labels, Values: points, name: o.leaf.op.String()}
 			if extra.Key != "" {
-				s.Labels = append(s.Labels[:len(s.Labels):len(s.Labels)], extra)
+				s.Labels = append(slices.Clip(s.Labels), extra)
 			}
 			if len(s.Labels) == 0 {
 				s.Labels = []schema.Attribute{textLabel(labelName, s.name)}

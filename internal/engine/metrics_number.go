@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
 
@@ -32,18 +31,6 @@ func numberOf(v traceql.Static) (number, bool) {
 		return number{i: v.Int}, true
 	case traceql.TypeFloat:
 		return number{isFloat: true, f: v.Float}, !math.IsNaN(v.Float)
-	default:
-		return number{}, false
-	}
-}
-
-// numberOfValue is numberOf for an attribute as it is stored.
-func numberOfValue(v schema.Value) (number, bool) {
-	switch v.Kind {
-	case schema.KindInt:
-		return number{i: v.Int}, true
-	case schema.KindDouble:
-		return number{isFloat: true, f: v.Double}, !math.IsNaN(v.Double)
 	default:
 		return number{}, false
 	}

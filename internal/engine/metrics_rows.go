@@ -9,17 +9,10 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// Holder is a Source that can list its traces.
-type Holder interface {
-	Source
-	// Held lists them. The caller only reads it.
-	Held(ctx context.Context) (*vec.Held, error)
-}
-
 // heldBy lists the traces of a source.
 func heldBy(ctx context.Context, source Source) (*vec.Held, error) {
-	if holder, ok := source.(Holder); ok {
-		return holder.Held(ctx)
+	if sampler, ok := source.(Sampler); ok {
+		return sampler.Held(ctx)
 	}
 	held := &vec.Held{}
 	for hits, err := range source.Find(ctx, &vec.Filter{Op: vec.OpTrue}) {
@@ -93,7 +86,26 @@ func sharedIDs(lists []*vec.Held) (shared []schema.TraceID) {
 
 // scan shows the rows of one source.
 func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, shared []schema.TraceID) error {
-	return p.borrow(func(o observer) error { return p.scanRows(ctx, o, source, held, shared) })
+	return p.borrow(func(o observer) error {
+		sampler, isSampler := source.(Sampler)
+		columns, isColumns := o.(sampleObserver)
+		if !isSampler || !isColumns || p.leaf.sampling == nil {
+			return p.scanRows(ctx, o, source, held, shared)
+		}
+		sampling := *p.leaf.sampling
+		sampling.After, sampling.Until, sampling.Except = p.grid.base, p.grid.end(), shared
+		columns.beginSamples()
+		left, err := sampler.Sample(ctx, &sampling, func(s *vec.Samples) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return columns.samples(s)
+		})
+		if err != nil {
+			return fmt.Errorf("sample: %w", err)
+		}
+		return p.add(left)
+	})
 }
 
 // scanRows is scan row by row.
