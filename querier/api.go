@@ -79,7 +79,7 @@ func (q *Querier) withTagValues(next http.Handler) http.Handler {
 func (q *Querier) serve(name string, f apiFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		begun := time.Now()
-		ctx, cancel := context.WithTimeout(req.Context(), q.cfg.Timeout)
+		ctx, cancel := q.withLimits(req.Context())
 		defer cancel()
 		code, err := q.answer(ctx, w, req, f)
 		q.metrics.queries.WithLabelValues(name, strconv.Itoa(code)).Observe(time.Since(begun).Seconds())
@@ -95,7 +95,7 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	if err == nil {
 		r, err = f(ctx, project, req)
 	}
-	if err != nil {
+	if err = q.limited(ctx, err); err != nil {
 		r = reply{status(err), contentText, []byte(err.Error())}
 	}
 	if r.status == 0 {

@@ -108,8 +108,8 @@ func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams
 	if err != nil {
 		return p, err
 	}
-	if asked > 0 {
-		p.maxSeries = min(p.maxSeries, asked)
+	if p.maxSeries == 0 || asked > 0 && asked < p.maxSeries {
+		p.maxSeries = asked
 	}
 	within, err := q.metricsTimes(values, now)
 	p.opts = engine.MetricsOptions{
@@ -130,14 +130,15 @@ func (q *Querier) metricsTimes(values url.Values, now time.Time) (timeRange, err
 			return timeRange{}, badRequest("invalid since %q: want a duration such as 1h", text)
 		}
 	}
-	end, start := uint64(now.UnixNano()), uint64(0) //nolint:gosec // wall clock
+	end := uint64(now.UnixNano()) //nolint:gosec // wall clock
 	var err error
 	if values.Get("end") != "" {
 		if end, err = timeValue(values, "end"); err != nil {
 			return timeRange{}, err
 		}
 	}
-	if start = end - min(end, uint64(since)); values.Get("start") != "" {
+	start := end - min(end, uint64(since)) //nolint:gosec // positive
+	if values.Get("start") != "" {
 		if start, err = timeValue(values, "start"); err != nil {
 			return timeRange{}, err
 		}

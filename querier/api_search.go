@@ -36,6 +36,7 @@ func (q *Querier) search(ctx context.Context, project schema.ProjectID, req *htt
 		result, err = engine.Search(ctx, params.plan, groups, engine.SearchOptions{
 			StartNanos: params.within.start, EndNanos: params.within.end,
 			Limit: params.limit, SpansPerSpanSet: params.spss, Concurrency: q.cfg.Concurrency,
+			MaxSpanSets: q.cfg.MaxGroups,
 		})
 		return err
 	})

@@ -1,96 +1,82 @@
 package querier_test
 
 import (
-	"bytes"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/spanlake/spanlake/internal/block"
-	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/corpus"
-	"github.com/spanlake/spanlake/internal/objstore"
-	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/internal/wal"
-	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
 )
 
-const benchSpans = 300_000
+// benchmarkSpans is the size of the workload that searches are measured on.
+const benchmarkSpans = 200_000
 
-// benchHandler serves the corpus's mix from blocks. Requests of two parts of
-// the log go to different ones, so that some traces are in two.
-func benchHandler(b *testing.B, blocks int) http.Handler {
+// benchmarkWorld stores a workload in two blocks.
+func benchmarkWorld(b *testing.B) *world {
 	b.Helper()
-	decoder, parts := otlp.NewDecoder(), make([][]schema.Span, blocks)
-	position, count := uint64(0), 0
-	for request := range corpus.Workload(1, benchSpans, corpus.MixBoth) {
-		position++
-		part := min(count*blocks/benchSpans, blocks-1)
-		before := len(parts[part])
+	w := newWorldWith(b, nil, querier.Config{
+		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: 64 << 20, PageCacheBytes: 64 << 20,
+	})
+	decoder := otlp.NewDecoder()
+	var spans []schema.Span
+	store := func() {
+		slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+		w.storeRows(spans)
+		spans = spans[:0]
+	}
+	position := uint64(0)
+	for request := range corpus.Workload(1, benchmarkSpans, corpus.MixBoth) {
 		var err error
-		parts[part], err = decoder.Decode(request, position, parts[part])
+		position++
+		spans, err = decoder.Decode(request, position, spans)
 		require.NoError(b, err)
-		count += len(parts[part]) - before
-	}
-	log, bucket := logmem.New(logmem.Options{}), bucketmem.New()
-	b.Cleanup(log.Close)
-	_, err := log.Stream(0).Publish(b.Context(), wal.CutMarker(), "")
-	require.NoError(b, err)
-	for _, rows := range parts {
-		slices.SortStableFunc(rows, func(x, y schema.Span) int { return schema.Compare(&x, &y) })
-		object, err := block.Encode(schema.DefaultProject, rows)
-		require.NoError(b, err)
-		position, err := log.Stream(0).Publish(b.Context(), wal.CutMarker(), "")
-		require.NoError(b, err)
-		name := schema.BlockName{
-			Project: schema.DefaultProject, Partitions: 1, Epoch: log.Stream(0).Epoch(), First: position, Last: position,
-			LogNanos: uint64(time.Now().UnixNano()), MinStart: object.MinStart, MaxEnd: object.MaxEnd,
-			Spans: uint64(object.Spans), TailBytes: uint64(object.TailBytes),
+		if len(spans) >= benchmarkSpans/2 {
+			store()
 		}
-		require.NoError(b, bucket.Put(b.Context(), name.Key(), bytes.NewReader(object.Data), objstore.PutOptions{}))
-		require.NoError(b, log.Stream(0).Purge(b.Context(), position))
 	}
-	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	cfg := querier.Config{
-		Timeout: time.Minute, Concurrency: 8, CacheBytes: 128 << 20, PageCacheBytes: 64 << 20,
-		MaxMetricsSteps: 10_000, MaxMetricsSeries: 1000, MaxMetricsGroups: 100_000, MaxMetricsBytes: 256 << 20,
+	if len(spans) > 0 {
+		store()
 	}
-	return querier.New(cfg, catalog.New(bucket, log, logger, reg), stored{log}, bucket, 1, querier.BuildInfo{}, logger, reg).Handler()
+	return w
 }
 
-// BenchmarkMetrics asks what dashboards ask, of blocks that are in the cache.
-func BenchmarkMetrics(b *testing.B) {
-	for _, blocks := range []int{1, 4} {
-		handler := benchHandler(b, blocks)
-		for _, bm := range []struct{ name, query string }{
-			{"rate", "{ } | rate()"},
-			{"rate-by", "{ } | rate() by (resource.service.name)"},
-			{"rate-errors-by", "{ status = error } | rate() by (resource.service.name)"},
-			{"quantile-by", "{ kind = server } | quantile_over_time(duration, .5, .95) by (resource.service.name)"},
-			{"histogram", "{ } | histogram_over_time(duration)"},
-			{"sum", `{ span.gen_ai.operation.name = "chat" } | sum_over_time(span.gen_ai.usage.input_tokens) by (span.gen_ai.request.model)`},
-			{"compare", "{ kind = server } | compare({ status = error })"},
-		} {
-			b.Run(bm.name+"/blocks="+string(rune('0'+blocks)), func(b *testing.B) {
-				values := url.Values{"q": {bm.query}, "start": {"1768471200"}, "end": {"1768478400"}}
-				target := "/api/metrics/query_range?" + values.Encode()
-				b.ReportAllocs()
-				for b.Loop() {
-					recorder := httptest.NewRecorder()
-					handler.ServeHTTP(recorder, httptest.NewRequestWithContext(b.Context(), http.MethodGet, target, nil))
-					require.Equal(b, http.StatusOK, recorder.Code, recorder.Body.String())
-				}
-			})
-		}
+// BenchmarkSearch asks over HTTP, with everything in memory that is kept there.
+func BenchmarkSearch(b *testing.B) {
+	w := benchmarkWorld(b)
+	for _, bm := range []struct{ name, query string }{
+		{"common", `{ resource.service.name = "cart" }`},
+		{"child", `{ resource.service.name = "checkout" } > { resource.service.name = "payment" }`},
+		{"descendant", `{ resource.service.name = "frontend" } >> { status = error && resource.service.name = "payment" }`},
+		{"not-child", `{ resource.service.name = "checkout" } !> { resource.service.name = "payment" }`},
+		{"sibling-none", `{ resource.service.name = "checkout" } ~ { resource.service.name = "frontend" }`},
+		{"and", `{ resource.service.name = "payment" } && { status = error }`},
+		{"count", `{ kind = server } | count() > 12`},
+		{"avg", `{ span.gen_ai.operation.name = "chat" } | avg(duration) > 5s`},
+		{"sum", `{ } | sum(span.gen_ai.usage.input_tokens) > 20000`},
+		{"by", `{ status = error } | by(resource.service.name) | count() > 1`},
+		{"select", `{ status = error } | select(span.http.route, span.rpc.method, resource.k8s.pod.name)`},
+		{"root", `{ nestedSetParent < 0 && duration > 1s }`},
+		{"root-name", `{ rootServiceName = "frontend" && status = error }`},
+		{"trace-duration", `{ traceDuration > 10s }`},
+		{"order", `{ status = error } with(order_by="duration desc")`},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			params := url.Values{
+				"q": {bm.query}, "start": {strconv.Itoa(corpus.DatasetStart)}, "end": {strconv.Itoa(corpus.DatasetStart + 86400)},
+			}
+			path := (&url.URL{Path: "/api/search", RawQuery: params.Encode()}).String()
+			b.ReportAllocs()
+			for b.Loop() {
+				a := w.get(path)
+				require.Equal(b, 200, a.status, a.body)
+			}
+		})
 	}
 }

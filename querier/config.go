@@ -13,6 +13,8 @@ import (
 type Config struct {
 	Timeout          time.Duration `yaml:"timeout"`
 	MaxSearchRange   time.Duration `yaml:"max_search_range"`
+	MaxReadBytes     flagext.Bytes `yaml:"max_read_bytes"`
+	MaxGroups        int           `yaml:"max_groups"`
 	MaxMetricsRange  time.Duration `yaml:"max_metrics_range"`
 	MaxMetricsSteps  int           `yaml:"max_metrics_steps"`
 	MaxMetricsSeries int           `yaml:"max_metrics_series"`
@@ -37,16 +39,23 @@ const defaultPageCacheBytes = 64 << 20
 // histograms of some hundred.
 const defaultMetricsBytes = 256 << 20
 
+// defaultMaxReadBytes is for the columns that a query needs of some ten billion
+// spans: what takes longer than its time anyway.
+const defaultMaxReadBytes = 64 << 30
+
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
 	f.DurationVar(&c.MaxSearchRange, prefix+"max-search-range", 168*time.Hour, "Longest time range of a search. 0 means no limit.")
+	c.MaxReadBytes = defaultMaxReadBytes
+	f.Var(&c.MaxReadBytes, prefix+"max-read-bytes", "How much of blocks one query may read from the bucket. 0 means no limit.")
+	f.IntVar(&c.MaxGroups, prefix+"max-groups", 10_000, "Groups of spans that by() may make in the answer to one search. 0 means no limit.")
 	f.DurationVar(&c.MaxMetricsRange, prefix+"max-metrics-range", 744*time.Hour, "Longest time range of a metrics query. 0 means no limit.")
-	f.IntVar(&c.MaxMetricsSteps, prefix+"max-metrics-steps", 10_000, "Samples that a series of a range query may have.")
-	f.IntVar(&c.MaxMetricsSeries, prefix+"max-metrics-series", 1000, "Series in the answer to a metrics query. Of more the first ones are returned and the answer says that it is partial.")
-	f.IntVar(&c.MaxMetricsGroups, prefix+"max-metrics-groups", 100_000, "Groups that a metrics query may form before the series of its answer are chosen.")
+	f.IntVar(&c.MaxMetricsSteps, prefix+"max-metrics-steps", 10_000, "Samples that a series of a range query may have. 0 means no limit.")
+	f.IntVar(&c.MaxMetricsSeries, prefix+"max-metrics-series", 1000, "Series in the answer to a metrics query. Of more the first ones are returned and the answer says that it is partial. 0 means no limit.")
+	f.IntVar(&c.MaxMetricsGroups, prefix+"max-metrics-groups", 100_000, "Groups that a metrics query may form before the series of its answer are chosen. 0 means no limit.")
 	c.MaxMetricsBytes = defaultMetricsBytes
-	f.Var(&c.MaxMetricsBytes, prefix+"max-metrics-bytes", "Memory for the groups and samples of one metrics query.")
+	f.Var(&c.MaxMetricsBytes, prefix+"max-metrics-bytes", "Memory for the groups and samples of one metrics query. 0 means no limit.")
 	f.IntVar(&c.Concurrency, prefix+"concurrency", 8, "Blocks that one query reads at once.")
 	c.CacheBytes = defaultCacheBytes
 	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
@@ -64,11 +73,13 @@ func (c *Config) Validate() error {
 	}
 	refuse(c.Timeout <= 0, "querier.timeout must be positive")
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
+	refuse(c.MaxReadBytes > math.MaxInt64, "querier.max-read-bytes is too large")
+	refuse(c.MaxGroups < 0, "querier.max-groups must not be negative")
 	refuse(c.MaxMetricsRange < 0, "querier.max-metrics-range must not be negative")
-	refuse(c.MaxMetricsSteps < 1, "querier.max-metrics-steps must be at least 1")
-	refuse(c.MaxMetricsSeries < 1, "querier.max-metrics-series must be at least 1")
-	refuse(c.MaxMetricsGroups < 1, "querier.max-metrics-groups must be at least 1")
-	refuse(c.MaxMetricsBytes == 0 || c.MaxMetricsBytes > math.MaxInt64, "querier.max-metrics-bytes must be positive")
+	refuse(c.MaxMetricsSteps < 0, "querier.max-metrics-steps must not be negative")
+	refuse(c.MaxMetricsSeries < 0, "querier.max-metrics-series must not be negative")
+	refuse(c.MaxMetricsGroups < 0, "querier.max-metrics-groups must not be negative")
+	refuse(c.MaxMetricsBytes > math.MaxInt64, "querier.max-metrics-bytes is too large")
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")

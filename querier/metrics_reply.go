@@ -16,7 +16,7 @@ type metricsWriter struct {
 
 	result    *engine.MetricsResult
 	blocks    int
-	maxSeries int
+	maxSeries int // 0: no limit
 }
 
 // appendRange writes a QueryRangeResponse.
@@ -53,7 +53,12 @@ func (w *metricsWriter) appendInstant() []byte {
 }
 
 // shown is the number of series in the reply.
-func (w *metricsWriter) shown() int { return min(len(w.result.Series), w.maxSeries) }
+func (w *metricsWriter) shown() int {
+	if w.maxSeries == 0 {
+		return len(w.result.Series)
+	}
+	return min(len(w.result.Series), w.maxSeries)
+}
 
 func (w *metricsWriter) rangeSeries(s *engine.Series) {
 	w.raw(`{"labels":`)

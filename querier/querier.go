@@ -32,7 +32,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bu
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	m := newMetrics(reg, pages)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(bucket, int64(cfg.CacheBytes), pages, m),
+		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		partitions: partitions, build: build, logger: logger, metrics: m,
 	}
 }

@@ -46,7 +46,7 @@ func (s stored) Tail(ctx context.Context, _ schema.ProjectID, partition int, _ u
 
 // world is a querier over blocks that a test stores.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	log    *logmem.Log
 	bucket objstore.Bucket
 	server *httptest.Server
@@ -61,6 +61,13 @@ func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
 
 func newWorldWithCache(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket, cacheBytes flagext.Bytes) *world {
 	t.Helper()
+	return newWorldWith(t, wrap, querier.Config{
+		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: cacheBytes,
+	})
+}
+
+func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg querier.Config) *world {
+	t.Helper()
 	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New()}
 	t.Cleanup(w.log.Close)
 	_, err := w.log.Stream(0).Publish(t.Context(), wal.CutMarker(), "") // the first message is never a kept cut
@@ -70,9 +77,6 @@ func newWorldWithCache(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket,
 		read = wrap(read)
 	}
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	cfg := querier.Config{Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: cacheBytes,
-		MaxMetricsSteps: 10_000, MaxMetricsSeries: 1000, MaxMetricsGroups: 100_000, MaxMetricsBytes: 256 << 20,
-	}
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)

@@ -95,6 +95,10 @@ func (w *searchWriter) spanSet(s *engine.SpanSet) {
 		w.raw(`"matched":`)
 		w.uint(uint64(s.Matched))
 	}
+	if len(s.Attributes) > 0 {
+		w.raw(`,"attributes":`)
+		w.attributes(s.Attributes)
+	}
 	w.raw(`}`)
 }
 

@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
-// adviceForCharacter says what to write instead of a character that begins nothing.
-func adviceForCharacter(r rune) string {
+// adviceForCharacter says what to write instead of a character that begins
+// nothing. before is the query up to there.
+func adviceForCharacter(r rune, before string) string {
+	if r == '[' && strings.HasSuffix(strings.TrimSpace(before), ")") {
+		return adviceForRange
+	}
 	switch r {
 	case '\'', '‘', '’', '“', '”':
 		return `put strings in double quotes: "x"`
@@ -115,7 +119,7 @@ func adviceForLogic(word string) string {
 	case "or":
 		return "write || for or"
 	case "not":
-		return "write ! for not"
+		return "write ! for not, != or !~ in a comparison"
 	case "in":
 		return `there is no in: write .a =~ "x|y" or .a = "x" || .a = "y"`
 	case "like", "contains":
@@ -186,7 +190,34 @@ func adviceForStage(word string) string {
 	case "with":
 		return "write with(...) without a | before it"
 	}
+	if digits, ok := strings.CutPrefix(word, "p"); ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
+		return "write quantile_over_time(duration, ." + digits + ")"
+	}
 	return ""
+}
+
+// adviceForRange is for intervals as other languages have them.
+const adviceForRange = "the interval that is counted is the step of the request"
+
+// adviceForSeries says what to write instead of a token behind a metrics
+// function.
+func adviceForSeries(tok token) string {
+	switch {
+	case tok.kind == tokenOperator && fieldOperator(tok.text).IsArithmetic():
+		return "to calculate with results put every query in parentheses: ({ ... } | rate()) / ({ ... } | rate())"
+	case tok.is(tokenWord, "by"):
+		return "by (...) stands right behind the function that it belongs to, and never behind compare"
+	default:
+		return "a metrics function is followed by | topk(n), | bottomk(n) and comparisons only"
+	}
+}
+
+// adviceForHint says how the value of a hint is written.
+func adviceForHint(name string, field bool) string {
+	if name == HintOrderBy || field {
+		return "write the value in quotes: with(" + clip(name) + `="duration desc")`
+	}
+	return `values are true, false, numbers and "strings"`
 }
 
 // adviceForScalar says what a number can be compared with.
@@ -206,7 +237,7 @@ func adviceForScalar(tok token) string {
 // no operand.
 func adviceForJoin(op string) string {
 	switch lookupSpansetOp(op) {
-	case SpansetNone:
+	case SpansetNone, SpansetChild, SpansetParent: // comparisons, more likely
 		return ""
 	case SpansetAnd:
 		return "write | for a further stage, or join pipelines in parentheses: ({ ... } | ...) && ({ ... } | ...)"

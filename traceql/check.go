@@ -8,7 +8,7 @@ import (
 
 // check finds the queries that are in the grammar and make no sense.
 func check(src string, q *Query) error {
-	c := checker{src: src}
+	c := &checker{src: src}
 	if err := c.pipeline(q.Pipeline, 0); err != nil {
 		return err
 	}
@@ -20,20 +20,23 @@ func check(src string, q *Query) error {
 	return c.hints(q.Hints)
 }
 
-type checker struct{ src string }
+type checker struct {
+	src     string
+	regexes int // size of the regular expressions so far
+}
 
 // node is anything that has a place in the query.
 type node interface{ Pos() int }
 
-func (c checker) fail(e node, message, hint string) error {
+func (c *checker) fail(e node, message, hint string) error {
 	return errorAt(c.src, e.Pos(), ErrType, message, hint)
 }
 
-func (c checker) tooDeep(pos int) error {
+func (c *checker) tooDeep(pos int) error {
 	return errorAt(c.src, pos, ErrSyntax, "the expression is nested too deeply", "")
 }
 
-func (c checker) filter(f *SpansetFilter) error {
+func (c *checker) filter(f *SpansetFilter) error {
 	if err := c.expr(f.Expr, 0); err != nil {
 		return err
 	}
@@ -44,7 +47,7 @@ func (c checker) filter(f *SpansetFilter) error {
 		"compare it with something")
 }
 
-func (c checker) expr(e FieldExpr, depth int) error {
+func (c *checker) expr(e FieldExpr, depth int) error {
 	if depth > maxNesting {
 		return c.tooDeep(e.Pos())
 	}
@@ -79,14 +82,14 @@ func (c checker) expr(e FieldExpr, depth int) error {
 	return nil
 }
 
-func (c checker) intrinsic(e *Intrinsic) error {
+func (c *checker) intrinsic(e *Intrinsic) error {
 	if e.ID == IntrinsicParent {
 		return c.fail(e, "the parent span is not supported", "")
 	}
 	return nil
 }
 
-func (c checker) unary(e *Unary) error {
+func (c *checker) unary(e *Unary) error {
 	t := e.X.Type()
 	if t == TypeUnknown || e.Op == OpNot && t == TypeBool || e.Op == OpSub && t.IsNumeric() {
 		return nil
@@ -98,7 +101,7 @@ func (c checker) unary(e *Unary) error {
 	return c.fail(e, fmt.Sprintf("%s needs %s, %s is %s", e.Op, want, brief(e.X), article(t)), "")
 }
 
-func (c checker) binary(e *Binary) error {
+func (c *checker) binary(e *Binary) error {
 	if isNil(e.Right) {
 		return c.nilTest(e)
 	}
@@ -133,7 +136,7 @@ func allowed(op Operator, t Type) bool {
 }
 
 // nilTest refuses to ask whether something is absent that always is there.
-func (c checker) nilTest(e *Binary) error {
+func (c *checker) nilTest(e *Binary) error {
 	if e.Op == OpNotEqual {
 		return nil
 	}
@@ -148,7 +151,7 @@ func (c checker) nilTest(e *Binary) error {
 	return nil
 }
 
-func (c checker) regex(e *Binary) error {
+func (c *checker) regex(e *Binary) error {
 	pattern, ok := e.Right.(*Literal)
 	if !ok || pattern.Value.Type != TypeString {
 		return c.fail(e, fmt.Sprintf("%s needs a string in quotes on its right, not %s", e.Op, brief(e.Right)), "")
@@ -156,14 +159,25 @@ func (c checker) regex(e *Binary) error {
 	if t := e.Left.Type(); t != TypeUnknown && t != TypeString {
 		return c.fail(e, fmt.Sprintf("%s does not work on %s, %s is %s", e.Op, plural(t), brief(e.Left), article(t)), "")
 	}
-	if _, err := CompileRegex(pattern.Value.Str); err != nil {
-		reason := err.Error()
-		if detail := (*syntax.Error)(nil); errors.As(err, &detail) {
-			reason = detail.Code.String() + ": " + detail.Expr
-		}
-		return c.fail(pattern, "bad regular expression: "+clip(reason), "the syntax is RE2")
+	size, err := regexSize(pattern.Value.Str)
+	if err != nil {
+		return c.badRegex(pattern, err)
+	}
+	if c.regexes += size; c.regexes > maxRegexSize {
+		return c.fail(pattern, "the regular expressions of the query are too large together", "")
 	}
 	return nil
+}
+
+func (c *checker) badRegex(pattern *Literal, err error) error {
+	if errors.Is(err, errRegexTooLarge) {
+		return c.fail(pattern, err.Error(), "")
+	}
+	reason := err.Error()
+	if detail := (*syntax.Error)(nil); errors.As(err, &detail) {
+		reason = detail.Code.String() + ": " + detail.Expr
+	}
+	return c.fail(pattern, "bad regular expression: "+clip(reason), "the syntax is RE2")
 }
 
 func article(t Type) string {

@@ -3,7 +3,7 @@ package traceql
 import "fmt"
 
 // metrics checks an expression that is nested in depth others.
-func (c checker) metrics(e MetricsExpr, depth int) error {
+func (c *checker) metrics(e MetricsExpr, depth int) error {
 	if depth > maxNesting {
 		return c.tooDeep(e.Pos())
 	}
@@ -22,7 +22,7 @@ func (c checker) metrics(e MetricsExpr, depth int) error {
 	return nil
 }
 
-func (c checker) metricsQuery(e *MetricsQuery, depth int) error {
+func (c *checker) metricsQuery(e *MetricsQuery, depth int) error {
 	if err := c.pipeline(e.Pipeline, depth); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (c checker) metricsQuery(e *MetricsQuery, depth int) error {
 	return c.secondStages(e.Stages)
 }
 
-func (c checker) compare(f *MetricsFunction) error {
+func (c *checker) compare(f *MetricsFunction) error {
 	if err := c.filter(f.Compare.Selection); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (c checker) compare(f *MetricsFunction) error {
 	return nil
 }
 
-func (c checker) secondStages(stages []SecondStage) error {
+func (c *checker) secondStages(stages []SecondStage) error {
 	for _, s := range stages {
 		if k, ok := s.(*TopK); ok && k.N < 1 {
 			return c.fail(k, "at least 1 series has to be kept", "")

@@ -3,7 +3,7 @@ package traceql
 import "fmt"
 
 // pipeline checks the stages of a pipeline that is nested in depth others.
-func (c checker) pipeline(p Pipeline, depth int) error {
+func (c *checker) pipeline(p Pipeline, depth int) error {
 	for _, s := range p {
 		if err := c.stage(s, depth); err != nil {
 			return err
@@ -12,7 +12,7 @@ func (c checker) pipeline(p Pipeline, depth int) error {
 	return nil
 }
 
-func (c checker) stage(s Stage, depth int) error {
+func (c *checker) stage(s Stage, depth int) error {
 	switch s := s.(type) {
 	case SpansetExpr:
 		return c.spanset(s, depth)
@@ -27,7 +27,7 @@ func (c checker) stage(s Stage, depth int) error {
 	return nil
 }
 
-func (c checker) spanset(e SpansetExpr, depth int) error {
+func (c *checker) spanset(e SpansetExpr, depth int) error {
 	if depth > maxNesting {
 		return c.tooDeep(e.Pos())
 	}
@@ -45,7 +45,7 @@ func (c checker) spanset(e SpansetExpr, depth int) error {
 	return nil
 }
 
-func (c checker) fields(fields []FieldExpr) error {
+func (c *checker) fields(fields []FieldExpr) error {
 	for _, f := range fields {
 		if err := c.expr(f, 0); err != nil {
 			return err
@@ -55,7 +55,7 @@ func (c checker) fields(fields []FieldExpr) error {
 }
 
 // ofSpan checks an expression that has to depend on the span.
-func (c checker) ofSpan(e FieldExpr, function string) error {
+func (c *checker) ofSpan(e FieldExpr, function string) error {
 	if err := c.expr(e, 0); err != nil {
 		return err
 	}
@@ -67,21 +67,15 @@ func (c checker) ofSpan(e FieldExpr, function string) error {
 
 // hasField reports whether an expression depends on the span.
 func hasField(e FieldExpr) bool {
-	switch e := e.(type) {
-	case *Binary:
-		return hasField(e.Left) || hasField(e.Right)
-	case *Unary:
-		return hasField(e.X)
-	case *Literal:
-		return false
-	default:
+	for range Fields(e) {
 		return true
 	}
+	return false
 }
 
 // scalarFilter refuses comparisons other than that of one aggregate with a
 // constant on its right.
-func (c checker) scalarFilter(s *ScalarFilter, depth int) error {
+func (c *checker) scalarFilter(s *ScalarFilter, depth int) error {
 	for _, side := range []ScalarExpr{s.Left, s.Right} {
 		if err := c.scalar(side, depth+1); err != nil {
 			return err
@@ -97,7 +91,7 @@ func (c checker) scalarFilter(s *ScalarFilter, depth int) error {
 	return nil
 }
 
-func (c checker) scalar(e ScalarExpr, depth int) error {
+func (c *checker) scalar(e ScalarExpr, depth int) error {
 	if depth > maxNesting {
 		return c.tooDeep(e.Pos())
 	}
@@ -126,7 +120,7 @@ func (c checker) scalar(e ScalarExpr, depth int) error {
 	return nil
 }
 
-func (c checker) aggregate(a *Aggregate) error {
+func (c *checker) aggregate(a *Aggregate) error {
 	if a.Op == AggregateCount {
 		return nil
 	}

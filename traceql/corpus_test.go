@@ -104,3 +104,16 @@ func requireAnswers(t *testing.T, file, header string, cases []corpusCase) {
 		require.NoError(t, os.WriteFile(filepath.Join("testdata", file), []byte(out.String()), 0o600))
 	}
 }
+
+func TestConformanceQueries(t *testing.T) {
+	header, cases := readCorpus(t, "conformance.txt")
+	requireAnswers(t, "conformance.txt", header, cases)
+	refused := 0
+	for _, c := range cases {
+		if _, err := answer(c.query); err != nil {
+			refused++
+		}
+	}
+	require.Len(t, cases, 329)
+	require.Equal(t, 19, refused) // as the suite has recorded it
+}

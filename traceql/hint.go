@@ -95,7 +95,7 @@ func parseOrder(value Static) (field FieldExpr, descending bool, err *Error) {
 }
 
 // hints checks the hints that would change the answer.
-func (c checker) hints(hints []Hint) error {
+func (c *checker) hints(hints []Hint) error {
 	for _, h := range hints {
 		if h.Name != HintOrderBy {
 			continue

@@ -201,16 +201,12 @@ func (r *repairer) condition(tokens []token) FieldExpr {
 // ofTree reports whether an expression needs the tree of the trace, which is
 // too much to read for a suggestion.
 func ofTree(e FieldExpr) bool {
-	switch e := e.(type) {
-	case *Binary:
-		return ofTree(e.Left) || ofTree(e.Right)
-	case *Unary:
-		return ofTree(e.X)
-	case *Intrinsic:
-		return e.ID.structural()
-	default:
-		return false
+	for f := range Fields(e) {
+		if i, ok := f.(*Intrinsic); ok && i.ID.structural() {
+			return true
+		}
 	}
+	return false
 }
 
 func isLogic(t token) bool { return t.isOperator("&&") || t.isOperator("||") }

@@ -52,7 +52,7 @@ func (l *lexer) scan() (token, error) {
 		}
 	}
 	r, _ := utf8.DecodeRuneInString(l.src[l.pos:])
-	return token{}, l.fail(l.pos, fmt.Sprintf("unexpected character %q", r), adviceForCharacter(r))
+	return token{}, l.fail(l.pos, fmt.Sprintf("unexpected character %q", r), adviceForCharacter(r, l.src[:l.pos]))
 }
 
 func (l *lexer) fail(pos int, message, hint string) error {

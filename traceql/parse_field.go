@@ -17,7 +17,7 @@ func ParseField(name string) (FieldExpr, error) {
 	if p.tok.kind != tokenEOF {
 		return nil, p.fail("the end of the name")
 	}
-	return field, checker{src: name}.expr(field, 0)
+	return field, (&checker{src: name}).expr(field, 0)
 }
 
 // field = attribute | intrinsic.
@@ -28,6 +28,8 @@ func (p *parser) field() (FieldExpr, error) {
 		return field, p.advance()
 	case p.tok.kind == tokenWord:
 		return nil, p.failHint("an attribute with its scope or an intrinsic", adviceForField(clip(nameAt(p.lex.src[p.tok.pos:]))))
+	case p.tok.kind == tokenLiteral && p.tok.value.Type == TypeString:
+		return nil, p.failHint("an attribute with its scope or an intrinsic", "fields stand without quotes")
 	default:
 		return nil, p.fail("an attribute with its scope or an intrinsic")
 	}
@@ -59,7 +61,7 @@ func (p *parser) fields(function string) ([]FieldExpr, error) {
 		}
 		fields = append(fields, f)
 		if !p.tok.isPunct(",") {
-			return fields, p.closeFields(function)
+			return fields, p.closeFields(function, "',' or ')'")
 		}
 		if err := p.advance(); err != nil {
 			return nil, err
@@ -68,12 +70,14 @@ func (p *parser) fields(function string) ([]FieldExpr, error) {
 }
 
 // closeFields reads the parenthesis behind fields.
-func (p *parser) closeFields(function string) error {
-	if p.tok.kind == tokenOperator {
-		return p.failHint("',' or ')'", function+" takes fields, it does not calculate")
-	}
-	if !p.tok.isPunct(")") {
-		return p.fail("',' or ')'")
+func (p *parser) closeFields(function, expected string) error {
+	switch {
+	case p.tok.kind == tokenOperator:
+		return p.failHint(expected, function+" takes fields, it does not calculate")
+	case p.tok.isPunct(","):
+		return p.failHint(expected, function+" takes one field")
+	case !p.tok.isPunct(")"):
+		return p.fail(expected)
 	}
 	return p.advance()
 }

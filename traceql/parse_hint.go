@@ -41,7 +41,7 @@ func (p *parser) hint() (Hint, error) {
 	}
 	value, ok := p.literal()
 	if !ok || value.Type == TypeNil {
-		return Hint{}, p.fail("a literal")
+		return Hint{}, p.failHint("a literal", adviceForHint(h.Name, p.fieldToken() != nil))
 	}
 	h.Value, h.pos = value, p.tok.pos
 	return h, p.advance()

@@ -62,7 +62,7 @@ func (p *parser) fieldArguments(f *MetricsFunction) error {
 		return err
 	}
 	if f.Op != MetricsQuantileOverTime {
-		return p.closeFields(name)
+		return p.closeFields(name, "')'")
 	}
 	for p.tok.isPunct(",") {
 		if err := p.advance(); err != nil {
@@ -80,7 +80,7 @@ func (p *parser) fieldArguments(f *MetricsFunction) error {
 	if len(f.Quantiles) == 0 {
 		return p.failHint("','", "write the quantile: "+exampleOf(name))
 	}
-	return p.closeFields(name)
+	return p.closeFields(name, "',' or ')'")
 }
 
 // compare = "compare" "(" filter [ "," INT [ "," INT "," INT ] ] ")".
@@ -178,7 +178,7 @@ func (p *parser) topK() (SecondStage, error) {
 	}
 	s := &TopK{Bottom: p.tok.is(tokenWord, "bottomk"), pos: p.tok.pos}
 	if !s.Bottom && !p.tok.is(tokenWord, "topk") {
-		return nil, p.failHint("topk or bottomk", "behind a metrics function stand | topk(n), | bottomk(n) and comparisons only")
+		return nil, p.failHint("topk or bottomk", adviceForSeries(p.tok))
 	}
 	name := p.tok.text
 	if err := p.advance(); err != nil {

@@ -169,10 +169,12 @@ func (p *parser) argument(name string) (FieldExpr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.tok.isPunct(",") && name == "by" {
+	switch {
+	case p.tok.isPunct(",") && name == "by":
 		return nil, p.failHint("an operator or ')'", "by(...) takes one expression; only rate() by (...) and its like take several")
-	}
-	if !p.tok.isPunct(")") {
+	case p.tok.isPunct(","):
+		return nil, p.failHint("an operator or ')'", name+" takes one expression")
+	case !p.tok.isPunct(")"):
 		return nil, p.fail("an operator or ')'")
 	}
 	return e, p.advance()
@@ -207,6 +209,9 @@ func (p *parser) emptyCall(name string) error {
 		return err
 	}
 	if !p.tok.isPunct(")") {
+		if p.tok.kind == tokenLiteral && p.tok.value.Type == TypeDuration {
+			return p.failHint("')'", adviceForRange)
+		}
 		return p.failHint("')'", name+"() takes nothing")
 	}
 	return p.advance()

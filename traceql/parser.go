@@ -2,6 +2,7 @@ package traceql
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -160,10 +161,19 @@ func (p *parser) refuseRest(s sequence, q *Query) error {
 	switch {
 	case q.Hints != nil:
 		return p.failHint("the end of the query", "with(...) is the last part of a query")
-	case s.metrics != nil && p.tok.kind == tokenOperator && fieldOperator(p.tok.text).IsArithmetic():
-		return p.failHint("the end of the query", "to calculate with results put every query in parentheses: ({ ... } | rate()) / ({ ... } | rate())")
+	case s.metrics != nil:
+		return p.failHint("'|', a comparison or the end of the query", adviceForSeries(p.tok))
 	}
-	return p.fail("'|', an operator or the end of the query")
+	const expected = "'|', an operator or the end of the query"
+	if _, ok := q.Pipeline[len(q.Pipeline)-1].(SpansetExpr); !ok && p.tok.kind == tokenWord {
+		switch strings.ToLower(p.tok.text) {
+		case "and":
+			return p.failHint(expected, adviceForJoin("&&"))
+		case "or":
+			return p.failHint(expected, adviceForJoin("||"))
+		}
+	}
+	return p.fail(expected)
 }
 
 // literal returns the value of the current token if it is one.

@@ -51,12 +51,12 @@ func (p *parser) refuseStage() error {
 	}
 	const expected = "a stage such as { ... }, count() > 1, by(name), select(name) or rate()"
 	switch {
+	case p.fieldToken() != nil:
+		return p.failHint(expected, "put conditions in braces: | { "+p.source(p.tok)+" ... }")
 	case p.tok.kind == tokenWord && isFunction(p.tok.text):
 		return p.failHint(expected, p.tok.text+" stands behind a metrics function: | rate() by (name) | "+exampleOf(p.tok.text))
 	case p.tok.kind == tokenWord:
 		return p.failHint(expected, adviceForStage(p.tok.text))
-	case p.tok.kind == tokenAttribute, p.tok.kind == tokenIntrinsic:
-		return p.failHint(expected, "put conditions in braces: | { "+p.source(p.tok)+" ... }")
 	}
 	return p.fail(expected)
 }
@@ -89,10 +89,11 @@ func (p *parser) refuseRight(left term) error {
 	switch {
 	case p.tok.isPunct("("), p.tok.isPunct("{"):
 		return nil
+	case left.spanset != nil && p.startsTerm():
+		return p.failHint("'{'", "what follows a filter stands behind a |: { ... } | count() > 1")
+	case left.spanset != nil && p.fieldToken() != nil:
+		return p.failHint("'{'", "put conditions in braces: { "+p.source(p.tok)+" ... }")
 	case left.spanset != nil:
-		if p.startsTerm() {
-			return p.failHint("'{'", "what follows a filter stands behind a |: { ... } | count() > 1")
-		}
 		return p.fail("'{'")
 	case p.startsTerm():
 		return nil
@@ -129,6 +130,9 @@ func (t term) kind() string {
 func (p *parser) refuseScalar(e ScalarExpr) error {
 	text := clip(e.String())
 	hint := "compare it: " + text + " > 1"
+	if e.Type() == TypeDuration {
+		hint += "s"
+	}
 	if p.tok.is(tokenWord, "by") {
 		hint = "for spansets write | by(name) | " + text + " > 1, for series | " + seriesOf(e) + " by (name)"
 	}

@@ -3,7 +3,6 @@ package traceql
 import (
 	"cmp"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -225,14 +224,4 @@ func (s Static) isNegative() bool {
 	case TypeUnknown, TypeNil, TypeString, TypeBool, TypeStatus, TypeKind:
 	}
 	return false
-}
-
-// CompileRegex compiles the right side of =~ and !~: RE2 that must match the
-// whole string, where . matches line ends too.
-func CompileRegex(pattern string) (*regexp.Regexp, error) {
-	// On its own first: "a)(b" is an error that the wrapping would hide.
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, err
-	}
-	return regexp.Compile("^(?s:" + pattern + ")$")
 }

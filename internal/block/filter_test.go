@@ -214,7 +214,7 @@ func intrinsic(s *schema.Span, key string) []schema.Value {
 func hitsOf(f *vec.Filter, spans []schema.Span) (hits []vec.Hit) {
 	for id, trace := range byTrace(spans) {
 		hit := vec.Hit{ID: id, StartNanos: math.MaxUint64, Folded: true}
-		found := false
+		open := false
 		seen := map[schema.SpanID]bool{}
 		for i := range trace {
 			s := &trace[i]
@@ -222,10 +222,16 @@ func hitsOf(f *vec.Filter, spans []schema.Span) (hits []vec.Hit) {
 			hit.LastNanos = max(hit.LastNanos, s.StartNanos)
 			hit.EndNanos = max(hit.EndNanos, s.StartNanos, s.EndNanos)
 			hit.Folded = hit.Folded && !seen[s.SpanID] && s.Fragment == schema.FragmentNone
-			found = found || holds(f, s) || s.Fragment != schema.FragmentNone
+			if holds(f, s) {
+				hit.Matched++
+			}
+			open = open || s.Fragment != schema.FragmentNone
 			seen[s.SpanID] = true
 		}
-		if found {
+		if open {
+			hit.Matched = math.MaxInt32
+		}
+		if hit.Matched > 0 {
 			hits = append(hits, hit)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"sort"
 
 	"github.com/spanlake/spanlake/internal/vec"
@@ -144,7 +145,11 @@ func (f *finder) take(s *traceSection) {
 			trace++
 		}
 		hit := s.hit(trace)
-		hit.Folded = hit.Folded && (len(open) == 0 || hit.ID != open[0])
+		if hit.Matched = math.MaxInt32; len(open) == 0 || hit.ID != open[0] {
+			hit.Matched = f.selected.CountIn(row, s.first[trace+1])
+		} else {
+			hit.Folded = false
+		}
 		f.hits = append(f.hits, hit)
 		row = s.first[trace+1]
 	}

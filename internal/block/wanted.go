@@ -37,8 +37,10 @@ func (r *Reader) wanted(columns vec.Columns) *wanted {
 	ids := []columnID{colStart, colDuration, colSpanID}
 	if columns.Bare {
 		for _, key := range columns.Intrinsics {
-			switch id := intrinsicColumn(key); id {
-			case colScopeName, colScopeVersion: // read together
+			switch id := intrinsicColumn(key); {
+			case key == vec.ParentID:
+				ids = append(ids, colParentSpanID)
+			case id == colScopeName, id == colScopeVersion: // read together
 				ids = append(ids, colScopeName, colScopeVersion)
 			default:
 				ids = append(ids, id)

@@ -13,37 +13,6 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// findRows finds the traces with rows that the plan matches, for plans that
-// filters say too little about. Only the latest start is known of the hits.
-func (p *Plan) findRows(ctx context.Context, source Source) iter.Seq2[[]vec.Hit, error] {
-	return func(yield func([]vec.Hit, error) bool) {
-		f := p.frame()
-		defer p.release(f)
-		found := make(map[schema.TraceID]uint64)
-		var hits []vec.Hit
-		for chunk, err := range source.Scan(ctx, p.filter, p.columns) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			clear(found)
-			for i := range chunk {
-				s := &chunk[i]
-				if f.setSpan(s); p.may(f) {
-					found[s.TraceID] = max(found[s.TraceID], s.StartNanos)
-				}
-			}
-			hits = hits[:0]
-			for id, last := range found {
-				hits = append(hits, vec.Hit{ID: id, LastNanos: last})
-			}
-			if !yield(hits, nil) {
-				return
-			}
-		}
-	}
-}
-
 // judge puts the candidates of a wave together and hands them out.
 func (h *hunt) judge(ctx context.Context, wave []candidate) error {
 	wave, err := h.summarize(ctx, wave)
@@ -58,11 +27,55 @@ func (h *hunt) judge(ctx context.Context, wave []candidate) error {
 	return nil
 }
 
-// judgeRows is judge for those whose rows are needed.
+// judgeRows is judge for those whose rows are needed. While few of the traces
+// are taken only what decides is read of them.
 func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
-	rows, err := h.read(ctx, wave, h.columns)
+	columns, whole := h.columns, true
+	if h.light != nil && h.picky {
+		columns, whole = *h.light, false
+	}
+	list, err := h.assemble(ctx, wave, columns)
 	if err != nil {
 		return err
+	}
+	judged, taken := 0, 0
+	for i, t := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if t == nil || !t.overlaps(h.startNanos, h.endNanos) {
+			continue
+		}
+		ok, err := h.take(ctx, sighted{t, &wave[i], whole})
+		if err != nil {
+			return err
+		}
+		if judged++; ok {
+			taken++
+		}
+	}
+	h.picky = taken < judged/pickyShare
+	return nil
+}
+
+// pickyShare is which part of the traces must be taken so that it is worth it
+// to read all of them at once.
+const pickyShare = 3
+
+// sighted is a trace that was put together.
+type sighted struct {
+	*traceFacts
+
+	candidate *candidate
+	whole     bool // with all that the answer says of it
+}
+
+// assemble puts traces together, each in the place of its candidate, nil if it
+// has just expired.
+func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Columns) ([]*traceFacts, error) {
+	rows, err := h.read(ctx, wave, columns)
+	if err != nil {
+		return nil, err
 	}
 	// Which of a span's rows stays depends on all of what they say.
 	var again []candidate
@@ -73,19 +86,17 @@ func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
 	}
 	whole, err := h.read(ctx, again, vec.AllColumns())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, c := range wave {
+	list := make([]*traceFacts, len(wave))
+	for i, c := range wave {
 		spans, ok := whole[c.times.ID]
 		if !ok {
 			spans = rows[c.times.ID]
 		}
-		// A trace without rows has just expired.
-		if t := factsOf(c.times.ID, spans); t != nil && t.overlaps(h.startNanos, h.endNanos) {
-			h.take(t)
-		}
+		list[i] = factsOf(c.times.ID, spans)
 	}
-	return nil
+	return list, nil
 }
 
 // repeated reports whether two of the rows are of one span.

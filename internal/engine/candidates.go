@@ -36,8 +36,11 @@ type hunt struct {
 	missing func() int
 	// enough reports whether no trace at this place or behind it is wanted.
 	enough func(place) bool
-	// take gets the traces that reach into the range, one after the other.
-	take func(*traceFacts)
+	// take gets the traces that reach into the range, one after the other,
+	// and tells whether it wants them. An error ends the hunt.
+	take func(context.Context, sighted) (bool, error)
+	// light, if not nil, is what take needs to decide.
+	light *vec.Columns
 	// takeSummary, if not nil, gets those of which a summary is enough, each
 	// with few rows at most. The filter is the whole query then.
 	takeSummary func(*vec.Summary)
@@ -45,8 +48,10 @@ type hunt struct {
 
 	mu     sync.Mutex
 	queue  candidates
+	parts  map[schema.TraceID]part
 	room   int // minRoom or more
 	judged map[schema.TraceID]struct{}
+	picky  bool   // few of the last traces were taken
 	tight  int    // length of the queue from which on it is worth tightening
 	bound  *place // no trace behind it is wanted, nil while none is known
 }
@@ -58,6 +63,7 @@ type candidate struct {
 	partition int32
 	source    int32   // that found it
 	holders   []int32 // sources that may have rows of it, nil while it is not known
+	doubt     doubt
 }
 
 // candidates is a heap, the newest on top.
@@ -97,6 +103,7 @@ const (
 func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	h.room, h.tight = h.minRoom, minTight
 	h.judged = make(map[schema.TraceID]struct{})
+	h.parts = make(map[schema.TraceID]part)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(h.concurrency)
 	for p, sources := range h.partitions {
@@ -114,27 +121,8 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.settleParts()
 	return rows, h.settle(ctx, len(h.queue))
-}
-
-// collect adds the traces that a source finds, each like origin.
-func (h *hunt) collect(ctx context.Context, source Source, origin candidate) error {
-	find := source.Find(ctx, h.plan.filter)
-	if !h.plan.sure {
-		find = h.plan.findRows(ctx, source)
-	}
-	for hits, err := range find {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = h.add(ctx, hits, origin)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // add queues hits, except those that cannot be in the answer any more.
@@ -157,7 +145,16 @@ func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error 
 	if len(h.queue) < h.room {
 		return nil
 	}
-	err := h.settle(ctx, maxEarly)
+	return h.makeRoom(ctx)
+}
+
+// makeRoom judges some candidates so that others can be let go. REQUIRES: h.mu.
+func (h *hunt) makeRoom(ctx context.Context) error {
+	most := maxEarly
+	if h.plan.order != nil {
+		most = len(h.queue) // all have to be judged in any case
+	}
+	err := h.settle(ctx, most)
 	h.room = max(h.minRoom, 2*len(h.queue))
 	return err
 }
@@ -284,6 +281,9 @@ func (h *hunt) locate(ctx context.Context, most int) error {
 		return err
 	}
 	for _, c := range asked {
+		if h.doubtful(&c) {
+			continue
+		}
 		if c.alone() {
 			if !reaches(c.times.StartNanos, c.times.EndNanos, h.startNanos, h.endNanos) {
 				continue

@@ -90,6 +90,15 @@ func (c *compiler) partsOf(e traceql.FieldExpr) parts {
 	}
 }
 
+// partsOfAll is what any of the expressions depends on.
+func (c *compiler) partsOfAll(list []traceql.FieldExpr) parts {
+	var p parts
+	for _, e := range list {
+		p |= c.partsOf(e)
+	}
+	return p
+}
+
 // partsOfField is what a field depends on; a literal depends on nothing.
 func partsOfField(e traceql.FieldExpr) parts {
 	switch e := e.(type) {

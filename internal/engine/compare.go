@@ -32,7 +32,29 @@ func literalLast(e *traceql.Binary) (op traceql.Operator, left, right traceql.Fi
 	return e.Op, e.Left, e.Right
 }
 
-// constantTest compiles "op literal" for the values of field.
+// positive is the operator that op negates, or op itself.
+func positive(op traceql.Operator) traceql.Operator {
+	switch op {
+	case traceql.OpNotEqual:
+		return traceql.OpEqual
+	case traceql.OpNotRegex:
+		return traceql.OpRegex
+	default:
+		return op
+	}
+}
+
+// comparisonWith compiles "op literal" for the values of field.
+func comparisonWith(op traceql.Operator, field traceql.FieldExpr, literal traceql.Static) (comparison, error) {
+	some, err := constantTest(op, field, literal)
+	if err != nil || positive(op) == op {
+		return comparison{some: some}, err
+	}
+	none, err := constantTest(positive(op), field, literal)
+	return comparison{some: some, none: none}, err
+}
+
+// constantTest compiles "op literal" for one value of field.
 func constantTest(op traceql.Operator, field traceql.FieldExpr, literal traceql.Static) (test, error) {
 	if op.IsRegex() {
 		p, err := matcher(literal.Str)
@@ -87,20 +109,25 @@ func idCondition(op traceql.Operator, field traceql.FieldExpr, literal traceql.S
 	return nil
 }
 
-// compareOperands compares what two expressions gave. One list compares each
-// of its elements; two lists do not compare.
+// compareOperands compares what two expressions gave. One list compares its
+// elements; two lists do not compare.
 func compareOperands(op traceql.Operator, a, b *operand) bool {
-	switch {
-	case b.state == stateScalar:
-		return a.holds(func(v traceql.Static) bool {
-			holds, ok := op.Compare(v, b.value)
-			return ok && holds
-		})
-	case a.state == stateScalar:
-		return b.holds(func(v traceql.Static) bool {
-			holds, ok := op.Compare(a.value, v)
-			return ok && holds
-		})
+	list, value := a, b.value
+	if b.state != stateScalar {
+		if a.state != stateScalar {
+			return false
+		}
+		list, value, op = b, a.value, mirrored(op)
 	}
-	return false
+	against := func(op traceql.Operator) test {
+		return func(v traceql.Static) bool {
+			holds, ok := op.Compare(v, value)
+			return ok && holds
+		}
+	}
+	c := comparison{some: against(op)}
+	if op == traceql.OpNotEqual {
+		c.none = against(traceql.OpEqual)
+	}
+	return list.fulfils(c)
 }

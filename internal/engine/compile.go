@@ -39,6 +39,22 @@ type compiler struct {
 	inResource bool // inside of a condition that has a slot
 	loose      bool // a filter is true for more rows than its condition
 	known      map[*traceql.Binary]parts
+	compiled   map[traceql.FieldExpr]condition // in modeExact
+}
+
+func newCompiler() *compiler {
+	return &compiler{known: make(map[*traceql.Binary]parts), compiled: make(map[traceql.FieldExpr]condition)}
+}
+
+// exact compiles a whole filter, once.
+func (c *compiler) exact(e traceql.FieldExpr) (condition, error) {
+	holds, ok := c.compiled[e]
+	if ok {
+		return holds, nil
+	}
+	holds, err := c.condition(e, modeExact)
+	c.compiled[e] = holds
+	return holds, err
 }
 
 func (c *compiler) condition(e traceql.FieldExpr, m mode) (condition, error) {
@@ -108,13 +124,13 @@ func (c *compiler) comparison(e *traceql.Binary) (condition, error) {
 	if fast := idCondition(op, left, literal.Value); fast != nil {
 		return fast, nil
 	}
-	t, err := constantTest(op, left, literal.Value)
+	with, err := comparisonWith(op, left, literal.Value)
 	if err != nil {
 		return nil, err
 	}
 	return anyOf(loops(left), func(f *frame) bool {
 		o := value(f)
-		return o.holds(t)
+		return o.fulfils(with)
 	}), nil
 }
 
@@ -158,6 +174,24 @@ func anyOf(over parts, inner condition) condition {
 		}
 		return false
 	}
+}
+
+// reader compiles an expression of which one value matters. Of events or links
+// that is the one of the last that has it.
+func (c *compiler) reader(e traceql.FieldExpr) (evaluator, error) {
+	value, err := c.operand(e)
+	over := loops(e)
+	if over == 0 {
+		return value, err
+	}
+	last := ofLast(over, func(f *frame) (operand, bool) {
+		o := value(f)
+		return o, o.state != stateAbsent
+	})
+	return func(f *frame) operand {
+		o, _ := last(f)
+		return o
+	}, err
 }
 
 // operand compiles an expression whose value matters, not only its truth.

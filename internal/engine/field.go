@@ -99,6 +99,23 @@ func intrinsicValue(id traceql.IntrinsicID) (func(*frame) traceql.Static, error)
 	case traceql.IntrinsicTraceRootService:
 		return text(func(f *frame) string { return f.trace.rootService }), nil
 	default:
+		return structuralValue(id)
+	}
+}
+
+// structuralValue reads an intrinsic that says where the span stands in the
+// tree of its trace.
+func structuralValue(id traceql.IntrinsicID) (func(*frame) traceql.Static, error) {
+	switch id {
+	case traceql.IntrinsicChildCount:
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().childCount(f.row)) }, nil
+	case traceql.IntrinsicNestedSetLeft:
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().numbersOf(f.row).left) }, nil
+	case traceql.IntrinsicNestedSetRight:
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().numbersOf(f.row).right) }, nil
+	case traceql.IntrinsicNestedSetParent:
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().numbersOf(f.row).parent) }, nil
+	default:
 		return nil, fmt.Errorf("%w: %s", traceql.ErrUnsupported, id)
 	}
 }

@@ -14,6 +14,8 @@ const maxCached = 4096
 type frame struct {
 	span  *schema.Span
 	trace *traceFacts // nil while rows are scanned
+	row   int         // of span in the trace
+	rows  []int32     // scratch: all of the trace
 
 	event *otlp.Event // the one that a comparison is tried on
 	link  *otlp.Link  // likewise
@@ -47,6 +49,12 @@ func newFrame() *frame {
 func (f *frame) setSpan(s *schema.Span) {
 	f.span = s
 	f.events, f.links = false, false
+}
+
+// setRow is setSpan for a span of the frame's trace.
+func (f *frame) setRow(row int32) {
+	f.row = int(row)
+	f.setSpan(&f.trace.spans[row])
 }
 
 // release forgets the span and its trace, which may be large.

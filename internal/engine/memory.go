@@ -90,25 +90,25 @@ func (m *Memory) chunks(ctx context.Context, filter *vec.Filter) iter.Seq2[memor
 // Find yields the traces with rows for which the filter holds.
 func (m *Memory) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
 	return func(yield func([]vec.Hit, error) bool) {
-		seen := make(map[schema.TraceID]struct{})
+		places := make(map[schema.TraceID]int)
 		var hits []vec.Hit
 		for chunk, err := range m.chunks(ctx, filter) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			hits = hits[:0]
 			for i := chunk.selected.Next(0); i < len(chunk.spans); i = chunk.selected.Next(i + 1) {
 				id := chunk.spans[i].TraceID
-				if _, ok := seen[id]; !ok {
-					seen[id] = struct{}{}
+				at, ok := places[id]
+				if !ok {
+					at = len(hits)
+					places[id] = at
 					hits = append(hits, m.hit(id))
 				}
-			}
-			if len(hits) > 0 && !yield(hits, nil) {
-				return
+				hits[at].Matched++
 			}
 		}
+		yieldInOrder(hits, yield)
 	}
 }
 

@@ -78,10 +78,10 @@ type MetricsOptions struct {
 	// NowNanos is the time of the query: a range ends with the step that it is in.
 	NowNanos  uint64
 	Exemplars int // at most, up to MaxExemplars
-	MaxSteps  int // default 10,000
-	// MaxSeries bounds the groups that a query makes, default 100,000.
+	MaxSteps  int // 0 for no limit, likewise those below
+	// MaxSeries bounds the groups that a query makes.
 	MaxSeries   int
-	MaxBytes    int64 // of memory for groups and their samples, default 1 GiB
+	MaxBytes    int64 // of memory for groups and their samples
 	Concurrency int   // sources or traces read at a time, default 1
 }
 
@@ -91,11 +91,11 @@ func (o *MetricsOptions) setDefaults() {
 			*v = to
 		}
 	}
-	orDefault(&o.MaxSteps, 10_000)
-	orDefault(&o.MaxSeries, 100_000)
+	orDefault(&o.MaxSteps, math.MaxInt32)
+	orDefault(&o.MaxSeries, math.MaxInt32)
 	orDefault(&o.Concurrency, 1)
 	if o.MaxBytes <= 0 {
-		o.MaxBytes = 1 << 30
+		o.MaxBytes = math.MaxInt64
 	}
 	if o.NowNanos == 0 {
 		o.NowNanos = math.MaxUint64

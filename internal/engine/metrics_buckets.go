@@ -46,7 +46,7 @@ func (t *bucketTally) bytes() int {
 	return n
 }
 
-func (t *bucketTally) add(group, step int32, n number, measured bool) {
+func (t *bucketTally) add(group, step int32, n quantity, measured bool) {
 	if !measured {
 		return
 	}

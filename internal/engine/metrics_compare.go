@@ -23,17 +23,14 @@ const (
 
 // comparing are the arguments of compare.
 type comparing struct {
-	selection            *Plan
+	selection            condition
 	topN                 int
 	startNanos, endNanos uint64 // both 0: any time
 }
 
 func newComparing(c *traceql.Compare) (*comparing, error) {
-	selection, err := Compile(&traceql.Query{Pipeline: traceql.Pipeline{c.Selection}})
-	if err != nil {
-		return nil, err
-	}
-	return &comparing{selection: selection, topN: c.TopN, startNanos: c.StartNanos, endNanos: c.EndNanos}, nil
+	selection, err := newCompiler().exact(c.Selection.Expr)
+	return &comparing{selection: selection, topN: c.TopN, startNanos: c.StartNanos, endNanos: c.EndNanos}, err
 }
 
 // selects reports whether a span that starts then can be selected.
@@ -69,7 +66,7 @@ type compareObserver struct {
 	run  *metricsRun
 
 	fields  map[string]*comparedField // by label
-	frame   *frame                    // of the selection's plan
+	frame   *frame                    // of the selection, whose conditions are others
 	spans   spanFields
 	scratch []byte
 }
@@ -80,9 +77,9 @@ func newCompareObserver(q *metricsLeaf, r *metricsRun) *compareObserver {
 
 func (o *compareObserver) span(f *frame, step int32) error {
 	which := sideBaseline
-	o.frame.setSpan(f.span)
 	o.frame.trace = f.trace
-	if o.leaf.compare.selects(f.span.StartNanos) && o.leaf.compare.selection.exact(o.frame) {
+	o.frame.setRow(int32(f.row)) //nolint:gosec // a trace fits memory
+	if o.leaf.compare.selects(f.span.StartNanos) && o.leaf.compare.selection(o.frame) {
 		which = sideSelection
 	}
 	for _, v := range o.spans.of(f) {

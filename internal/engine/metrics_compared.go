@@ -19,9 +19,6 @@ type fieldValue struct {
 type spanFields struct {
 	list   []fieldValue
 	labels map[labelKey]string
-
-	trace    *traceFacts // that children are counted of
-	children map[schema.SpanID]int64
 }
 
 // labelKey is an attribute of a scope.
@@ -43,7 +40,7 @@ func (s *spanFields) of(f *frame) []fieldValue {
 	s.text("instrumentation:version", span.Scope.Version)
 	s.text("rootName", f.trace.rootName)
 	s.text("rootServiceName", f.trace.rootService)
-	s.list = append(s.list, fieldValue{"span:childCount", schema.Value{Kind: schema.KindInt, Int: s.childCount(f)}})
+	s.list = append(s.list, fieldValue{"span:childCount", schema.Value{Kind: schema.KindInt, Int: f.trace.links().childCount(f.row)}})
 
 	from := len(s.list)
 	for key, v := range otlp.Attributes(span.Attributes) {
@@ -116,17 +113,4 @@ func (s *spanFields) label(scope traceql.Scope, key string) string {
 		s.labels[labelKey{scope, key}] = label
 	}
 	return label
-}
-
-// childCount is the number of the span's direct children.
-func (s *spanFields) childCount(f *frame) int64 {
-	if s.trace != f.trace {
-		s.trace, s.children = f.trace, make(map[schema.SpanID]int64)
-		for i := range f.trace.spans {
-			if id := f.trace.spans[i].ParentSpanID; !id.IsZero() {
-				s.children[id]++
-			}
-		}
-	}
-	return s.children[f.span.SpanID]
 }

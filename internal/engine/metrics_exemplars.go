@@ -155,7 +155,7 @@ func exemplarLabels(series, more []schema.Attribute) []schema.Attribute {
 }
 
 // exemplarOf describes the frame's span.
-func exemplarOf(q *metricsLeaf, f *frame, step, group int32, n number) exemplar {
+func exemplarOf(q *metricsLeaf, f *frame, step, group int32, n quantity) exemplar {
 	e := exemplar{spanID: f.span.SpanID, group: group}
 	e.TraceID, e.StartNanos, e.step = f.span.TraceID, f.span.StartNanos, step
 	e.Value = n.float() / unit(q.isDuration())

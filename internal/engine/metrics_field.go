@@ -16,20 +16,8 @@ type metricsField struct {
 // newMetricsField compiles a field. Of several events or links the last that
 // has it counts, as in the results of a search.
 func (c *compiler) newMetricsField(e traceql.FieldExpr) (metricsField, error) {
-	value, err := c.operand(e)
-	f := metricsField{expr: e, key: e.String(), read: value}
-	if over := loops(e); over != 0 {
-		f.read = func(f *frame) (last operand) {
-			anyOf(over, func(f *frame) bool {
-				if o := value(f); o.state != stateAbsent {
-					last = o
-				}
-				return false
-			})(f)
-			return last
-		}
-	}
-	return f, err
+	read, err := c.reader(e)
+	return metricsField{expr: e, key: e.String(), read: read}, err
 }
 
 // isDuration reports whether the field is measured in nanoseconds and shown in
@@ -37,10 +25,10 @@ func (c *compiler) newMetricsField(e traceql.FieldExpr) (metricsField, error) {
 func (f *metricsField) isDuration() bool { return f.expr.Type() == traceql.TypeDuration }
 
 // number is the number that a span has of the field.
-func (f *metricsField) number(fr *frame) (number, bool) {
+func (f *metricsField) number(fr *frame) (quantity, bool) {
 	o := f.read(fr)
 	if o.state != stateScalar {
-		return number{}, false
+		return quantity{}, false
 	}
 	return numberOf(o.value)
 }

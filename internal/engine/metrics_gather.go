@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -121,44 +122,58 @@ func (p *gathering) sorted() []schema.TraceID {
 
 func compareIDs(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) }
 
-// candidates are the traces that may have a span that the query finds.
+// seen is a trace that has rows of some leaves.
+type seen struct {
+	id     schema.TraceID
+	leaves leafSet
+}
+
+// candidates are the traces that have what the pipeline needs.
 func (p *gathering) candidates(ctx context.Context) ([]schema.TraceID, error) {
 	plan := p.leaf.plan
-	err := p.each(ctx, len(p.sources), func(ctx context.Context, i int) error {
-		find := p.sources[i].Find(ctx, plan.filter)
-		if !plan.sure {
-			find = plan.findRows(ctx, p.sources[i])
-		}
-		var ids []schema.TraceID
-		for hits, err := range find {
+	var mu sync.Mutex
+	var all []seen
+	err := p.each(ctx, len(p.sources)*len(plan.leaves), func(ctx context.Context, i int) error {
+		leaf := i % len(plan.leaves)
+		for hits, err := range find(ctx, p.sources[i/len(plan.leaves)], &plan.leaves[leaf].rowTest) {
 			if err == nil {
 				err = ctx.Err()
+			}
+			if err == nil {
+				err = p.budget.take(len(hits) * seenBytes)
 			}
 			if err != nil {
 				return fmt.Errorf("find traces: %w", err)
 			}
-			ids = ids[:0]
+			mu.Lock()
 			for i := range hits {
-				if p.reaches(&hits[i], !plan.sure) {
-					ids = append(ids, hits[i].ID)
+				if p.reaches(&hits[i]) {
+					all = append(all, seen{hits[i].ID, 1 << leaf})
 				}
 			}
-			if err := p.add(ids); err != nil {
-				return err
-			}
+			mu.Unlock()
 		}
 		return nil
 	})
-	return p.sorted(), err
+	slices.SortFunc(all, func(a, b seen) int { return compareIDs(a.id, b.id) })
+	for len(all) > 0 {
+		s := all[0]
+		for ; len(all) > 0 && all[0].id == s.id; all = all[1:] {
+			s.leaves |= all[0].leaves
+		}
+		if plan.need.holds(s.leaves) {
+			p.ids = append(p.ids, s.id)
+		}
+	}
+	return p.ids, err
 }
 
+const seenBytes = 24
+
 // reaches reports whether a trace may have a span that starts in the grid, as
-// far as one source knows. Where rows have to be folded they may say anything.
-func (p *gathering) reaches(h *vec.Hit, partly bool) bool {
-	if partly || !h.Folded || len(p.sources) > 1 {
-		return true
-	}
-	return h.StartNanos <= p.grid.end() && h.LastNanos > p.grid.base
+// far as one source knows. What has to be folded, or may be elsewhere too, may.
+func (p *gathering) reaches(h *vec.Hit) bool {
+	return !h.Folded || len(p.sources) > 1 || h.StartNanos <= p.grid.end() && h.LastNanos > p.grid.base
 }
 
 // waveTraces is how many traces are read at once at most.
@@ -185,7 +200,11 @@ func (p *gathering) wave(ctx context.Context, ids []schema.TraceID) error {
 	}
 	var again []schema.TraceID
 	for _, id := range ids {
-		if repeated(rows[id]) {
+		open, err := hasOpen(ctx, p.sources, id)
+		if err != nil {
+			return fmt.Errorf("look up traces: %w", err)
+		}
+		if open || repeated(rows[id]) {
 			again = append(again, id)
 		}
 	}
@@ -194,14 +213,12 @@ func (p *gathering) wave(ctx context.Context, ids []schema.TraceID) error {
 	if err != nil {
 		return err
 	}
-	for id, spans := range whole {
-		rows[id] = spans
-	}
+	maps.Copy(rows, whole)
 	return p.borrow(func(o observer) error {
 		f := p.leaf.plan.frame()
 		defer p.leaf.plan.release(f)
 		for _, id := range ids {
-			if err := p.show(o, f, factsOf(id, rows[id])); err != nil {
+			if err := p.show(ctx, o, f, factsOf(id, rows[id])); err != nil {
 				return err
 			}
 		}
@@ -210,17 +227,21 @@ func (p *gathering) wave(ctx context.Context, ids []schema.TraceID) error {
 }
 
 // show shows the spans of a trace that the query finds. nil has none.
-func (p *gathering) show(o observer, f *frame, t *traceFacts) error {
+func (p *gathering) show(ctx context.Context, o observer, f *frame, t *traceFacts) error {
 	if t == nil || !t.startsWithin(&p.grid) {
 		return nil
 	}
+	matched, err := p.leaf.plan.matched(ctx, t)
+	if err != nil {
+		return err
+	}
 	f.trace = t
-	for _, i := range p.leaf.plan.match(t) {
+	for _, i := range matched {
 		step := p.grid.at(t.spans[i].StartNanos)
 		if step < 0 {
 			continue
 		}
-		f.setSpan(&t.spans[i])
+		f.setRow(i)
 		if err := o.span(f, int32(step)); err != nil { //nolint:gosec // below the number of steps
 			return err
 		}

@@ -37,7 +37,7 @@ func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
 	}
 	f := e.Function
 	q := &metricsLeaf{plan: plan, op: f.Op, quantiles: f.Quantiles, stages: e.Stages}
-	c := compiler{known: make(map[*traceql.Binary]parts)}
+	c := newCompiler()
 	fields := f.By
 	for _, by := range f.By {
 		field, err := c.newMetricsField(by)
@@ -56,7 +56,7 @@ func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
 	for _, field := range fields {
 		q.whole = q.whole || c.partsOf(field).has(partTrace)
 	}
-	if err := q.setShown(&c, e.Pipeline); err != nil {
+	if err := q.setShown(c, e.Pipeline); err != nil {
 		return nil, err
 	}
 	for i := range q.shown {
@@ -157,7 +157,7 @@ func (o *groupObserver) span(f *frame, step int32) error {
 	if err != nil {
 		return err
 	}
-	var n number
+	var n quantity
 	measured := false
 	if o.leaf.field != nil {
 		n, measured = o.leaf.field.number(f)

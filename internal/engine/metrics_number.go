@@ -8,16 +8,16 @@ import (
 	"github.com/spanlake/spanlake/traceql"
 )
 
-// number is what a span has of the field that a function measures: an int, or
+// quantity is what a span has of the field that a function measures: an int, or
 // a float. Durations are ints of nanoseconds.
-type number struct {
+type quantity struct {
 	isFloat bool
 	i       int64
 	f       float64
 }
 
 // float is the number in its own unit.
-func (n number) float() float64 {
+func (n quantity) float() float64 {
 	if n.isFloat {
 		return n.f
 	}
@@ -25,14 +25,14 @@ func (n number) float() float64 {
 }
 
 // numberOf reads a value. It is false for what is no number.
-func numberOf(v traceql.Static) (number, bool) {
+func numberOf(v traceql.Static) (quantity, bool) {
 	switch v.Type {
 	case traceql.TypeInt, traceql.TypeDuration:
-		return number{i: v.Int}, true
+		return quantity{i: v.Int}, true
 	case traceql.TypeFloat:
-		return number{isFloat: true, f: v.Float}, !math.IsNaN(v.Float)
+		return quantity{isFloat: true, f: v.Float}, !math.IsNaN(v.Float)
 	default:
-		return number{}, false
+		return quantity{}, false
 	}
 }
 
@@ -42,7 +42,7 @@ const noBucket = math.MinInt16
 // bucket is the exponent of the smallest power of two that is no less than the
 // number. Numbers that are not positive have none, nor have durations below two
 // nanoseconds, which are spans without a measured duration.
-func (n number) bucket(isDuration bool) int {
+func (n quantity) bucket(isDuration bool) int {
 	switch {
 	case n.isFloat:
 		if !(n.f > 0) || math.IsInf(n.f, 0) {
@@ -67,14 +67,14 @@ func unit(isDuration bool) float64 {
 	return 1
 }
 
-// sum adds up numbers so that the result depends on their order as little as
+// exactSum adds up numbers so that the result depends on their order as little as
 // possible: ints exactly, floats with compensation.
-type sum struct {
+type exactSum struct {
 	high, low   uint64 // of the ints, two's complement
 	float, lost float64
 }
 
-func (s *sum) add(n number) {
+func (s *exactSum) add(n quantity) {
 	if n.isFloat {
 		s.addFloat(n.f)
 		return
@@ -85,7 +85,7 @@ func (s *sum) add(n number) {
 }
 
 // addFloat is Neumaier's summation.
-func (s *sum) addFloat(v float64) {
+func (s *exactSum) addFloat(v float64) {
 	t := s.float + v
 	switch {
 	case math.IsInf(t, 0) || math.IsNaN(t):
@@ -97,7 +97,7 @@ func (s *sum) addFloat(v float64) {
 	s.float = t
 }
 
-func (s *sum) merge(t *sum) {
+func (s *exactSum) merge(t *exactSum) {
 	var carry uint64
 	s.low, carry = bits.Add64(s.low, t.low, 0)
 	s.high, _ = bits.Add64(s.high, t.high, carry)
@@ -105,12 +105,12 @@ func (s *sum) merge(t *sum) {
 	s.lost += t.lost
 }
 
-func (s *sum) value() float64 {
+func (s *exactSum) value() float64 {
 	return s.ints() + (s.float + s.lost)
 }
 
 // ints is the sum of the ints.
-func (s *sum) ints() float64 {
+func (s *exactSum) ints() float64 {
 	if int64(s.high) == int64(s.low)>>63 { //nolint:gosec // two's complement
 		return float64(int64(s.low)) //nolint:gosec // two's complement
 	}

@@ -120,7 +120,7 @@ func (p *gathering) scanRows(ctx context.Context, o observer, source Source, hel
 	f := p.leaf.plan.frame()
 	defer p.leaf.plan.release(f)
 	var left []schema.TraceID
-	for chunk, err := range source.Scan(ctx, p.leaf.plan.filter, p.leaf.columns) {
+	for chunk, err := range source.Scan(ctx, p.leaf.plan.row.filter, p.leaf.columns) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -129,7 +129,7 @@ func (p *gathering) scanRows(ctx context.Context, o observer, source Source, hel
 		}
 		for i := range chunk {
 			s := &chunk[i]
-			if f.setSpan(s); !p.leaf.plan.may(f) {
+			if f.setSpan(s); !p.leaf.plan.row.may(f) {
 				continue
 			}
 			if split[s.TraceID] {

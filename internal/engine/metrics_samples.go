@@ -19,10 +19,10 @@ type sampleObserver interface {
 
 // setSampling finds out whether columns are enough for the query.
 func (q *metricsLeaf) setSampling() {
-	if q.whole || q.compare != nil || q.plan.trace || !q.plan.sure {
+	if q.whole || q.compare != nil || q.plan.trace || !q.plan.row.sure {
 		return
 	}
-	s := &vec.Sampling{Filter: q.plan.filter}
+	s := &vec.Sampling{Filter: q.plan.row.filter}
 	for i := range q.by {
 		column := q.by[i].column()
 		if column == nil {
@@ -280,16 +280,16 @@ func (o *groupObserver) measureSamples(steps, groups []int32, numbers *vec.Numbe
 	}
 }
 
-func numberOfSample(numbers *vec.Numbers, i int) (number, bool) {
+func numberOfSample(numbers *vec.Numbers, i int) (quantity, bool) {
 	switch numbers.Kinds[i] {
 	case vec.Int:
-		return number{i: int64(numbers.Words[i])}, true //nolint:gosec // its bits
+		return quantity{i: int64(numbers.Words[i])}, true //nolint:gosec // its bits
 	case vec.Float:
 		f := math.Float64frombits(numbers.Words[i])
-		return number{isFloat: true, f: f}, !math.IsNaN(f)
+		return quantity{isFloat: true, f: f}, !math.IsNaN(f)
 	case vec.NoNumber:
 	}
-	return number{}, false
+	return quantity{}, false
 }
 
 // offerSamples offers rows as exemplars.
@@ -301,7 +301,7 @@ func (o *groupObserver) offerSamples(s *vec.Samples) error {
 		if step < 0 || !o.exemplars.wants(step) {
 			continue
 		}
-		var n number
+		var n quantity
 		if o.leaf.field != nil {
 			var ok bool
 			if n, ok = numberOfSample(&s.Numbers, i); !ok {

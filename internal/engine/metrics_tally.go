@@ -13,7 +13,7 @@ type tally interface {
 	// grow makes room for one more group and returns the bytes that it takes.
 	grow() int
 	// add takes a span. measured is false if it lacks the field.
-	add(group, step int32, n number, measured bool)
+	add(group, step int32, n quantity, measured bool)
 	// merge adds another tally's group to one of this.
 	merge(group int32, other tally, from int32)
 	// points yields the series of a group: a label besides those of the group
@@ -56,7 +56,7 @@ func (t *countTally) grow() int {
 
 func (t *countTally) bytes() int { return 0 }
 
-func (t *countTally) add(group, step int32, _ number, _ bool) {
+func (t *countTally) add(group, step int32, _ quantity, _ bool) {
 	t.cells[int(group)*t.steps+int(step)]++
 }
 
@@ -95,7 +95,7 @@ func (t *extremeTally) grow() int {
 
 func (t *extremeTally) bytes() int { return 0 }
 
-func (t *extremeTally) add(group, step int32, n number, measured bool) {
+func (t *extremeTally) add(group, step int32, n quantity, measured bool) {
 	if measured {
 		t.put(&t.cells[int(group)*t.steps+int(step)], n.float())
 	}
@@ -134,7 +134,7 @@ type sumTally struct {
 }
 
 type sumCell struct {
-	sum
+	exactSum
 
 	count uint64
 }
@@ -148,10 +148,10 @@ func (t *sumTally) grow() int {
 
 func (t *sumTally) bytes() int { return 0 }
 
-func (t *sumTally) add(group, step int32, n number, measured bool) {
+func (t *sumTally) add(group, step int32, n quantity, measured bool) {
 	if measured {
 		cell := &t.cells[int(group)*t.steps+int(step)]
-		cell.sum.add(n)
+		cell.add(n)
 		cell.count++
 	}
 }
@@ -160,7 +160,7 @@ func (t *sumTally) merge(group int32, other tally, from int32) {
 	o, _ := other.(*sumTally)
 	into, more := t.cells[int(group)*t.steps:][:t.steps], o.cells[int(from)*t.steps:][:t.steps]
 	for i := range more {
-		into[i].sum.merge(&more[i].sum)
+		into[i].merge(&more[i].exactSum)
 		into[i].count += more[i].count
 	}
 }

@@ -59,8 +59,21 @@ func staticOf(v schema.Value) traceql.Static {
 	return traceql.Static{}
 }
 
-// test is a comparison with a constant.
+// test is a condition on one value.
 type test func(traceql.Static) bool
+
+// comparison is what a value is compared with. A list fulfils it if one of its
+// elements passes some and none passes none: so != means that no element is
+// equal, of the elements that can be compared at all.
+type comparison struct {
+	some test
+	none test // nil for the operators that ask for one element
+}
+
+// fulfils reports whether the value or the list does.
+func (o *operand) fulfils(c comparison) bool {
+	return o.holds(c.some) && (o.state != stateList || c.none == nil || !o.holds(c.none))
+}
 
 // holds reports whether the test is true for the value or one of the list.
 func (o *operand) holds(t test) bool {

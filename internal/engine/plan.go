@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -11,60 +12,109 @@ import (
 
 // Plan is a compiled query. It is immutable and safe for concurrent use.
 type Plan struct {
-	exact   condition // with the trace known
-	may     condition // with the row alone: true whenever exact can be
+	// What the second phase does with a whole trace.
+	run     stage
 	columns vec.Columns
-	trace   bool
 	results []resultField
-	shown   vec.Columns // of the spans that match, for their results
-	frames  sync.Pool   // of *frame
+	order   *ordering // nil: newest first
+	frames  sync.Pool // of *frame
 
-	filter *vec.Filter // true for every row for which may is
-	sure   bool        // filter is true for no others
+	// What the first phase looks for.
+	need     need
+	leaves   []leaf
+	minTrace int64 // nanoseconds that a trace must take
+
+	// What is known of the spans that are found: row is true for all of them,
+	// and if the plan does not need the trace for no others.
+	row   rowTest
+	trace bool
+	shown vec.Columns // for their results
+	// deciding is what has to be read to know whether a trace matches, and
+	// where it ranks.
+	deciding vec.Columns
 }
 
-// Compile prepares a query. A nil query finds everything. Returns
-// traceql.ErrUnsupported for parts of the language that it can not evaluate.
+// Compile prepares a search. A nil query finds everything; of a metrics query
+// it finds the spans that are counted. Returns traceql.ErrUnsupported for what
+// is no search, ErrSplit for by() in an operand without coalesce().
 func Compile(q *traceql.Query) (*Plan, error) {
-	filter, err := filterOf(q)
+	pipeline, err := searchOf(q)
 	if err != nil {
 		return nil, err
 	}
-	c := compiler{known: make(map[*traceql.Binary]parts)}
-	used := c.partsOf(filter)
-	p := &Plan{columns: columnsOf(filter), shown: shownColumns(filter), trace: used.has(partTrace)}
-	p.frames.New = func() any { return newFrame() }
-	if p.exact, err = c.condition(filter, modeExact); err != nil {
-		return nil, fmt.Errorf("compile %s: %w", q, err)
-	}
-	p.may = p.exact
-	if p.trace {
-		if p.may, err = c.condition(filter, modeMay); err != nil {
-			return nil, fmt.Errorf("compile %s: %w", q, err)
+	var order *ordering
+	if q != nil {
+		if field, descending, ok := q.OrderBy(); ok {
+			order = &ordering{field: field, descending: descending}
 		}
 	}
-	if p.filter, err = c.filter(filter, modeMay); err != nil {
-		return nil, fmt.Errorf("compile %s: %w", q, err)
-	}
-	p.sure = !c.loose
-	if p.results, err = resultFields(filter); err != nil {
-		return nil, fmt.Errorf("compile %s: %w", q, err)
+	p, err := compilePipeline(pipeline, order)
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", pipeline, err)
 	}
 	return p, nil
 }
 
-func filterOf(q *traceql.Query) (traceql.FieldExpr, error) {
+// searchOf is the pipeline of a query.
+func searchOf(q *traceql.Query) (traceql.Pipeline, error) {
 	if q == nil {
-		return &traceql.Literal{Value: traceql.NewBool(true)}, nil
+		return traceql.Pipeline{&traceql.SpansetFilter{Expr: &traceql.Literal{Value: traceql.NewBool(true)}}}, nil
 	}
-	if len(q.Pipeline) != 1 {
-		return nil, fmt.Errorf("%w: %s", traceql.ErrUnsupported, q)
+	if m, ok := q.Metrics.(*traceql.MetricsQuery); ok {
+		return m.Pipeline, nil
 	}
-	f, ok := q.Pipeline[0].(*traceql.SpansetFilter)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", traceql.ErrUnsupported, q)
+	if len(q.Pipeline) == 0 {
+		return nil, fmt.Errorf("%w: %s as a search", traceql.ErrUnsupported, q)
 	}
-	return f.Expr, nil
+	return q.Pipeline, nil
+}
+
+func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) {
+	c := newCompiler()
+	p := &Plan{order: order}
+	p.frames.New = func() any { return newFrame() }
+	var err error
+	if p.run, err = c.pipeline(pipeline); err != nil {
+		return nil, err
+	}
+	d := needs{compiler: c}
+	all, err := d.pipeline(pipeline, found{need: need{op: needAll}, rows: everyRow()}, true)
+	if err != nil {
+		return nil, err
+	}
+	p.need, p.leaves = d.prune(all.need)
+	p.row, p.minTrace = all.rows, d.minTrace
+	shown := fieldsShown(pipeline)
+	if p.results, err = resultFields(shown); err != nil {
+		return nil, err
+	}
+	read := fieldsRead(pipeline)
+	if order != nil {
+		read = append(read, order.field)
+		if order.read, err = c.reader(order.field); err != nil {
+			return nil, err
+		}
+	}
+	p.columns, p.shown, p.deciding = columnsOf(read...), shownColumns(shown...), decidingColumns(pipeline, read)
+	p.trace = !ofFilters(pipeline) || c.partsOfAll(read).has(partTrace)
+	return p, nil
+}
+
+// ofFilters reports whether a pipeline judges each span for itself and passes
+// on one spanset as it is.
+func ofFilters(p traceql.Pipeline) bool {
+	for _, s := range p {
+		switch s := s.(type) {
+		case *traceql.SpansetFilter, *traceql.Select, *traceql.Coalesce:
+		case *traceql.SpansetPipeline:
+			if !ofFilters(s.Pipeline) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // Columns says which parts of the rows Match reads. What Search returns needs
@@ -73,7 +123,7 @@ func (p *Plan) Columns() vec.Columns { return p.columns }
 
 // Filter holds for every row for which Match is true, and if sure for no
 // others.
-func (p *Plan) Filter() (filter *vec.Filter, sure bool) { return p.filter, p.sure }
+func (p *Plan) Filter() (filter *vec.Filter, sure bool) { return p.row.filter, p.row.sure }
 
 // NeedsTrace reports whether the query depends on more than one row at a time,
 // so that Match can not be sure.
@@ -85,7 +135,21 @@ func (p *Plan) Match(s *schema.Span) bool {
 	f := p.frame()
 	defer p.release(f)
 	f.setSpan(s)
-	return p.may(f)
+	return p.row.may(f)
+}
+
+// matched are the spans of a trace that the plan finds, in whatever spanset.
+func (p *Plan) matched(ctx context.Context, t *traceFacts) ([]int32, error) {
+	sets, err := p.spansets(ctx, t)
+	return joined(sets), err
+}
+
+// rankingValue is what a trace ranks by in the plan's order.
+func (p *Plan) rankingValue(t *traceFacts, sets []spanset) traceql.Static {
+	f := p.frame()
+	defer p.release(f)
+	f.trace = t
+	return p.order.value(f, sets)
 }
 
 func (p *Plan) frame() *frame {

@@ -22,12 +22,13 @@ type template struct {
 
 // templateOf compiles "field op literal".
 func templateOf(op traceql.Operator, field traceql.FieldExpr, literal traceql.Static) (template, error) {
-	holds, err := constantTest(op, field, literal)
+	with, err := comparisonWith(op, field, literal)
 	if err != nil {
 		return template{}, err
 	}
+	holds := with.some
 	t := template{field: field}
-	t.Other = elements(holds)
+	t.Other = elements(with)
 	switch {
 	case op.IsRegex():
 		err = t.setPattern(op, literal.Str)
@@ -53,10 +54,10 @@ func templateOf(op traceql.Operator, field traceql.FieldExpr, literal traceql.St
 
 // elements decides lists by their elements; of the other values that are no
 // scalars none equals anything.
-func elements(holds test) func(schema.Value) bool {
+func elements(c comparison) func(schema.Value) bool {
 	return func(v schema.Value) bool {
 		o := operandOf(v)
-		return o.holds(holds)
+		return o.fulfils(c)
 	}
 }
 
@@ -176,8 +177,8 @@ func firstInt(holds func(int64) bool) *int64 {
 }
 
 // unite makes one template of several of one field, which holds where one of
-// them does. That is right for lists, events and links too: one of their
-// values must do.
+// them does. That is right for lists, events and links too: Other decides
+// lists as a whole, and of events and links one must do.
 func unite(group []template) template {
 	t := template{field: group[0].field}
 	var words []string
@@ -192,7 +193,7 @@ func unite(group []template) template {
 		slices.Sort(words)
 		t.setWords(slices.Compact(words))
 		holds := t.Text
-		t.Other = elements(func(v traceql.Static) bool { return v.Type == traceql.TypeString && holds(v.Str) })
+		t.Other = elements(comparison{some: func(v traceql.Static) bool { return v.Type == traceql.TypeString && holds(v.Str) }})
 	}
 	if len(rest) == 0 {
 		return t
@@ -269,7 +270,7 @@ func presentPredicate() vec.Predicate {
 func boolPredicate(is test) vec.Predicate {
 	return vec.Predicate{
 		Bool:  func(b bool) bool { return is(traceql.NewBool(b)) },
-		Other: elements(is),
+		Other: elements(comparison{some: is}),
 	}
 }
 

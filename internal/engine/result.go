@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -25,6 +26,9 @@ type TraceResult struct {
 type SpanSet struct {
 	Spans   []SpanResult // the first ones by start
 	Matched uint32       // how many match
+	// Attributes are what stages said of the group, in their order: the value
+	// that by(...) grouped by, and numbers such as count().
+	Attributes []schema.Attribute
 }
 
 // SpanResult is one matching span.
@@ -45,15 +49,18 @@ type ServiceStats struct {
 	SpanCount, ErrorCount uint32
 }
 
-// result writes the answer for a trace of which the spans at matched match.
-func (p *Plan) result(t *traceFacts, matched []int, spansPerSet int) TraceResult {
+// result writes the answer for a trace in which the plan found sets.
+func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResult {
 	f := p.frame()
 	defer p.release(f)
 	f.trace = t
-	set := SpanSet{Matched: uint32(len(matched))} //nolint:gosec // a trace fits memory
-	for _, i := range matched[:min(len(matched), spansPerSet)] {
-		f.setSpan(&t.spans[i])
-		set.Spans = append(set.Spans, p.spanResult(f))
+	sets := make([]SpanSet, len(found))
+	for i, s := range found {
+		sets[i] = SpanSet{Matched: uint32(len(s.rows)), Attributes: s.attributes} //nolint:gosec // a trace fits memory
+		for _, row := range s.rows[:min(len(s.rows), spansPerSet)] {
+			f.setRow(row)
+			sets[i].Spans = append(sets[i].Spans, p.spanResult(f))
+		}
 	}
 	r := TraceResult{
 		TraceID:         t.id,
@@ -61,7 +68,7 @@ func (p *Plan) result(t *traceFacts, matched []int, spansPerSet int) TraceResult
 		RootTraceName:   t.rootName,
 		StartNanos:      t.startNanos,
 		DurationMs:      uint32(min(t.durationNanos()/int64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
-		SpanSets:        []SpanSet{set},
+		SpanSets:        sets,
 		ServiceStats:    t.serviceStats(),
 	}
 	if r.RootServiceName == "" {
@@ -120,32 +127,22 @@ type resultField struct {
 	read   func(*frame) (schema.Value, bool)
 }
 
-// resultFields lists what a query mentions, each field once.
-func resultFields(e traceql.FieldExpr) ([]resultField, error) {
+// resultFields lists the fields of expressions, each once.
+func resultFields(list []traceql.FieldExpr) ([]resultField, error) {
 	var fields []resultField
+	var errs []error
 	seen := make(map[string]bool)
-	var walk func(e traceql.FieldExpr) error
-	walk = func(e traceql.FieldExpr) error {
-		switch e := e.(type) {
-		case *traceql.Binary:
-			if err := walk(e.Left); err != nil {
-				return err
+	for _, e := range list {
+		eachField(e, func(e traceql.FieldExpr) {
+			if _, ok := e.(*traceql.Literal); ok || seen[e.String()] || isElsewhere(e) {
+				return
 			}
-			return walk(e.Right)
-		case *traceql.Unary:
-			return walk(e.X)
-		case *traceql.Literal:
-			return nil
-		}
-		if seen[e.String()] || isElsewhere(e) {
-			return nil
-		}
-		seen[e.String()] = true
-		field, err := resultFieldOf(e)
-		fields = append(fields, field)
-		return err
+			seen[e.String()] = true
+			field, err := resultFieldOf(e)
+			fields, errs = append(fields, field), append(errs, err)
+		})
 	}
-	return fields, walk(e)
+	return fields, errors.Join(errs...)
 }
 
 // isElsewhere reports whether an intrinsic is in the answer anyway.
@@ -193,11 +190,11 @@ func resultFieldOf(e traceql.FieldExpr) (resultField, error) {
 
 // ofLast reads a field of the last event or link that has it, as the
 // reference does.
-func ofLast(over parts, read func(*frame) (schema.Value, bool)) func(*frame) (schema.Value, bool) {
+func ofLast[T any](over parts, read func(*frame) (T, bool)) func(*frame) (T, bool) {
 	if over == 0 {
 		return read
 	}
-	return func(f *frame) (last schema.Value, found bool) {
+	return func(f *frame) (last T, found bool) {
 		anyOf(over, func(f *frame) bool {
 			if v, ok := read(f); ok {
 				last, found = v, true
@@ -208,11 +205,15 @@ func ofLast(over parts, read func(*frame) (schema.Value, bool)) func(*frame) (sc
 	}
 }
 
-// valueOf is the attribute that shows v. Intrinsics are never lists.
+// valueOf is the attribute that shows v.
 func valueOf(v traceql.Static) schema.Value {
 	switch v.Type {
 	case traceql.TypeInt:
 		return schema.Value{Kind: schema.KindInt, Int: v.Int}
+	case traceql.TypeFloat:
+		return schema.Value{Kind: schema.KindDouble, Double: v.Float}
+	case traceql.TypeBool:
+		return schema.Value{Kind: schema.KindBool, Bool: v.IsTrue()}
 	case traceql.TypeString:
 		return schema.Value{Kind: schema.KindString, Str: v.Str}
 	default:

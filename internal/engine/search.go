@@ -2,9 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
-
-	"github.com/spanlake/spanlake/internal/vec"
 )
 
 // SearchOptions are the limits of a search.
@@ -16,6 +13,7 @@ type SearchOptions struct {
 	Limit                int // traces, default 20
 	SpansPerSpanSet      int // default 3
 	Concurrency          int // sources or traces read at a time, default 1
+	MaxSpanSets          int // of all traces in the answer, which by() can make many of; 0 means no limit
 }
 
 func (o *SearchOptions) setDefaults() {
@@ -59,61 +57,38 @@ func Search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 
 func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchOptions, room int) (*SearchResult, error) {
 	opts.setDefaults()
-	best := newest{limit: opts.Limit}
-	result := &SearchResult{}
+	a := answer{plan: plan, opts: &opts}
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
-		missing: func() int { return opts.Limit - len(best.places) },
-		enough:  func(next place) bool { return best.full() && comparePlaces(best.last(), next) < 0 },
-		take: func(t *traceFacts) {
-			result.InspectedTraces++
-			at := place{startNanos: t.startNanos, id: t.id}
-			if best.full() && comparePlaces(best.last(), at) < 0 {
-				return
-			}
-			if matched := plan.match(t); len(matched) > 0 {
-				best.add(at, plan.result(t, matched, opts.SpansPerSpanSet))
-			}
-		},
+		missing: a.missing, enough: a.enough, take: a.take,
 	}
-	if plan.sure && !plan.trace {
-		h.few = opts.SpansPerSpanSet
-		h.takeSummary = func(s *vec.Summary) {
-			result.InspectedTraces++
-			at := place{startNanos: s.StartNanos, id: s.ID}
-			if s.Matched > 0 && (!best.full() || comparePlaces(best.last(), at) >= 0) {
-				best.add(at, plan.summaryResult(s))
-			}
-		}
+	if plan.trace {
+		h.light = &plan.deciding
 	}
-	var err error
-	if result.InspectedSpans, err = h.run(ctx); err != nil {
+	if plan.row.sure && !plan.trace && plan.order == nil {
+		h.few, h.takeSummary = opts.SpansPerSpanSet, a.takeSummary
+	}
+	rows, err := h.run(ctx)
+	if err != nil {
 		return nil, err
 	}
-	result.Traces = best.traces
-	return result, nil
-}
-
-// newest keeps the first traces of the answer's order.
-type newest struct {
-	limit  int
-	places []place
-	traces []TraceResult
-}
-
-func (n *newest) full() bool { return len(n.places) >= n.limit }
-
-// last is the place that the next better one displaces. REQUIRES: n.full().
-func (n *newest) last() place { return n.places[len(n.places)-1] }
-
-func (n *newest) add(at place, t TraceResult) {
-	i, _ := slices.BinarySearchFunc(n.places, at, comparePlaces)
-	n.places = slices.Insert(n.places, i, at)
-	n.traces = slices.Insert(n.traces, i, t)
-	if len(n.places) > n.limit {
-		n.places = n.places[:n.limit]
-		n.traces[n.limit] = TraceResult{}
-		n.traces = n.traces[:n.limit]
+	if err := a.complete(ctx, &h); err != nil {
+		return nil, err
 	}
+	result := &SearchResult{Traces: a.traces(), InspectedSpans: rows, InspectedTraces: a.inspected}
+	return result, result.check(opts.MaxSpanSets)
+}
+
+// check refuses an answer with more spansets than allowed. Which traces are in
+// the answer does not depend on it.
+func (r *SearchResult) check(most int) error {
+	n := 0
+	for i := range r.Traces {
+		n += len(r.Traces[i].SpanSets)
+	}
+	if most > 0 && n > most {
+		return &GroupsError{Groups: n, Limit: most}
+	}
+	return nil
 }

@@ -341,11 +341,9 @@ func (vanishing) Traces(context.Context, []schema.TraceID, vec.Columns) ([]schem
 }
 
 func TestCompileRefuses(t *testing.T) {
-	filter := &traceql.SpansetFilter{Expr: &traceql.Intrinsic{ID: traceql.IntrinsicChildCount}}
 	for _, q := range []*traceql.Query{
 		{},
-		{Pipeline: traceql.Pipeline{filter}},
-		{Pipeline: traceql.Pipeline{filter, filter}},
+		{Metrics: &traceql.MetricsLiteral{Value: traceql.NewInt(1)}},
 		{Pipeline: traceql.Pipeline{&traceql.SpansetFilter{Expr: &traceql.Attribute{Scope: traceql.ScopeParent}}}},
 	} {
 		_, err := engine.Compile(q)

@@ -17,7 +17,8 @@ type Source interface {
 	// it points to for good. The first error ends the scan.
 	Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error]
 	// Find yields the traces with rows for which the filter holds, and may
-	// yield others that are not folded, each once. A chunk is valid until the next iteration.
+	// yield others that are not folded, in the order of their ids and each
+	// once. A chunk is valid until the next iteration.
 	Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error]
 	// MayHold is false if the source has no row of the trace.
 	MayHold(ctx context.Context, id schema.TraceID) (bool, error)

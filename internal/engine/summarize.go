@@ -44,7 +44,7 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 	group.SetLimit(h.concurrency)
 	for _, t := range tasks {
 		group.Go(func() (err error) {
-			if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.filter, h.plan.shown, h.few); err != nil {
+			if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.row.filter, h.plan.shown, h.few); err != nil {
 				return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
 			}
 			return nil
@@ -135,6 +135,8 @@ func rowIntrinsic(id traceql.IntrinsicID) string {
 		return vec.ScopeName
 	case traceql.IntrinsicInstrumentationVersion:
 		return vec.ScopeVersion
+	case traceql.IntrinsicParentID:
+		return vec.ParentID
 	default:
 		return ""
 	}

@@ -34,8 +34,9 @@ func CompileTags(filter TagFilter) *Plan {
 			Resource: true, Scope: true, Events: true, Links: true, Keys: []string{tag.Key},
 		})
 	}
-	p.filter, p.sure = allFilters(filters), true
-	p.may = func(f *frame) bool {
+	p.row = everyRow()
+	p.row.filter = allFilters(filters)
+	p.row.may = func(f *frame) bool {
 		for _, holds := range tests {
 			if !holds(f) {
 				return false
@@ -43,14 +44,16 @@ func CompileTags(filter TagFilter) *Plan {
 		}
 		return true
 	}
-	p.exact = p.may
+	p.leaves, p.minTrace = []leaf{{p.row, 1}}, int64(filter.MinDuration)
+	exact := p.row.may
 	if filter.MinDuration > 0 || filter.MaxDuration > 0 {
 		p.trace = true
-		p.exact = func(f *frame) bool {
+		exact = func(f *frame) bool {
 			d := time.Duration(f.trace.durationNanos())
-			return d >= filter.MinDuration && (filter.MaxDuration == 0 || d <= filter.MaxDuration) && p.may(f)
+			return d >= filter.MinDuration && (filter.MaxDuration == 0 || d <= filter.MaxDuration) && p.row.may(f)
 		}
 	}
+	p.run = filterSpans(exact)
 	return p
 }
 

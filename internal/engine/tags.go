@@ -118,7 +118,7 @@ func CollectValues(
 		newTaker: func() taker { return newValueTaker(readers, set) },
 		having:   havingAny(readers),
 	}
-	if plan.sure && !plan.trace && !c.ofTrace {
+	if plan.row.sure && !plan.trace && !c.ofTrace {
 		c.columns = shownColumns(fields...)
 	}
 	rows, err := c.run(ctx, partitions)
@@ -185,7 +185,7 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 			return 0, err
 		}
 	}
-	filter := allFilters([]*vec.Filter{c.plan.filter, c.having})
+	filter := allFilters([]*vec.Filter{c.plan.row.filter, c.having})
 	for chunk, err := range source.Scan(ctx, filter, c.columns) {
 		if err == nil {
 			err = ctx.Err()
@@ -196,7 +196,7 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 		rows += uint64(len(chunk))
 		for i := range chunk {
 			f.setSpan(&chunk[i])
-			if c.opts.overlaps(&chunk[i]) && (c.plan.sure || c.plan.may(f)) {
+			if c.opts.overlaps(&chunk[i]) && (c.plan.row.sure || c.plan.row.may(f)) {
 				t.take(f)
 			}
 		}
@@ -210,7 +210,7 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 // takesAll reports whether something is taken from all rows of a source.
 func (c *collector) takesAll(source Lister) bool {
 	first, last := source.Times()
-	return c.plan.sure && c.plan.filter.Op == vec.OpTrue &&
+	return c.plan.row.sure && c.plan.row.filter.Op == vec.OpTrue &&
 		first >= c.opts.StartNanos && (c.opts.EndNanos == 0 || last < c.opts.EndNanos)
 }
 
@@ -227,21 +227,22 @@ func (c *collector) fromTraces(ctx context.Context, partitions [][]Source) (uint
 		startNanos: c.opts.StartNanos, endNanos: c.opts.EndNanos, minRoom: maxQueue,
 		missing: func() int { return 0 }, // unknown
 		enough:  func(place) bool { return left <= 0 || c.full() },
-		take: func(trace *traceFacts) {
+		take: func(ctx context.Context, trace sighted) (bool, error) {
 			left--
-			c.fromTrace(t, trace)
+			return true, c.fromTrace(ctx, t, trace.traceFacts)
 		},
 	}
 	return h.run(ctx)
 }
 
-func (c *collector) fromTrace(t taker, trace *traceFacts) {
-	matched := c.plan.match(trace)
+func (c *collector) fromTrace(ctx context.Context, t taker, trace *traceFacts) error {
+	matched, err := c.plan.matched(ctx, trace)
 	f := c.plan.frame()
 	defer c.plan.release(f)
 	f.trace = trace
-	for _, i := range matched {
-		f.setSpan(&trace.spans[i])
+	for _, row := range matched {
+		f.setRow(row)
 		t.take(f)
 	}
+	return err
 }

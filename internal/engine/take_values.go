@@ -26,7 +26,7 @@ type valueReader struct {
 }
 
 func valueReaders(fields []traceql.FieldExpr) (readers []valueReader, used parts, err error) {
-	c := compiler{known: make(map[*traceql.Binary]parts)}
+	c := newCompiler()
 	for _, e := range expand(fields) {
 		switch e.(type) {
 		case *traceql.Attribute, *traceql.Intrinsic:

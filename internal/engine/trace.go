@@ -20,6 +20,15 @@ type traceFacts struct {
 	startNanos, endNanos  uint64        // first start; last start or end
 	lastEnd               uint64
 	rootName, rootService string // "" while the root is missing
+	tree                  *tree  // nil until it is asked for
+}
+
+// links is the tree of the trace. It serves one goroutine.
+func (t *traceFacts) links() *tree {
+	if t.tree == nil {
+		t.tree = newTree(t.spans)
+	}
+	return t.tree
 }
 
 // factsOf folds the rows of a trace and finds its extent and root. It changes
@@ -64,21 +73,6 @@ func (t *traceFacts) overlaps(start, end uint64) bool {
 // reaches reports whether [first, last] reaches into [start, end), where an end
 // of 0 is none.
 func reaches(first, last, start, end uint64) bool { return last >= start && (end == 0 || first < end) }
-
-// match returns the indices of the spans that the plan finds.
-func (p *Plan) match(t *traceFacts) []int {
-	f := p.frame()
-	defer p.release(f)
-	f.trace = t
-	var matched []int
-	for i := range t.spans {
-		f.setSpan(&t.spans[i])
-		if p.exact(f) {
-			matched = append(matched, i)
-		}
-	}
-	return matched
-}
 
 // place is where a trace stands in the answer: newest first, then by id.
 type place struct {

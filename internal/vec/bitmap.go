@@ -49,6 +49,22 @@ func (b Bitmap) Count() int {
 	return n
 }
 
+// CountIn is the number of selected rows of [from, to).
+func (b Bitmap) CountIn(from, to int) int {
+	n := 0
+	for w := from / wordBits; w*wordBits < to; w++ {
+		word := b[w]
+		if begin := from - w*wordBits; begin > 0 {
+			word &= ^uint64(0) << begin
+		}
+		if end := to - w*wordBits; end < wordBits {
+			word &= 1<<end - 1
+		}
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
 // Has reports whether row i is selected.
 func (b Bitmap) Has(i int) bool { return b[i/wordBits]>>(i%wordBits)&1 != 0 }
 

@@ -98,6 +98,13 @@ func TestBitmapNext(t *testing.T) {
 			}
 			for _, to := range []int{from, from + 1, from + rng.IntN(200)} {
 				require.Equal(t, want < min(n, to), b.AnyIn(from, to), "%d to %d", from, to)
+				count := 0
+				for i := from; i < min(n, to); i++ {
+					if r[i] {
+						count++
+					}
+				}
+				require.Equal(t, count, b.CountIn(min(from, n), min(n, to)), "%d to %d", from, to)
 			}
 		}
 	}

@@ -26,6 +26,9 @@ const (
 	EventName     = "event_name"     // text, of any event
 )
 
+// ParentID is a key of ScopeIntrinsic for Columns only: no predicate knows it.
+const ParentID = "parent_span_id"
+
 // Field names what a predicate looks at.
 type Field struct {
 	Scope Scope

@@ -9,6 +9,9 @@ type Hit struct {
 	StartNanos uint64 // earliest start
 	LastNanos  uint64 // latest start
 	EndNanos   uint64 // latest start or end
+	// Matched is the number of rows for which the filter holds, as they are;
+	// math.MaxInt32 of a trace that is no hit for its rows.
+	Matched int
 	// Folded says that no two of the rows are of the same span and none is a
 	// fragment: if no other place has the trace, the times are the trace's.
 	Folded bool

@@ -4,8 +4,8 @@ import "github.com/spanlake/spanlake/schema"
 
 // Predicate is a condition on one field of a row. Its functions must be pure
 // and safe for concurrent use; nil means that the predicate holds for no value
-// of that kind. For a field of events or links, and for a list, it holds if it
-// holds for one of the values.
+// of that kind. For a field of events or links it holds if it holds for one of
+// the values.
 type Predicate struct {
 	Field Field
 

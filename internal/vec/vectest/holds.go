@@ -106,7 +106,6 @@ func Hits(f *vec.Filter, spans []schema.Span) []vec.Hit {
 		kind  int32
 	}
 	all := make(map[schema.TraceID]*vec.Hit)
-	found := make(map[schema.TraceID]bool)
 	seen := make(map[key]bool)
 	for i := range spans {
 		s := &spans[i]
@@ -124,12 +123,14 @@ func Hits(f *vec.Filter, spans []schema.Span) []vec.Hit {
 		}
 		seen[k] = true
 		if Holds(f, s) {
-			found[s.TraceID] = true
+			h.Matched++
 		}
 	}
 	var hits []vec.Hit
-	for id := range found {
-		hits = append(hits, *all[id])
+	for _, h := range all {
+		if h.Matched > 0 {
+			hits = append(hits, *h)
+		}
 	}
 	slices.SortFunc(hits, func(a, b vec.Hit) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return hits

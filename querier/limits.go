@@ -1,0 +1,73 @@
+package querier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/objstore"
+)
+
+// limitError means that a query asks for more than it may: answered with 422,
+// so that no client takes it for a failure that passes, and a text that names
+// the limit.
+type limitError struct{ text string }
+
+func (e *limitError) Error() string { return e.text }
+
+// errOutOfTime is the cause of a context that ended because a query took too
+// long, and not because the client went away.
+var errOutOfTime = errors.New("out of time")
+
+// withLimits is ctx for one query, with the time and the bytes that it has.
+func (q *Querier) withLimits(ctx context.Context) (context.Context, context.CancelFunc) {
+	if q.cfg.MaxReadBytes > 0 {
+		left := &readBudget{}
+		left.bytes.Store(int64(q.cfg.MaxReadBytes)) //nolint:gosec // Config.Validate bounds it
+		ctx = context.WithValue(ctx, budgetKey{}, left)
+	}
+	return context.WithTimeoutCause(ctx, q.cfg.Timeout, errOutOfTime)
+}
+
+// limited names the limit that an error is about.
+func (q *Querier) limited(ctx context.Context, err error) error {
+	var groups *engine.GroupsError
+	switch {
+	case errors.As(err, &groups):
+		return &limitError{fmt.Sprintf("%s (querier.max-groups): group by something with fewer values, or lower limit", groups)}
+	case errors.Is(err, errBudget):
+		return &limitError{fmt.Sprintf("the query reads more than %s of blocks (querier.max-read-bytes): "+
+			"narrow the time range or the conditions", q.cfg.MaxReadBytes.String())}
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errOutOfTime):
+		return &limitError{fmt.Sprintf("the query took longer than %s (querier.timeout): "+
+			"narrow the time range or the conditions", q.cfg.Timeout.Round(time.Millisecond))}
+	}
+	return err
+}
+
+// errBudget means that a query has read as much of blocks as it may.
+var errBudget = errors.New("read budget spent")
+
+type budgetKey struct{}
+
+// readBudget is what a query may still read of blocks.
+type readBudget struct{ bytes atomic.Int64 }
+
+// budgeted charges the budget of the context for what is read.
+type budgeted struct{ objstore.Bucket }
+
+// Get is the bucket's, or errBudget once the budget is spent.
+func (b budgeted) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
+	budget, _ := ctx.Value(budgetKey{}).(*readBudget)
+	if budget != nil && budget.bytes.Load() < max(opts.Length, 1) {
+		return nil, objstore.Object{}, fmt.Errorf("read %s: %w", key, errBudget)
+	}
+	data, object, err := b.Bucket.Get(ctx, key, opts)
+	if budget != nil {
+		budget.bytes.Add(-int64(len(data)))
+	}
+	return data, object, err
+}
