@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -114,7 +115,7 @@ func (q *Querier) trace(ctx context.Context, project schema.ProjectID, id schema
 		return nil, err
 	}
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	return schema.Fold(spans), nil
+	return engine.Fold(spans), nil
 }
 
 // gather reads the rows of one trace from every source at once.

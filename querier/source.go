@@ -65,9 +65,10 @@ func (q *Querier) searchSources(joined *catalog.Joined, within timeRange) []engi
 }
 
 var (
-	_ engine.Summarizer = (*blockSource)(nil)
-	_ engine.Lister     = (*blockSource)(nil)
-	_ engine.Sampler    = (*blockSource)(nil)
+	_ engine.Summarizer     = (*blockSource)(nil)
+	_ engine.Lister         = (*blockSource)(nil)
+	_ engine.FragmentSource = (*blockSource)(nil)
+	_ engine.Sampler        = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -134,6 +135,15 @@ func (s *blockSource) Summaries(
 	list, err := reader.Summaries(ctx, ids, filter, columns, few)
 	s.forgetIfGone(err)
 	return list, err
+}
+
+// OpenTraces asks the block's reader.
+func (s *blockSource) OpenTraces(ctx context.Context) ([]schema.TraceID, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return reader.OpenTraces(ctx)
 }
 
 // Times are those of the block's name.

@@ -18,7 +18,7 @@ func (r *Reader) Held(ctx context.Context) (held *vec.Held, err error) {
 	if held, ok := r.cached(offset).(*vec.Held); ok {
 		return held, nil
 	}
-	held = &vec.Held{Open: r.dir.open}
+	held = &vec.Held{}
 	for i := range r.dir.groups {
 		if err := r.groupReader(i).appendHeld(ctx, held); err != nil {
 			return nil, fmt.Errorf("list traces: %w", err)

@@ -61,6 +61,10 @@ func (r *Reader) Name() schema.BlockName { return r.name }
 // every trace that it has, and wrongly for about one of a thousand others.
 func (r *Reader) MayContain(id schema.TraceID) bool { return r.filter.mayContain(id) }
 
+// OpenTraces are the traces with rows that are fragments, in ascending order.
+// They belong to the reader: read only.
+func (r *Reader) OpenTraces(context.Context) ([]schema.TraceID, error) { return r.dir.open, nil }
+
 // Spans is the number of rows.
 func (r *Reader) Spans() int { return r.dir.rows }
 

@@ -1,7 +1,6 @@
 package block_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -74,13 +73,6 @@ func requireHeld(t *testing.T, spans []schema.Span, held *vec.Held) {
 		}
 	}
 	require.Equal(t, want.IDs, held.IDs)
-	for i := range spans {
-		if spans[i].Fragment != schema.FragmentNone && !slices.Contains(want.Open, spans[i].TraceID) {
-			want.Open = append(want.Open, spans[i].TraceID)
-		}
-	}
-	require.ElementsMatch(t, want.Open, held.Open)
-	require.True(t, slices.IsSortedFunc(held.Open, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) }))
 }
 
 func TestSampleEndsWithTheFirstError(t *testing.T) {

@@ -80,7 +80,11 @@ func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Colum
 	// Which of a span's rows stays depends on all of what they say.
 	var again []candidate
 	for _, c := range wave {
-		if repeated(rows[c.times.ID]) {
+		open, err := h.isOpen(ctx, &c)
+		if err != nil {
+			return nil, err
+		}
+		if open || repeated(rows[c.times.ID]) {
 			again = append(again, c)
 		}
 	}
@@ -97,6 +101,17 @@ func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Colum
 		list[i] = factsOf(c.times.ID, spans)
 	}
 	return list, nil
+}
+
+// isOpen reports whether the candidate has rows that are fragments.
+func (h *hunt) isOpen(ctx context.Context, c *candidate) (bool, error) {
+	for _, i := range c.holders {
+		open, err := hasOpen(ctx, h.partitions[c.partition][i:i+1], c.times.ID)
+		if open || err != nil {
+			return open, err
+		}
+	}
+	return false, nil
 }
 
 // repeated reports whether two of the rows are of one span.

@@ -15,12 +15,16 @@ type Memory struct {
 	pages [][]schema.Span
 	count int
 	rows  func(schema.TraceID) []int32
+	open  []schema.TraceID
 
 	once sync.Once
 	held *vec.Held // once it was asked for
 }
 
-var _ Sampler = (*Memory)(nil)
+var (
+	_ FragmentSource = (*Memory)(nil)
+	_ Sampler        = (*Memory)(nil)
+)
 
 // NewMemory makes a source of spans, in any order. rows returns the numbers of
 // a trace's rows, counted over all pages, in ascending order; those beyond the
@@ -33,6 +37,13 @@ func NewMemory(pages [][]schema.Span, rows func(schema.TraceID) []int32) *Memory
 	}
 	return m
 }
+
+// SetOpen names the traces with rows that are fragments, in ascending order.
+// Without it no row may be one.
+func (m *Memory) SetOpen(open []schema.TraceID) { m.open = open }
+
+// OpenTraces are those that SetOpen named.
+func (m *Memory) OpenTraces(context.Context) ([]schema.TraceID, error) { return m.open, nil }
 
 // memoryChunk is the number of rows that a filter is decided on at once, so
 // that a query notices its cancellation.

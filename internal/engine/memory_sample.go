@@ -30,34 +30,26 @@ func (m *Memory) list() *vec.Held {
 			}
 			seen[id] = struct{}{}
 			held.IDs = append(held.IDs, id)
-			folded, open := m.state(id)
-			if !folded {
+			if !m.folded(id) {
 				held.Unfolded = append(held.Unfolded, id)
-			}
-			if open {
-				held.Open = append(held.Open, id)
 			}
 		}
 	}
-	for _, list := range [][]schema.TraceID{held.IDs, held.Unfolded, held.Open} {
-		slices.SortFunc(list, compareIDs)
+	for _, list := range [][]schema.TraceID{held.IDs, held.Unfolded} {
+		slices.SortFunc(list, compareTraceIDs)
 	}
 	return held
 }
 
-// state reports whether a trace has no row that must be folded, and whether it
-// has fragments.
-func (m *Memory) state(id schema.TraceID) (folded, open bool) {
+// folded reports whether a trace has no row that must be folded.
+func (m *Memory) folded(id schema.TraceID) bool {
 	var repeated repeats
-	folded = true
 	for _, i := range m.rowsOf(id) {
-		s := m.row(i)
-		if s.Fragment != schema.FragmentNone {
-			return false, true
+		if s := m.row(i); s.Fragment != schema.FragmentNone || repeated.seen(s) {
+			return false
 		}
-		folded = folded && !repeated.seen(s)
 	}
-	return folded, false
+	return true
 }
 
 // Sample yields the rows for which the filter of a sampling holds, but not those
@@ -96,7 +88,7 @@ func (m *Memory) Sample(ctx context.Context, sampling *vec.Sampling, yield func(
 			return nil, err
 		}
 	}
-	slices.SortFunc(left, compareIDs)
+	slices.SortFunc(left, compareTraceIDs)
 	return slices.Compact(left), nil
 }
 

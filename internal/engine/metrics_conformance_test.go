@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,7 +33,7 @@ func TestMetricsConformance(t *testing.T) {
 	for _, c := range cuttings() {
 		t.Run(c.name, func(t *testing.T) {
 			partitions := c.cut(spans)
-			equal, unsupported := 0, 0
+			equal := 0
 			for _, q := range queries {
 				want, known := expected[q.ID]
 				if q.Kind != corpus.KindMetrics || !known {
@@ -42,15 +41,11 @@ func TestMetricsConformance(t *testing.T) {
 				}
 				query, err := traceql.Parse(q.Params["q"])
 				require.NoError(t, err, "%s: %s", q.ID, q.Params["q"])
-				if _, err := engine.CompileMetrics(query); errors.Is(err, traceql.ErrUnsupported) {
-					unsupported++
-					continue
-				}
 				got := metricsAnswer(t, query, q, partitions)
 				requireSeries(t, q, want.Series, got)
 				equal++
 			}
-			require.Equal(t, []int{51, 2}, []int{equal, unsupported})
+			require.Equal(t, 53, equal)
 		})
 	}
 }
@@ -134,7 +129,7 @@ func requireSeries(t *testing.T, q corpus.Query, want, got []corpus.Series) {
 	for i := range want {
 		require.Len(t, got[i].Samples, len(want[i].Samples), "%s %s", message, want[i].Labels)
 		for k, sample := range want[i].Samples {
-			require.Equal(t, sample[0], got[i].Samples[k][0], "%s %s", message, want[i].Labels) //nolint:testifylint // times
+			require.Equal(t, sample[0], got[i].Samples[k][0], "%s %s", message, want[i].Labels)
 			limit := tolerance * max(math.Abs(sample[1]), math.Abs(got[i].Samples[k][1]))
 			require.InDelta(t, sample[1], got[i].Samples[k][1], limit, "%s %s at %v", message, want[i].Labels, sample[0])
 		}

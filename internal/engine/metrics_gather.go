@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -116,11 +115,9 @@ func (p *gathering) add(ids []schema.TraceID) error {
 
 // sorted returns the traces to put together, each once.
 func (p *gathering) sorted() []schema.TraceID {
-	slices.SortFunc(p.ids, compareIDs)
+	slices.SortFunc(p.ids, compareTraceIDs)
 	return slices.Compact(p.ids)
 }
-
-func compareIDs(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) }
 
 // seen is a trace that has rows of some leaves.
 type seen struct {
@@ -155,7 +152,13 @@ func (p *gathering) candidates(ctx context.Context) ([]schema.TraceID, error) {
 		}
 		return nil
 	})
-	slices.SortFunc(all, func(a, b seen) int { return compareIDs(a.id, b.id) })
+	if err != nil {
+		return nil, err
+	}
+	if p.ids, err = p.openTraces(ctx); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b seen) int { return compareTraceIDs(a.id, b.id) })
 	for len(all) > 0 {
 		s := all[0]
 		for ; len(all) > 0 && all[0].id == s.id; all = all[1:] {
@@ -165,7 +168,7 @@ func (p *gathering) candidates(ctx context.Context) ([]schema.TraceID, error) {
 			p.ids = append(p.ids, s.id)
 		}
 	}
-	return p.ids, err
+	return p.sorted(), nil
 }
 
 const seenBytes = 24

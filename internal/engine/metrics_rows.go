@@ -26,10 +26,22 @@ func heldBy(ctx context.Context, source Source) (*vec.Held, error) {
 			}
 		}
 	}
-	slices.SortFunc(held.IDs, compareIDs)
-	slices.SortFunc(held.Unfolded, compareIDs)
-	held.Open = held.Unfolded // perhaps
+	slices.SortFunc(held.IDs, compareTraceIDs)
+	slices.SortFunc(held.Unfolded, compareTraceIDs)
 	return held, nil
+}
+
+// openTraces are those of all sources, in ascending order.
+func (p *gathering) openTraces(ctx context.Context) (all []schema.TraceID, err error) {
+	for _, source := range p.sources {
+		open, err := openTraces(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, open...)
+	}
+	slices.SortFunc(all, compareTraceIDs)
+	return slices.Compact(all), nil
 }
 
 // rows shows the rows that are spans, and returns the traces that have others.
@@ -44,15 +56,21 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list traces: %w", err)
 	}
-	shared := sharedIDs(held)
+	open, err := p.openTraces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.add(open); err != nil {
+		return nil, err
+	}
+	apart := append(sharedIDs(held), open...)
+	slices.SortFunc(apart, compareTraceIDs)
+	apart = slices.Compact(apart)
 	err = p.each(ctx, len(p.sources), func(ctx context.Context, i int) error {
 		if held[i] == nil {
 			return nil
 		}
-		if err := p.add(held[i].Open); err != nil {
-			return err
-		}
-		return p.scan(ctx, p.sources[i], held[i], shared)
+		return p.scan(ctx, p.sources[i], held[i], apart)
 	})
 	return p.sorted(), err
 }
@@ -75,7 +93,7 @@ func sharedIDs(lists []*vec.Held) (shared []schema.TraceID) {
 	for _, ids := range queue {
 		all = append(all, ids...)
 	}
-	slices.SortFunc(all, compareIDs)
+	slices.SortFunc(all, compareTraceIDs)
 	for i := 1; i < len(all); i++ {
 		if all[i] == all[i-1] && (len(shared) == 0 || shared[len(shared)-1] != all[i]) {
 			shared = append(shared, all[i])
@@ -85,15 +103,15 @@ func sharedIDs(lists []*vec.Held) (shared []schema.TraceID) {
 }
 
 // scan shows the rows of one source.
-func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, shared []schema.TraceID) error {
+func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apart []schema.TraceID) error {
 	return p.borrow(func(o observer) error {
 		sampler, isSampler := source.(Sampler)
 		columns, isColumns := o.(sampleObserver)
 		if !isSampler || !isColumns || p.leaf.sampling == nil {
-			return p.scanRows(ctx, o, source, held, shared)
+			return p.scanRows(ctx, o, source, held, apart)
 		}
 		sampling := *p.leaf.sampling
-		sampling.After, sampling.Until, sampling.Except = p.grid.base, p.grid.end(), shared
+		sampling.After, sampling.Until, sampling.Except = p.grid.base, p.grid.end(), apart
 		columns.beginSamples()
 		left, err := sampler.Sample(ctx, &sampling, func(s *vec.Samples) error {
 			if err := ctx.Err(); err != nil {
@@ -109,9 +127,9 @@ func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, sha
 }
 
 // scanRows is scan row by row.
-func (p *gathering) scanRows(ctx context.Context, o observer, source Source, held *vec.Held, shared []schema.TraceID) error {
-	split := make(map[schema.TraceID]bool, len(shared)+len(held.Unfolded))
-	for _, id := range shared {
+func (p *gathering) scanRows(ctx context.Context, o observer, source Source, held *vec.Held, apart []schema.TraceID) error {
+	split := make(map[schema.TraceID]bool, len(apart)+len(held.Unfolded))
+	for _, id := range apart {
 		split[id] = true
 	}
 	for _, id := range held.Unfolded {

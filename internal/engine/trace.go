@@ -40,7 +40,7 @@ func factsOf(id schema.TraceID, spans []schema.Span) *traceFacts {
 	// Sorted first, so that of equal rows the same one stays however the
 	// sources are ordered.
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	t := &traceFacts{id: id, spans: schema.Fold(spans)}
+	t := &traceFacts{id: id, spans: Fold(spans)}
 	t.startNanos = t.spans[0].StartNanos
 	var root *schema.Span
 	for i := range t.spans {

@@ -38,6 +38,7 @@ func floors() map[folder]int {
 		"internal/project": 2,
 
 		"internal/vec/vectest": 2,
+		"traceql/traceqltest":  2, // reads attributes through internal/otlp
 
 		"traceql":           1,
 		"internal/vec":      1,

@@ -7,7 +7,4 @@ type Held struct {
 	IDs []schema.TraceID // all of them
 	// Unfolded are those with several rows of one span, or with fragments.
 	Unfolded []schema.TraceID
-	// Open are those with fragments: whether they match is known only when
-	// all fragments are together.
-	Open []schema.TraceID
 }

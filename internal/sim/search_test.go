@@ -1,0 +1,170 @@
+package sim_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+	"github.com/spanlake/spanlake/traceql/traceqltest"
+	"github.com/spanlake/spanlake/traceql/traceqltest/oracle"
+	"github.com/spanlake/spanlake/traceql/traceqltest/random"
+)
+
+var (
+	seed   = flag.Uint64("sim.seed", 1, "what random queries and traces depend on")
+	rounds = flag.Int("sim.rounds", 200, "how many sets of random traces get queries")
+)
+
+// queriesPerRound is how many queries a set of traces gets.
+const queriesPerRound = 60
+
+// placed is an engine on rows that lie in sources.
+type placed struct {
+	partitions [][]engine.Source
+}
+
+func (p placed) Search(
+	ctx context.Context, q *traceql.Query, options traceqltest.SearchOptions,
+) (traces []traceqltest.Trace, err error) {
+	plan, err := engine.Compile(q)
+	if err != nil {
+		return nil, err
+	}
+	result, err := engine.Search(ctx, plan, p.partitions, engine.SearchOptions{
+		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2,
+		Limit: max(options.Limit, every(options.Limit)), SpansPerSpanSet: max(options.SpansPerSpanSet, every(options.SpansPerSpanSet)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, tr := range result.Traces {
+		traces = append(traces, traceOf(tr))
+	}
+	return traces, nil
+}
+
+// every is a limit that nothing reaches where there is none.
+func every(limit int) int {
+	if limit > 0 {
+		return limit
+	}
+	return 1 << 30
+}
+
+func traceOf(tr engine.TraceResult) traceqltest.Trace {
+	out := traceqltest.Trace{
+		ID: tr.TraceID, RootService: tr.RootServiceName, RootName: tr.RootTraceName,
+		StartNanos: tr.StartNanos, DurationMs: tr.DurationMs,
+	}
+	for _, set := range tr.SpanSets {
+		s := traceqltest.SpanSet{Matched: int(set.Matched), Attributes: set.Attributes}
+		for _, span := range set.Spans {
+			s.Spans = append(s.Spans, traceqltest.Span{
+				ID: span.SpanID, Name: span.Name, StartNanos: span.StartNanos, DurationNanos: span.DurationNanos,
+				Attributes: span.Attributes,
+			})
+		}
+		out.SpanSets = append(out.SpanSets, s)
+	}
+	return out
+}
+
+// TestSearch asks random queries of random traces in random layouts: the engine
+// answers as the oracle does.
+func TestSearch(t *testing.T) {
+	pairs, refused := 0, 0
+	for round := range *rounds {
+		rng := rand.New(rand.NewPCG(*seed, uint64(round)))
+		rows, err := random.Spans(rng, 6)
+		require.NoError(t, err)
+		if round%3 == 0 {
+			rows = random.Fragments(rng, rows)
+		}
+		truth := oracle.New(rows)
+		var engines []placed
+		var seeds []uint64
+		for _, l := range layouts() {
+			seeds = append(seeds, rng.Uint64())
+			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+		}
+		for range queriesPerRound {
+			text := random.Filter(rng)
+			if rng.IntN(3) > 0 {
+				text = random.Search(rng)
+			}
+			i := rng.IntN(len(engines))
+			tr := trial{query: text, rows: rows, layout: layouts()[i], seed: seeds[i], search: randomOptions(rng)}
+			q, err := traceql.Parse(text)
+			if err != nil || !engines[i].takes(q) {
+				refused++
+				continue
+			}
+			pairs++
+			if fault := differ(t, q, truth, engines[i], tr.search, tr.metric); fault != "" {
+				tr = tr.shrink(t)
+				t.Fatalf("seed %d round %d: %s\nshort for %s\n%s", *seed, round, tr, text, tr.fault(t))
+			}
+		}
+	}
+	t.Log(pairs, "pairs,", refused, "refused")
+	require.Less(t, refused*5, pairs)
+}
+
+func randomOptions(rng *rand.Rand) (o traceqltest.SearchOptions) {
+	if rng.IntN(3) == 0 {
+		o.Limit = 1 + rng.IntN(4)
+	}
+	if rng.IntN(3) == 0 {
+		o.SpansPerSpanSet = 1 + rng.IntN(4)
+	}
+	if rng.IntN(4) == 0 {
+		o.StartNanos = random.Origin + rng.Uint64N(random.Extent)
+		o.EndNanos = o.StartNanos + rng.Uint64N(random.Extent)
+	}
+	return o
+}
+
+// differ says how the engine's answer differs from the truth, "" if it does not.
+func differ(
+	t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, search traceqltest.SearchOptions, metric traceqltest.MetricsOptions,
+) string {
+	t.Helper()
+	want, wantErr := answer(t, q, truth, search, metric)
+	got, err := answer(t, q, e, search, metric)
+	switch {
+	case wantErr != nil && err != nil:
+		return ""
+	case wantErr != nil || err != nil:
+		return fmt.Sprintf("error %v, want %v", err, wantErr)
+	case slices.Equal(want, got):
+		return ""
+	}
+	return fmt.Sprintf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+}
+
+func answer(
+	t *testing.T, q *traceql.Query, e traceqltest.Engine, search traceqltest.SearchOptions, metric traceqltest.MetricsOptions,
+) ([]string, error) {
+	t.Helper()
+	if q.Metrics != nil {
+		list, err := e.Metrics(t.Context(), q, metric)
+		return traceqltest.FormatSeries(list, random.Origin), err
+	}
+	traces, err := e.Search(t.Context(), q, search)
+	return traceqltest.FormatTraces(traces, spanName), err
+}
+
+func spanName(_ schema.TraceID, s traceqltest.Span) string { return s.ID.String() }
+
+func (p placed) Metrics(context.Context, *traceql.Query, traceqltest.MetricsOptions) ([]traceqltest.Series, error) {
+	return nil, traceql.ErrUnsupported
+}
