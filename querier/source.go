@@ -182,6 +182,17 @@ func (s *blockSource) Held(ctx context.Context) (*vec.Held, error) {
 	return held, err
 }
 
+// SpanIDs asks the block's reader.
+func (s *blockSource) SpanIDs(ctx context.Context, ids []schema.TraceID) (*vec.SpanIDs, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := reader.SpanIDs(ctx, ids)
+	s.forgetIfGone(err)
+	return list, err
+}
+
 // Sample asks the block's reader.
 func (s *blockSource) Sample(
 	ctx context.Context, sampling *vec.Sampling, yield func(*vec.Samples) error,
