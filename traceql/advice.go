@@ -144,7 +144,7 @@ func adviceForToken(before, tok token, src string) string {
 		return "write || for or"
 	case tok.isOperator("~"):
 		return "write =~ for a regular expression"
-	case tok.isOperator("/") && before.kind == tokenOperator && fieldOperator(before.text).IsRegex():
+	case tok.isOperator("/") && before.op.IsRegex():
 		return "put regular expressions in double quotes: " + before.text + " " + quotePattern(src[tok.end:])
 	case tok.kind == tokenAttribute && before.kind == tokenLiteral, tok.isPunct(","):
 		return "join conditions with &&"
@@ -203,7 +203,7 @@ const adviceForRange = "the interval that is counted is the step of the request"
 // function.
 func adviceForSeries(tok token) string {
 	switch {
-	case tok.kind == tokenOperator && fieldOperator(tok.text).IsArithmetic():
+	case tok.op.IsArithmetic():
 		return "to calculate with results put every query in parentheses: ({ ... } | rate()) / ({ ... } | rate())"
 	case tok.is(tokenWord, "by"):
 		return "by (...) stands right behind the function that it belongs to, and never behind compare"
@@ -235,14 +235,14 @@ func adviceForScalar(tok token) string {
 
 // adviceForJoin says what to write instead of an operator behind a stage that is
 // no operand.
-func adviceForJoin(op string) string {
-	switch lookupSpansetOp(op) {
+func adviceForJoin(op SpansetOp) string {
+	switch op {
 	case SpansetNone, SpansetChild, SpansetParent: // comparisons, more likely
 		return ""
 	case SpansetAnd:
 		return "write | for a further stage, or join pipelines in parentheses: ({ ... } | ...) && ({ ... } | ...)"
 	default:
-		return "join pipelines in parentheses: ({ ... } | ...) " + op + " ({ ... } | ...)"
+		return "join pipelines in parentheses: ({ ... } | ...) " + op.String() + " ({ ... } | ...)"
 	}
 }
 

@@ -119,18 +119,12 @@ func (op SpansetOp) Relation() SpansetOp {
 	}
 }
 
+// operandPrec is how tightly operands must bind to stand without parentheses.
+func (op SpansetOp) operandPrec() (left, right int) { return op.prec(), op.prec() + 1 }
+
 func (op SpansetOp) prec() int {
 	if op == SpansetAnd || op == SpansetUnion {
 		return precLogic
 	}
 	return precCompare
-}
-
-func lookupSpansetOp(text string) SpansetOp {
-	for op, name := range spansetOpTable {
-		if name == text && SpansetOp(op) != SpansetNone { //nolint:gosec // an index of a short table
-			return SpansetOp(op) //nolint:gosec // an index of a short table
-		}
-	}
-	return SpansetNone
 }

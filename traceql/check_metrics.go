@@ -2,6 +2,10 @@ package traceql
 
 import "fmt"
 
+// maxQuantiles bounds the quantiles of a query, each of which is a series of
+// its own.
+const maxQuantiles = 64
+
 // metrics checks an expression that is nested in depth others.
 func (c *checker) metrics(e MetricsExpr, depth int) error {
 	if depth > maxNesting {
@@ -40,6 +44,9 @@ func (c *checker) metricsQuery(e *MetricsQuery, depth int) error {
 		if err := c.expr(f.Field, 0); err != nil {
 			return err
 		}
+	}
+	if len(f.Quantiles) > maxQuantiles {
+		return c.fail(f, fmt.Sprintf("there are %d quantiles, the limit is %d", len(f.Quantiles), maxQuantiles), "")
 	}
 	for _, q := range f.Quantiles {
 		if q > 1 {

@@ -117,3 +117,12 @@ func TestConformanceQueries(t *testing.T) {
 	require.Len(t, cases, 329)
 	require.Equal(t, 19, refused) // as the suite has recorded it
 }
+
+func TestGrafanaQueries(t *testing.T) {
+	header, cases := readCorpus(t, "grafana.txt")
+	requireAnswers(t, "grafana.txt", header, cases)
+	for _, c := range cases {
+		_, err := traceql.Parse(c.query)
+		require.NoError(t, err, c.query)
+	}
+}

@@ -14,13 +14,13 @@ var (
 	// ErrType means that the text is in the language but makes no sense, such
 	// as a comparison of a string with a number.
 	ErrType = errors.New("type error")
-	// ErrUnsupported means that the text is in the language and this version
-	// cannot evaluate it.
+	// ErrUnsupported means that the text is in the language and an evaluator
+	// cannot evaluate it. Parse never returns it.
 	ErrUnsupported = errors.New("not supported yet")
 )
 
-// Error says what is wrong with a query and where. It wraps ErrSyntax, ErrType
-// or ErrUnsupported.
+// Error says what is wrong with a query and where. It wraps ErrSyntax or
+// ErrType.
 type Error struct {
 	Line    int    // from 1
 	Column  int    // from 1, in characters
@@ -39,7 +39,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns the kind: ErrSyntax, ErrType or ErrUnsupported.
+// Unwrap returns the kind: ErrSyntax or ErrType.
 func (e *Error) Unwrap() error { return e.kind }
 
 // errorAt places an error at a byte offset of src.

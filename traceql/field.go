@@ -38,8 +38,13 @@ func (s Scope) String() string { return scopePrefixes[s] }
 
 func (s Scope) ofParent() bool { return s >= ScopeParent }
 
-// matchScope finds the longest scope prefix that src begins with.
+// matchScope finds the longest scope prefix that src, not empty, begins with.
 func matchScope(src string) (Scope, bool) {
+	switch src[0] {
+	case '.', 's', 'r', 'e', 'l', 'i', 'p':
+	default:
+		return ScopeNone, false
+	}
 	best, found := ScopeNone, false
 	for s, prefix := range scopePrefixes {
 		if strings.HasPrefix(src, prefix) && (!found || len(prefix) > len(best.String())) {
@@ -51,7 +56,11 @@ func matchScope(src string) (Scope, bool) {
 
 // attributeEnd reports whether r ends an unquoted attribute name.
 func attributeEnd(r rune) bool {
-	return unicode.IsSpace(r) || strings.ContainsRune("{}()=~!<>&|^,", r)
+	switch r {
+	case '{', '}', '(', ')', '=', '~', '!', '<', '>', '&', '|', '^', ',', ' ':
+		return true
+	}
+	return unicode.IsSpace(r)
 }
 
 // IntrinsicID names an intrinsic.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,9 +21,9 @@ const (
 // Hint returns the value that the query gives to a hint, the last one if there
 // are several.
 func (q *Query) Hint(name string) (Static, bool) {
-	for i := len(q.Hints) - 1; i >= 0; i-- {
-		if q.Hints[i].Name == name {
-			return q.Hints[i].Value, true
+	for _, h := range slices.Backward(q.Hints) {
+		if h.Name == name {
+			return h.Value, true
 		}
 	}
 	return Static{}, false
@@ -72,7 +73,10 @@ func (q *Query) Sample() (fraction float64, ok bool) {
 		return 0, false
 	}
 	fraction = value.Number()
-	return fraction, fraction > 0 && fraction <= 1
+	if fraction <= 0 || fraction > 1 {
+		return 0, false
+	}
+	return fraction, true
 }
 
 // parseOrder reads the value of order_by: a field and maybe a direction.

@@ -11,26 +11,36 @@ import (
 // filter, which finds at least what the query could still be about.
 //
 // Conditions that are not finished, make no sense or ask for places in the tree
-// of the trace are unknown, and so is a field that stands alone, since its operator may yet
-// come. Unknown operands of && are left out; a || with an unknown operand is
-// unknown itself, because the other side may find anything. What follows the
-// filter in a pipeline is ignored. A query of several filters, or without a
-// known condition, gives { true }.
+// of the trace are unknown, and so is a field that stands alone, since its
+// operator may yet come. Unknown operands of && are left out; a || with an
+// unknown operand is unknown itself, because the other side may find anything.
+// Of the stages of a pipeline the filters count, all of them; other stages and
+// metrics functions are ignored. A query that joins filters or calculates with
+// results, or is without a known condition, gives { true }.
 func ParseLenient(query string) *Query {
 	everything := &Query{Pipeline: Pipeline{&SpansetFilter{Expr: &Literal{Value: NewBool(true)}}}}
 	if len(query) > MaxQueryBytes || !utf8.ValidString(query) {
 		return everything
 	}
-	body, ok := filterBody(looseTokens(query))
+	bodies, ok := filterBodies(looseTokens(query))
 	if !ok {
 		return everything
 	}
-	r := repairer{src: query, tokens: body, closing: closings(body)}
-	expr := r.logic(len(body), 0)
-	if expr == nil || r.pos < len(body) {
+	var all FieldExpr
+	for _, body := range bodies {
+		r := repairer{src: query, tokens: body, closing: closings(body)}
+		switch expr := r.logic(len(body), 0); {
+		case expr == nil || r.pos < len(body):
+		case all == nil:
+			all = expr
+		default:
+			all = fold(&Binary{Op: OpAnd, Left: all, Right: expr, pos: expr.Pos()})
+		}
+	}
+	if all == nil {
 		return everything
 	}
-	q := &Query{Pipeline: Pipeline{&SpansetFilter{Expr: expr}}}
+	q := &Query{Pipeline: Pipeline{&SpansetFilter{Expr: all}}}
 	if check(query, q) != nil {
 		return everything // nested too deeply as a whole
 	}
@@ -87,27 +97,51 @@ func (l *lexer) bad(from int) token {
 	return token{kind: tokenBad, pos: start, end: end}
 }
 
-// filterBody returns the tokens between the braces of the only filter. Text
-// without braces is taken for what should be between them.
-func filterBody(tokens []token) ([]token, bool) {
-	open := slices.IndexFunc(tokens, func(t token) bool { return t.isPunct("{") })
-	if open < 0 {
-		return tokens, true
-	}
-	body := tokens[open+1:]
-	end := slices.IndexFunc(body, func(t token) bool { return t.isPunct("}") || t.isPunct("{") })
-	if end < 0 {
-		return body, true
-	}
-	if body[end].isPunct("{") {
-		return nil, false
-	}
-	for i, t := range body[end+1:] {
-		if t.isPunct("{") || i == 0 && t.kind == tokenOperator && t.text != "|" && joinsSpansets(t.text) {
+// filterBodies returns the tokens between the braces of each filter, and false
+// if the filters do not all have to hold. Text without braces is taken for
+// what should be between them.
+func filterBodies(tokens []token) ([][]token, bool) {
+	var bodies [][]token
+	var groups []bool // of the parentheses that are open: not those of a function
+	operand := false  // the token before ends a filter or a group
+	for i := 0; i < len(tokens); i++ {
+		t := tokens[i]
+		wasOperand := operand
+		operand = false
+		switch {
+		case t.isPunct("{"):
+			end := bodyEnd(tokens, i+1)
+			if end < len(tokens) && tokens[end].isPunct("{") {
+				return nil, false
+			}
+			if i < 2 || !tokens[i-2].is(tokenWord, "compare") { // which does not filter
+				bodies = append(bodies, tokens[i+1:end])
+			}
+			i, operand = end, true
+		case t.isPunct("("):
+			groups = append(groups, i == 0 || tokens[i-1].kind != tokenWord)
+		case t.isPunct(")") && len(groups) > 0:
+			operand = groups[len(groups)-1]
+			groups = groups[:len(groups)-1]
+		case t.kind == tokenOperator && !t.isOperator("|") && (wasOperand || t.op.IsLogic()) && len(bodies) > 0:
 			return nil, false
 		}
 	}
-	return body[:end], true
+	if bodies == nil {
+		return [][]token{tokens}, true
+	}
+	return bodies, true
+}
+
+// bodyEnd is the place of the next brace, the number of tokens if there is
+// none.
+func bodyEnd(tokens []token, from int) int {
+	for i := from; i < len(tokens); i++ {
+		if tokens[i].isPunct("}") || tokens[i].isPunct("{") {
+			return i
+		}
+	}
+	return len(tokens)
 }
 
 // repairer builds an expression of the conditions that can be used. Its
@@ -142,7 +176,7 @@ func closings(tokens []token) []int {
 func (r *repairer) logic(end, depth int) FieldExpr {
 	left := r.term(end, depth)
 	for r.pos < end && isLogic(r.tokens[r.pos]) {
-		op, pos := fieldOperator(r.tokens[r.pos].text), r.tokens[r.pos].pos
+		op, pos := r.tokens[r.pos].op, r.tokens[r.pos].pos
 		r.pos++
 		right := r.term(end, depth)
 		switch {
@@ -209,4 +243,4 @@ func ofTree(e FieldExpr) bool {
 	return false
 }
 
-func isLogic(t token) bool { return t.isOperator("&&") || t.isOperator("||") }
+func isLogic(t token) bool { return t.op.IsLogic() }

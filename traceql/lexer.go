@@ -45,10 +45,10 @@ func (l *lexer) scan() (token, error) {
 	if isLetter(c) {
 		return l.word()
 	}
-	for _, text := range operatorTokens {
-		if strings.HasPrefix(l.src[l.pos:], text) {
-			l.pos += len(text)
-			return token{kind: tokenOperator, text: text}, nil
+	for i := range operatorTokens {
+		if t := &operatorTokens[i]; t.text[0] == c && strings.HasPrefix(l.src[l.pos:], t.text) {
+			l.pos += len(t.text)
+			return token{kind: tokenOperator, text: t.text, op: t.op, spanset: t.spanset}, nil
 		}
 	}
 	r, _ := utf8.DecodeRuneInString(l.src[l.pos:])
@@ -63,6 +63,9 @@ func (l *lexer) fail(pos int, message, hint string) error {
 func (l *lexer) skipSpace() error {
 	for l.pos < len(l.src) {
 		rest := l.src[l.pos:]
+		if rest[0] > ' ' && rest[0] < utf8.RuneSelf && rest[0] != '/' {
+			return nil // as nearly always
+		}
 		r, size := utf8.DecodeRuneInString(rest)
 		switch {
 		case unicode.IsSpace(r):
@@ -111,15 +114,34 @@ func (l *lexer) stringLiteral() (token, error) {
 func (l *lexer) attribute(scope Scope) (token, error) {
 	start := l.pos
 	l.pos += len(scope.String())
+	from := l.pos
+	for l.pos < len(l.src) {
+		r, size := utf8.DecodeRuneInString(l.src[l.pos:])
+		if r == '"' {
+			return l.quotedAttribute(scope, from)
+		}
+		if attributeEnd(r) {
+			break
+		}
+		l.pos += size
+	}
+	if l.pos == from {
+		return token{}, l.fail(start, fmt.Sprintf("expected the name of an attribute after %q", scope), "")
+	}
+	return token{kind: tokenAttribute, scope: scope, text: l.src[from:l.pos]}, nil
+}
+
+// quotedAttribute reads the rest of a name that begins at from, standing on
+// its first quote.
+func (l *lexer) quotedAttribute(scope Scope, from int) (token, error) {
 	var name strings.Builder
-	quoted := false
+	name.WriteString(l.src[from:l.pos])
 	for l.pos < len(l.src) {
 		r, size := utf8.DecodeRuneInString(l.src[l.pos:])
 		if r == '"' {
 			if err := l.quotedName(&name); err != nil {
 				return token{}, err
 			}
-			quoted = true
 			continue
 		}
 		if attributeEnd(r) {
@@ -127,9 +149,6 @@ func (l *lexer) attribute(scope Scope) (token, error) {
 		}
 		l.pos += size
 		name.WriteRune(r)
-	}
-	if name.Len() == 0 && !quoted {
-		return token{}, l.fail(start, fmt.Sprintf("expected the name of an attribute after %q", scope), "")
 	}
 	return token{kind: tokenAttribute, scope: scope, text: name.String()}, nil
 }

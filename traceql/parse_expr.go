@@ -19,12 +19,8 @@ func (p *parser) expr(prec int) (FieldExpr, error) {
 	if err != nil {
 		return nil, err
 	}
-	for p.tok.kind == tokenOperator {
-		op := fieldOperator(p.tok.text)
-		if op == OpNone || op.prec() < prec {
-			break
-		}
-		if left, err = p.binary(op, left); err != nil {
+	for p.tok.op != OpNone && p.tok.op.prec() >= prec {
+		if left, err = p.binary(p.tok.op, left); err != nil {
 			return nil, err
 		}
 	}

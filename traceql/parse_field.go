@@ -37,10 +37,10 @@ func (p *parser) field() (FieldExpr, error) {
 
 // fieldToken is the field that the current token names, nil if it is none.
 func (p *parser) fieldToken() FieldExpr {
-	switch p.tok.kind {
-	case tokenAttribute:
+	if p.tok.kind == tokenAttribute {
 		return &Attribute{Scope: p.tok.scope, Name: p.tok.text, pos: p.tok.pos}
-	case tokenWord, tokenIntrinsic:
+	}
+	if p.tok.kind == tokenWord || p.tok.kind == tokenIntrinsic {
 		if id := lookupIntrinsic(p.tok.text); id != IntrinsicNone {
 			return &Intrinsic{ID: id, pos: p.tok.pos}
 		}

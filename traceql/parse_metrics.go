@@ -147,7 +147,7 @@ func (p *parser) withSecondStages(e MetricsExpr) (MetricsExpr, error) {
 		switch {
 		case p.tok.isOperator("|"):
 			s, err = p.topK()
-		case p.tok.kind == tokenOperator && isComparison(p.tok.text):
+		case p.tok.op.IsComparison():
 			s, err = p.metricsFilter()
 		default:
 			addStages(e, stages)
@@ -199,7 +199,7 @@ func (p *parser) topK() (SecondStage, error) {
 
 // metricsFilter = comparison scalar.
 func (p *parser) metricsFilter() (SecondStage, error) {
-	s := &MetricsFilter{Op: fieldOperator(p.tok.text), pos: p.tok.pos}
+	s := &MetricsFilter{Op: p.tok.op, pos: p.tok.pos}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}

@@ -19,13 +19,18 @@ func (p *parser) aggregate() (ScalarExpr, error) {
 	return a, err
 }
 
-// negative = "-" scalar.
+// negative = "-" scalar. How tightly it binds makes no difference to numbers,
+// but it lets -1 be multiplied with series.
 func (p *parser) negative() (ScalarExpr, error) {
+	if err := p.descend(); err != nil {
+		return nil, err
+	}
+	defer p.ascend()
 	pos := p.tok.pos
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	t, err := p.term(precSum + 1)
+	t, err := p.operandTerm()
 	if err != nil {
 		return nil, err
 	}

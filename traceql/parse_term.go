@@ -23,12 +23,8 @@ func (p *parser) term(prec int) (term, error) {
 	if err != nil {
 		return term{}, err
 	}
-	for p.tok.kind == tokenOperator {
-		bound := termPrec(p.tok.text)
-		if bound == 0 || bound < prec {
-			break
-		}
-		if left.metrics != nil && isComparison(p.tok.text) {
+	for bound := p.tok.prec(); bound != 0 && bound >= prec; bound = p.tok.prec() {
+		if left.metrics != nil && p.tok.op.IsComparison() {
 			break // a second stage, not an operand
 		}
 		if left, err = p.binaryTerm(left); err != nil {
@@ -37,16 +33,6 @@ func (p *parser) term(prec int) (term, error) {
 	}
 	return left, nil
 }
-
-// termPrec is how tightly an operator between terms binds, 0 if it is none.
-func termPrec(text string) int {
-	if op := lookupSpansetOp(text); op != SpansetNone {
-		return op.prec()
-	}
-	return fieldOperator(text).prec()
-}
-
-func isComparison(text string) bool { return fieldOperator(text).IsComparison() }
 
 // operandTerm reads a filter, a parenthesis, a number, or a function.
 func (p *parser) operandTerm() (t term, err error) {
@@ -78,7 +64,7 @@ func (p *parser) operandTerm() (t term, err error) {
 
 // binaryTerm reads the rest of left op right, standing on the operator.
 func (p *parser) binaryTerm(left term) (term, error) {
-	text, pos := p.tok.text, p.tok.pos
+	operator := p.tok
 	if err := p.refuseOperator(left); err != nil {
 		return term{}, err
 	}
@@ -88,8 +74,8 @@ func (p *parser) binaryTerm(left term) (term, error) {
 	if err := p.refuseRight(left); err != nil {
 		return term{}, err
 	}
-	prec := termPrec(text) + 1
-	if text == "^" {
+	prec := operator.prec() + 1
+	if operator.op == OpPower {
 		prec--
 	}
 	right, err := p.term(prec)
@@ -97,10 +83,10 @@ func (p *parser) binaryTerm(left term) (term, error) {
 		return term{}, err
 	}
 	joined := term{pos: left.pos}
-	switch op := fieldOperator(text); {
+	switch op, pos := operator.op, operator.pos; {
 	case left.spanset != nil && right.spanset != nil:
 		joined.wrapped = left.wrapped || right.wrapped
-		joined.spanset, err = p.joinSpansets(lookupSpansetOp(text), pos, left, right)
+		joined.spanset, err = p.joinSpansets(operator.spanset, pos, left, right)
 	case left.scalar != nil && right.scalar != nil && op.IsComparison():
 		joined.stage, err = p.scalarFilter(op, pos, left.scalar, right.scalar)
 	case left.scalar != nil && right.scalar != nil:

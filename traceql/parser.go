@@ -168,9 +168,9 @@ func (p *parser) refuseRest(s sequence, q *Query) error {
 	if _, ok := q.Pipeline[len(q.Pipeline)-1].(SpansetExpr); !ok && p.tok.kind == tokenWord {
 		switch strings.ToLower(p.tok.text) {
 		case "and":
-			return p.failHint(expected, adviceForJoin("&&"))
+			return p.failHint(expected, adviceForJoin(SpansetAnd))
 		case "or":
-			return p.failHint(expected, adviceForJoin("||"))
+			return p.failHint(expected, adviceForJoin(SpansetUnion))
 		}
 	}
 	return p.fail(expected)

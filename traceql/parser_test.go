@@ -155,47 +155,6 @@ func TestErrorPlace(t *testing.T) {
 	require.Equal(t, 9, place.Column)
 }
 
-func TestLimits(t *testing.T) {
-	long := "{ .a = `" + strings.Repeat("x", traceql.MaxQueryBytes) + "` }"
-	_, err := traceql.Parse(long)
-	require.ErrorIs(t, err, traceql.ErrSyntax)
-
-	for _, deep := range []string{
-		"{ " + strings.Repeat("(", 60_000) + ".a" + strings.Repeat(")", 60_000) + " }",
-		"{ " + strings.Repeat("!", 100_000) + ".a }",
-		"{ " + strings.Repeat("-", 100_000) + ".a = 1 }",
-		"{ " + strings.Repeat(".a ^ ", 20_000) + "1 = 1 }",
-		"{ " + strings.Repeat(".a + ", 20_000) + "1 = 1 }",
-		"{ " + strings.Repeat(".a = ", 20_000) + ".b }",
-		"{ .a = " + strings.Repeat("(.b + ", 10_000) + "1" + strings.Repeat(")", 10_000) + " }",
-	} {
-		_, err := traceql.Parse(deep)
-		require.ErrorIs(t, err, traceql.ErrSyntax)
-		require.ErrorContains(t, err, "nested too deeply")
-	}
-
-	// Chains are not nesting.
-	chain := "{ .a" + strings.Repeat(" || .a", 18_000) + " }"
-	q, err := traceql.Parse(chain)
-	require.NoError(t, err)
-	require.Equal(t, chain, q.String())
-
-	// As deep as it gets, the printed form still parses.
-	for _, unit := range []string{".a - -(", "2 * -(", "!(true = (", ".a ^ -(", "-("} {
-		closing := strings.Repeat(")", strings.Count(unit, "("))
-		for depth := 300; ; depth-- {
-			q, err := traceql.Parse("{ .x = (" + strings.Repeat(unit, depth) + ".b" + strings.Repeat(closing, depth) + ") }")
-			if err != nil {
-				require.ErrorContains(t, err, "nested too deeply", unit)
-				continue
-			}
-			require.Greater(t, depth, 80, unit)
-			requireIdentity(t, q)
-			break
-		}
-	}
-}
-
 func TestInvalidText(t *testing.T) {
 	for _, text := range []string{"{ .a = \"\xff\" }", "{ .\xc3\x28 }"} {
 		_, err := traceql.Parse(text)
@@ -203,49 +162,6 @@ func TestInvalidText(t *testing.T) {
 	}
 	_, err := traceql.Parse("{ .a = \"\uFFFD\" }")
 	require.NoError(t, err)
-}
-
-func FuzzParse(f *testing.F) {
-	for _, file := range []string{"valid.txt", "parse_error.txt", "type_error.txt", "mistakes.txt", "precedence.txt"} {
-		_, cases := readCorpus(f, file)
-		for _, c := range cases {
-			f.Add(c.query)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		q, err := traceql.Parse(text)
-		if err == nil {
-			requireIdentity(t, q)
-			return
-		}
-		var place *traceql.Error
-		require.ErrorAs(t, err, &place)
-		require.Positive(t, place.Line)
-		require.Positive(t, place.Column)
-		require.NotEmpty(t, place.Message)
-		require.Contains(t, []error{traceql.ErrSyntax, traceql.ErrType, traceql.ErrUnsupported}, kindOf(err))
-	})
-}
-
-func BenchmarkParse(b *testing.B) {
-	for name, query := range map[string]string{
-		"equal":  `{ resource.service.name = "gateway" }`,
-		"mixed":  `{ resource.service.name = "cart" && span.http.response.status_code >= 500 && (duration > 1.5s || status = error) }`,
-		"regex":  `{ span.http.route =~ "/api/[cp].*" }`,
-		"chain":  "{ .a = `x0`" + strings.Repeat(" || .a = `xyz`", 100) + " }",
-		"broken": `{ span.foo = 'bar' }`,
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(query)))
-			for b.Loop() {
-				_, err := traceql.Parse(query)
-				if (err != nil) != (name == "broken") {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
 
 func TestErrorsAreShort(t *testing.T) {

@@ -13,10 +13,7 @@ func (e *MetricsQuery) String() string {
 // String is the expression with the necessary parentheses.
 func (e *MetricsBinary) String() string {
 	var b strings.Builder
-	left, right := e.Op.operandPrec()
-	writeMetrics(&b, e.Left, left)
-	b.WriteString(" " + e.Op.String() + " ")
-	writeMetrics(&b, e.Right, right)
+	writeInfix(&b, e.Op, e.Left, e.Right, 0, writeMetrics)
 	b.WriteString(joinStages(e.Stages))
 	return b.String()
 }

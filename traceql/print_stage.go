@@ -52,35 +52,43 @@ func (e *ScalarPipeline) String() string {
 	return "(" + e.Pipeline.String() + " | " + e.Aggregate.String() + ")"
 }
 
+// writeSpanset prints e as an operand of an operator that binds as tightly as
+// prec.
 func writeSpanset(b *strings.Builder, e SpansetExpr, prec int) {
-	op, ok := e.(*SpansetOperation)
-	if !ok {
-		b.WriteString(e.String())
+	if op, ok := e.(*SpansetOperation); ok {
+		writeInfix(b, op.Op, op.Left, op.Right, prec, writeSpanset)
 		return
 	}
-	if op.Op.prec() < prec {
-		b.WriteByte('(')
-		defer b.WriteByte(')')
-	}
-	writeSpanset(b, op.Left, op.Op.prec())
-	b.WriteString(" " + op.Op.String() + " ")
-	writeSpanset(b, op.Right, op.Op.prec()+1)
+	b.WriteString(e.String())
 }
 
+// writeScalar prints e as an operand of an operator that binds as tightly as
+// prec.
 func writeScalar(b *strings.Builder, e ScalarExpr, prec int) {
-	op, ok := e.(*ScalarBinary)
-	if !ok {
-		b.WriteString(e.String())
+	if op, ok := e.(*ScalarBinary); ok {
+		writeInfix(b, op.Op, op.Left, op.Right, prec, writeScalar)
 		return
 	}
-	if op.Op.prec() < prec {
+	b.WriteString(e.String())
+}
+
+// infix is an operator between operands.
+type infix interface {
+	String() string
+	prec() int
+	operandPrec() (left, right int)
+}
+
+// writeInfix prints left op right, in parentheses if op binds looser than prec.
+func writeInfix[E any](b *strings.Builder, op infix, left, right E, prec int, write func(*strings.Builder, E, int)) {
+	if op.prec() < prec {
 		b.WriteByte('(')
 		defer b.WriteByte(')')
 	}
-	left, right := op.Op.operandPrec()
-	writeScalar(b, op.Left, left)
-	b.WriteString(" " + op.Op.String() + " ")
-	writeScalar(b, op.Right, right)
+	leftPrec, rightPrec := op.operandPrec()
+	write(b, left, leftPrec)
+	b.WriteString(" " + op.String() + " ")
+	write(b, right, rightPrec)
 }
 
 func joinFields(fields []FieldExpr) string {

@@ -69,16 +69,16 @@ func (p *parser) refuseTerm() error {
 // refuseOperator explains an operator, the current token, that does not work
 // on what stands before it, or does not go with the token behind it.
 func (p *parser) refuseOperator(left term) error {
-	op := fieldOperator(p.tok.text)
+	op := p.tok.op
 	switch {
-	case left.spanset != nil && lookupSpansetOp(p.tok.text) == SpansetNone:
+	case left.spanset != nil && !p.tok.joinsSpansets():
 		return p.fail("'|', an operator between filters or the end of the query")
 	case left.scalar != nil && !op.IsComparison() && !op.IsArithmetic():
 		return p.failHint("one of = != < <= > >=", adviceForScalar(p.tok))
 	case left.metrics != nil && !op.IsArithmetic():
 		return p.failHint("one of + - * /", "results of metrics queries can only be calculated with and compared")
 	case left.stage != nil:
-		return p.failHint("'|' or the end of the query", adviceForJoin(p.tok.text))
+		return p.failHint("'|' or the end of the query", adviceForJoin(p.tok.spanset))
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (p *parser) refuseWrapped() error {
 
 // refuseUnclosed explains a missing parenthesis behind a sequence.
 func (p *parser) refuseUnclosed(s sequence) error {
-	if s.metrics != nil && (p.tok.isOperator("|") || p.tok.kind == tokenOperator && isComparison(p.tok.text)) {
+	if s.metrics != nil && (p.tok.isOperator("|") || p.tok.op.IsComparison()) {
 		return p.failHint("')'", "write comparisons, topk and bottomk into the innermost parentheses or behind the outermost")
 	}
 	if s.scalar != nil {

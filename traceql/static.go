@@ -3,6 +3,7 @@ package traceql
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,7 +117,13 @@ const (
 	statusError
 )
 
-// keywordValues are the literals that are words. Their codes are OTLP's.
+// Names of the statuses and kinds at the place of their OTLP codes.
+var (
+	statusNames = [...]string{statusUnset: "unset", statusOk: "ok", statusError: "error"}
+	kindNames   = [...]string{"unspecified", "internal", "server", "client", "producer", "consumer"}
+)
+
+// keywordValue is the literal that is the word.
 func keywordValue(word string) (Static, bool) {
 	switch word {
 	case "true", "false":
@@ -128,19 +135,14 @@ func keywordValue(word string) (Static, bool) {
 	case "maxInt":
 		return NewInt(math.MaxInt64), true
 	}
-	for _, t := range []Type{TypeStatus, TypeKind} {
-		for code := range int64(kindCount) {
-			v := Static{Type: t, Int: code}
-			if name, ok := v.codeName(); ok && name == word {
-				return v, true
-			}
-		}
+	if code := slices.Index(statusNames[:], word); code >= 0 {
+		return Static{Type: TypeStatus, Int: int64(code)}, true
+	}
+	if code := slices.Index(kindNames[:], word); code >= 0 {
+		return Static{Type: TypeKind, Int: int64(code)}, true
 	}
 	return Static{}, false
 }
-
-// kindCount is the number of OTLP's span kinds, which are more than its status codes.
-const kindCount = 6
 
 // Statuses returns every status that a query can name, in the order of their
 // codes.
@@ -162,9 +164,9 @@ func enumeration(t Type) []Static {
 
 // codeName is the name of a status or kind, false for codes that OTLP does not define.
 func (s Static) codeName() (string, bool) {
-	names := []string{"unspecified", "internal", "server", "client", "producer", "consumer"}
+	names := kindNames[:]
 	if s.Type == TypeStatus {
-		names = []string{statusUnset: "unset", statusOk: "ok", statusError: "error"}
+		names = statusNames[:]
 	}
 	if s.Int < 0 || s.Int >= int64(len(names)) {
 		return strconv.FormatInt(s.Int, 10), false

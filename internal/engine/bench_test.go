@@ -27,6 +27,8 @@ var benchmarkQueries = []struct{ name, query string }{
 	{"span-prefix", `{ span.http.route =~ "/api/.*" }`},
 	{"span-regex", `{ span.http.route =~ "/api/[cp].*" }`},
 	{"span-set", `{ span.http.route =~ "/api/cart|/api/search|/health" }`},
+	{"span-excluded", `{ span.http.route != "/api/cart" && span.http.route != "/api/search" && span.http.route != "/health" }`},
+	{"duration-interval", `{ duration >= 10ms && duration < 12ms }`},
 	{"span-absent", `{ span.absent = nil }`},
 	{"unscoped", `{ .k8s.pod.name = "cart-0" }`},
 	{"event", `{ event.exception.type = "TimeoutError" }`},

@@ -47,9 +47,21 @@ func (h *hunt) collectOpen(ctx context.Context, source Source, origin candidate)
 
 // sighting is what one source says of a trace.
 type sighting struct {
-	hit    vec.Hit
-	seen   leafSet // there are rows
-	enough leafSet // there are as many as the leaf wants
+	hit  vec.Hit
+	seen leafSet // there are rows
+	rows int     // of the counted leaf
+}
+
+// has are the leaves of which there are rows enough.
+func (s *sighting) has(p *Plan) leafSet { return p.enough(s.seen, s.rows) }
+
+// enough leaves out the counted leaf if there are too few rows of it. Of any
+// other leaf that wants several rows one has to do.
+func (p *Plan) enough(seen leafSet, rows int) leafSet {
+	if p.counted >= 0 && rows < p.leaves[p.counted].least {
+		seen &^= 1 << p.counted
+	}
+	return seen
 }
 
 // sightingChunk is how many sightings are added at once.
@@ -121,7 +133,10 @@ func (h *hunt) nextSighting(streams []hitStream) (s sighting, err error) {
 		if s.seen == 0 || order < 0 {
 			s = sighting{hit: *hit}
 		}
-		s.add(i, hit, h.plan.leaves[i].least)
+		s.add(i, hit)
+		if i == h.plan.counted {
+			s.rows += hit.Matched
+		}
 	}
 	for i := range streams {
 		if !streams[i].done && streams[i].hits[0].ID == s.hit.ID {
@@ -131,16 +146,13 @@ func (h *hunt) nextSighting(streams []hitStream) (s sighting, err error) {
 	return s, nil
 }
 
-func (s *sighting) add(leaf int, hit *vec.Hit, least int) {
+func (s *sighting) add(leaf int, hit *vec.Hit) {
 	last := max(s.hit.LastNanos, hit.LastNanos)
 	if hit.Folded {
 		s.hit = *hit
 	}
 	s.hit.LastNanos = last
 	s.seen |= 1 << leaf
-	if hit.Matched >= least {
-		s.enough |= 1 << leaf
-	}
 }
 
 // addSightings queues the traces that have what they need.
@@ -158,10 +170,10 @@ func (h *hunt) addSightings(ctx context.Context, list []sighting, origin candida
 		c.times = s.hit
 		switch {
 		case h.beyond(c.place):
-		case h.plan.need.holds(s.enough):
+		case h.plan.need.holds(s.has(h.plan)):
 			h.queue = append(h.queue, c)
 		case lacking[i]:
-			h.addPart(c, s.seen)
+			h.addPart(c, s)
 		}
 	}
 	if len(h.queue) >= h.room {
@@ -180,7 +192,7 @@ func (h *hunt) dropAlone(ctx context.Context, list []sighting, origin candidate)
 	lacking := make([]bool, len(list))
 	sources := h.partitions[origin.partition]
 	for i := range list {
-		if h.plan.need.holds(list[i].enough) {
+		if h.plan.need.holds(list[i].has(h.plan)) {
 			continue
 		}
 		lacking[i] = len(sources) > fewSources
@@ -201,9 +213,9 @@ func (h *hunt) dropAlone(ctx context.Context, list []sighting, origin candidate)
 type part struct {
 	candidate
 
-	seen    leafSet
-	sources int
-	queued  bool
+	seen   leafSet
+	rows   int
+	queued bool
 }
 
 // maxParts bounds the traces that are kept for want of something that other
@@ -212,7 +224,7 @@ const maxParts = 1 << 17
 
 // addPart notes what a source saw of a trace, and queues the trace once it has
 // all that it needs. REQUIRES: h.mu.
-func (h *hunt) addPart(c candidate, seen leafSet) {
+func (h *hunt) addPart(c candidate, s *sighting) {
 	p, ok := h.parts[c.times.ID]
 	if !ok {
 		if len(h.parts) >= maxParts {
@@ -220,11 +232,11 @@ func (h *hunt) addPart(c candidate, seen leafSet) {
 		}
 		p.candidate = c
 	}
-	p.sources++
-	p.seen |= seen
+	p.seen |= s.seen
+	p.rows += s.rows
 	p.startNanos = max(p.startNanos, c.startNanos)
 	p.times.LastNanos = max(p.times.LastNanos, c.times.LastNanos)
-	if p.sources > 1 && !p.queued && h.plan.need.holds(p.seen) {
+	if !p.queued && h.plan.need.holds(h.plan.enough(p.seen, p.rows)) {
 		p.queued = true
 		h.queue = append(h.queue, p.candidate)
 	}
@@ -237,11 +249,8 @@ func (h *hunt) releaseParts(d doubt) {
 		if p.queued {
 			continue
 		}
-		c := p.candidate
-		if c.doubt = d; h.plan.need.holds(p.seen) {
-			c.doubt = doubtAlone // it has too few rows of a kind
-		}
-		h.queue = append(h.queue, c)
+		p.doubt = d
+		h.queue = append(h.queue, p.candidate)
 	}
 	clear(h.parts)
 }
@@ -251,14 +260,8 @@ func (h *hunt) releaseParts(d doubt) {
 func (h *hunt) settleParts() {
 	if h.unsearched() {
 		h.releaseParts(doubtSearched)
-		return
 	}
-	for id, p := range h.parts {
-		if !h.plan.need.holds(p.seen) {
-			delete(h.parts, id)
-		}
-	}
-	h.releaseParts(doubtAlone)
+	clear(h.parts)
 }
 
 // unsearched reports whether there are sources that are not searched but may

@@ -161,7 +161,7 @@ func (c *compiler) logicFilter(e *traceql.Binary, m mode) (*vec.Filter, error) {
 		}
 	}
 	if e.Op == traceql.OpAnd {
-		return allFilters(holds), nil
+		return allFilter(links, holds)
 	}
 	// As someOfBare does it.
 	sum, bools := holds[0], isBool[0]

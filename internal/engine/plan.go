@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/spanlake/spanlake/internal/vec"
@@ -22,6 +23,7 @@ type Plan struct {
 	// What the first phase looks for.
 	need     need
 	leaves   []leaf
+	counted  int   // the leaf that wants several rows, -1 if none does
 	minTrace int64 // nanoseconds that a trace must take
 
 	// What is known of the spans that are found: row is true for all of them,
@@ -84,6 +86,7 @@ func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) 
 	}
 	p.need, p.leaves = d.prune(all.need)
 	p.row, p.minTrace = all.rows, d.minTrace
+	p.counted = slices.IndexFunc(p.leaves, func(l leaf) bool { return l.least > 1 })
 	shown := fieldsShown(pipeline)
 	if p.results, err = resultFields(shown); err != nil {
 		return nil, err

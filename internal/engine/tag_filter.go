@@ -25,7 +25,7 @@ type Tag struct{ Key, Value string }
 
 // CompileTags prepares a search by tags.
 func CompileTags(filter TagFilter) *Plan {
-	p := &Plan{shown: vec.Columns{Bare: true}, frames: sync.Pool{New: func() any { return newFrame() }}}
+	p := &Plan{counted: -1, shown: vec.Columns{Bare: true}, frames: sync.Pool{New: func() any { return newFrame() }}}
 	tests := make([]condition, len(filter.Tags))
 	filters := make([]*vec.Filter, len(filter.Tags))
 	for i, tag := range filter.Tags {
