@@ -44,7 +44,7 @@ func (tr trial) fault(t *testing.T) string {
 func (placed) takes(q *traceql.Query) bool {
 	var err error
 	if q.Metrics != nil {
-		_, err = engine.CompileMetrics(q)
+		err = traceql.ErrUnsupported
 	} else {
 		_, err = engine.Compile(q)
 	}
