@@ -68,6 +68,7 @@ var (
 	_ engine.Summarizer     = (*blockSource)(nil)
 	_ engine.Lister         = (*blockSource)(nil)
 	_ engine.FragmentSource = (*blockSource)(nil)
+	_ engine.Sampler        = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -168,6 +169,30 @@ func (s *blockSource) Distinct(ctx context.Context, field vec.Field, yield func(
 	ok, err := reader.Distinct(ctx, field, yield)
 	s.forgetIfGone(err)
 	return ok, err
+}
+
+// Held asks the block's reader.
+func (s *blockSource) Held(ctx context.Context) (*vec.Held, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	held, err := reader.Held(ctx)
+	s.forgetIfGone(err)
+	return held, err
+}
+
+// Sample asks the block's reader.
+func (s *blockSource) Sample(
+	ctx context.Context, sampling *vec.Sampling, yield func(*vec.Samples) error,
+) ([]schema.TraceID, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, err := reader.Sample(ctx, sampling, yield)
+	s.forgetIfGone(err)
+	return left, err
 }
 
 // Spans is the number of rows.
