@@ -44,7 +44,7 @@ func (tr trial) fault(t *testing.T) string {
 func (placed) takes(q *traceql.Query) bool {
 	var err error
 	if q.Metrics != nil {
-		err = traceql.ErrUnsupported
+		_, err = engine.CompileMetrics(q)
 	} else {
 		_, err = engine.Compile(q)
 	}
