@@ -11,7 +11,13 @@ import (
 func Filter(rng *rand.Rand) string { return filter(rng) }
 
 // Search returns a query of a pipeline.
-func Search(rng *rand.Rand) string { return pipeline(rng, 1+rng.IntN(3), 2) }
+func Search(rng *rand.Rand) string {
+	text := pipeline(rng, 1+rng.IntN(3), 2)
+	if oneIn(rng, 8) {
+		text += " with(order_by=" + strconv.Quote(selected(rng)+pick(rng, []string{"", " asc", " desc"})) + ")"
+	}
+	return text
+}
 
 func filter(rng *rand.Rand) string {
 	switch rng.IntN(8) {
