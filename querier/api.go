@@ -41,6 +41,8 @@ func (q *Querier) Handler() http.Handler {
 	mux.HandleFunc("/api/traces/{id}", q.serve("trace_v1", q.traceV1))
 	mux.HandleFunc("/api/v2/traces/{id}", q.serve("trace_v2", q.traceV2))
 	mux.HandleFunc("/api/search", q.serve("search", q.search))
+	mux.HandleFunc("/api/metrics/query_range", q.serve("metrics_range", q.metricsRange))
+	mux.HandleFunc("/api/metrics/query", q.serve("metrics_instant", q.metricsInstant))
 	mux.HandleFunc("/api/search/tags", q.serve("tags_v1", q.tagsV1))
 	mux.HandleFunc("/api/v2/search/tags", q.serve("tags_v2", q.tagsV2))
 	return compress(q.withTagValues(mux))

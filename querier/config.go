@@ -11,13 +11,18 @@ import (
 
 // Config holds the limits of queries.
 type Config struct {
-	Timeout        time.Duration `yaml:"timeout"`
-	MaxSearchRange time.Duration `yaml:"max_search_range"`
-	MaxReadBytes   flagext.Bytes `yaml:"max_read_bytes"`
-	MaxGroups      int           `yaml:"max_groups"`
-	Concurrency    int           `yaml:"concurrency"`
-	CacheBytes     flagext.Bytes `yaml:"cache_bytes"`
-	PageCacheBytes flagext.Bytes `yaml:"page_cache_bytes"`
+	Timeout          time.Duration `yaml:"timeout"`
+	MaxSearchRange   time.Duration `yaml:"max_search_range"`
+	MaxReadBytes     flagext.Bytes `yaml:"max_read_bytes"`
+	MaxGroups        int           `yaml:"max_groups"`
+	MaxMetricsRange  time.Duration `yaml:"max_metrics_range"`
+	MaxMetricsSteps  int           `yaml:"max_metrics_steps"`
+	MaxMetricsSeries int           `yaml:"max_metrics_series"`
+	MaxMetricsGroups int           `yaml:"max_metrics_groups"`
+	MaxMetricsBytes  flagext.Bytes `yaml:"max_metrics_bytes"`
+	Concurrency      int           `yaml:"concurrency"`
+	CacheBytes       flagext.Bytes `yaml:"cache_bytes"`
+	PageCacheBytes   flagext.Bytes `yaml:"page_cache_bytes"`
 }
 
 // defaultCacheBytes is for about 200 million spans: a block of a million takes
@@ -30,6 +35,10 @@ const defaultCacheBytes = 128 << 20
 // content, of some ten million spans.
 const defaultPageCacheBytes = 64 << 20
 
+// defaultMetricsBytes is for ten thousand groups with 240 samples each, or for
+// histograms of some hundred.
+const defaultMetricsBytes = 256 << 20
+
 // defaultMaxReadBytes is for the columns that a query needs of some ten billion
 // spans: what takes longer than its time anyway.
 const defaultMaxReadBytes = 64 << 30
@@ -41,6 +50,12 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	c.MaxReadBytes = defaultMaxReadBytes
 	f.Var(&c.MaxReadBytes, prefix+"max-read-bytes", "How much of blocks one query may read from the bucket. 0 means no limit.")
 	f.IntVar(&c.MaxGroups, prefix+"max-groups", 10_000, "Groups of spans that by() may make in the answer to one search. 0 means no limit.")
+	f.DurationVar(&c.MaxMetricsRange, prefix+"max-metrics-range", 744*time.Hour, "Longest time range of a metrics query. 0 means no limit.")
+	f.IntVar(&c.MaxMetricsSteps, prefix+"max-metrics-steps", 10_000, "Samples that a series of a range query may have. 0 means no limit.")
+	f.IntVar(&c.MaxMetricsSeries, prefix+"max-metrics-series", 1000, "Series in the answer to a metrics query. Of more the first ones are returned and the answer says that it is partial. 0 means no limit.")
+	f.IntVar(&c.MaxMetricsGroups, prefix+"max-metrics-groups", 100_000, "Groups that a metrics query may form before the series of its answer are chosen. 0 means no limit.")
+	c.MaxMetricsBytes = defaultMetricsBytes
+	f.Var(&c.MaxMetricsBytes, prefix+"max-metrics-bytes", "Memory for the groups and samples of one metrics query. 0 means no limit.")
 	f.IntVar(&c.Concurrency, prefix+"concurrency", 8, "Blocks that one query reads at once.")
 	c.CacheBytes = defaultCacheBytes
 	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
@@ -60,6 +75,11 @@ func (c *Config) Validate() error {
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
 	refuse(c.MaxReadBytes > math.MaxInt64, "querier.max-read-bytes is too large")
 	refuse(c.MaxGroups < 0, "querier.max-groups must not be negative")
+	refuse(c.MaxMetricsRange < 0, "querier.max-metrics-range must not be negative")
+	refuse(c.MaxMetricsSteps < 0, "querier.max-metrics-steps must not be negative")
+	refuse(c.MaxMetricsSeries < 0, "querier.max-metrics-series must not be negative")
+	refuse(c.MaxMetricsGroups < 0, "querier.max-metrics-groups must not be negative")
+	refuse(c.MaxMetricsBytes > math.MaxInt64, "querier.max-metrics-bytes is too large")
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")

@@ -68,6 +68,8 @@ var (
 	_ engine.Summarizer     = (*blockSource)(nil)
 	_ engine.Lister         = (*blockSource)(nil)
 	_ engine.FragmentSource = (*blockSource)(nil)
+	_ engine.Sampler        = (*blockSource)(nil)
+	_ engine.Fixed          = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -169,6 +171,44 @@ func (s *blockSource) Distinct(ctx context.Context, field vec.Field, yield func(
 	s.forgetIfGone(err)
 	return ok, err
 }
+
+// Held asks the block's reader.
+func (s *blockSource) Held(ctx context.Context) (*vec.Held, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	held, err := reader.Held(ctx)
+	s.forgetIfGone(err)
+	return held, err
+}
+
+// SpanIDs asks the block's reader.
+func (s *blockSource) SpanIDs(ctx context.Context, ids []schema.TraceID) (*vec.SpanIDs, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := reader.SpanIDs(ctx, ids)
+	s.forgetIfGone(err)
+	return list, err
+}
+
+// Sample asks the block's reader.
+func (s *blockSource) Sample(
+	ctx context.Context, sampling *vec.Sampling, yield func(*vec.Samples) error,
+) ([]schema.TraceID, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, err := reader.Sample(ctx, sampling, yield)
+	s.forgetIfGone(err)
+	return left, err
+}
+
+// Identity is the block's key.
+func (s *blockSource) Identity() string { return s.name.Key() }
 
 // Spans is the number of rows.
 func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory

@@ -55,6 +55,7 @@ type pagePart struct {
 	rows  int     // of the whole page
 	first int     // which of all rows asked for is the first of these
 	dense []int32 // by row asked for: which of the page's values, -1 for null
+	whole bool    // all rows are asked for, and none is null: dense is not set
 }
 
 // load reads the values of ascending rows of the group. REQUIRES: the column is
@@ -94,7 +95,11 @@ func (g *groupReader) eachPage(c int, rows []int32, scratch *[]byte, f func(*pag
 			return err
 		}
 		part := pagePart{pageView: view, page: p, rows: grid[p+1] - grid[p], first: first}
-		g.locate(&part, rows[first:end], grid[p])
+		if part.whole = end-first == part.rows && view.defined == nil; part.whole {
+			part.dense = resize(&g.scratch.dense, part.rows)
+		} else {
+			g.locate(&part, rows[first:end], grid[p])
+		}
 		if err := f(&part); err != nil {
 			return g.corruptPage(c, p, err)
 		}
@@ -160,6 +165,9 @@ func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 		return encoding.ErrMalformed
 	}
 	width, packed := int(p.body[0]), p.body[1:]
+	if p.whole {
+		return encoding.DecodeHybrid(codes, packed, width, uint32(entries))
+	}
 	if p.some() {
 		for i := range codes {
 			codes[i] = noCode
@@ -183,6 +191,9 @@ func (v *values) loadBytes(p *pagePart) error {
 	texts := v.bytes[p.first:][:len(p.dense)]
 	arrays, next := encoding.NewByteArrays(p.body), int32(0)
 	for i, d := range p.dense {
+		if p.whole {
+			d = int32(i)
+		}
 		texts[i] = nil
 		if d < 0 {
 			continue
@@ -201,6 +212,10 @@ func (v *values) loadBytes(p *pagePart) error {
 
 func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
 	words, nulls := v.words[p.first:][:len(p.dense)], v.nulls[p.first:][:len(p.dense)]
+	if p.whole {
+		clear(nulls)
+		return g.loadWhole(words, c, p)
+	}
 	last := int32(-1)
 	for i, d := range p.dense {
 		words[i], nulls[i] = 0, d < 0
@@ -229,6 +244,28 @@ func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
 		if d >= 0 {
 			words[i] = read(p.body, int(d))
 		}
+	}
+	return nil
+}
+
+// loadWhole is loadWords for all values of a page without nulls.
+func (g *groupReader) loadWhole(words []uint64, c int, p *pagePart) error {
+	if g.chunk(c).encoding == encodingDelta {
+		all := resize(&g.scratch.ints, len(words))
+		if err := encoding.DecodeDelta(all, p.body); err != nil {
+			return err
+		}
+		for i, v := range all {
+			words[i] = uint64(v)
+		}
+		return nil
+	}
+	read, size := plainWord(g.column(c).physical)
+	if read == nil || len(p.body) != (p.count*size+7)/8 {
+		return errStructure
+	}
+	for i := range words {
+		words[i] = read(p.body, i)
 	}
 	return nil
 }

@@ -78,9 +78,15 @@ func tasksOf(grid []int, selected vec.Bitmap) []task {
 		if selected == nil || !anyIn(selected, grid[p], grid[p+1]) {
 			continue
 		}
-		tasks = append(tasks, task{page: p, rows: appendRows(nil, selected, grid[p], grid[p+1])})
+		rows := make([]int32, 0, countIn(selected, grid[p], grid[p+1]))
+		tasks = append(tasks, task{page: p, rows: appendRows(rows, selected, grid[p], grid[p+1])})
 	}
 	return tasks
+}
+
+// countIn is at least the number of selected rows of [from, to).
+func countIn(selected vec.Bitmap, from, to int) int {
+	return min(selected[from/64:(to+63)/64].Count(), to-from)
 }
 
 // appendRows appends the selected rows of [from, to).

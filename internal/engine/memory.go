@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -15,9 +16,15 @@ type Memory struct {
 	count int
 	rows  func(schema.TraceID) []int32
 	open  []schema.TraceID
+
+	once sync.Once
+	held *vec.Held // once it was asked for
 }
 
-var _ FragmentSource = (*Memory)(nil)
+var (
+	_ FragmentSource = (*Memory)(nil)
+	_ Sampler        = (*Memory)(nil)
+)
 
 // NewMemory makes a source of spans, in any order. rows returns the numbers of
 // a trace's rows, counted over all pages, in ascending order; those beyond the

@@ -56,6 +56,21 @@ type Lister interface {
 	Distinct(ctx context.Context, field vec.Field, yield func(*schema.Span) bool) (bool, error)
 }
 
+// Sampler is a Source that can give out columns of its rows instead of rows.
+type Sampler interface {
+	Source
+	// Held lists the traces. The caller only reads it.
+	Held(ctx context.Context) (*vec.Held, error)
+	// SpanIDs returns the span ids of all rows of traces, whose ids are in
+	// ascending order.
+	SpanIDs(ctx context.Context, ids []schema.TraceID) (*vec.SpanIDs, error)
+	// Sample yields the rows for which the filter of the sampling holds, and
+	// no others, except those of traces that are to be left out or whose rows
+	// have to be folded: it returns which of these have a row for which the
+	// filter holds. The first error of yield ends it and is returned.
+	Sample(ctx context.Context, sampling *vec.Sampling, yield func(*vec.Samples) error) ([]schema.TraceID, error)
+}
+
 // LookupOnly is s without what it finds, as if it had no rows to search: for a
 // source that matters only because it may hold rows of traces that were found
 // elsewhere.

@@ -135,3 +135,13 @@ func Hits(f *vec.Filter, spans []schema.Span) []vec.Hit {
 	slices.SortFunc(hits, func(a, b vec.Hit) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return hits
 }
+
+// ColumnValue is what a row has of a column, empty if it lacks it.
+func ColumnValue(column vec.Column, s *schema.Span) schema.Value {
+	for _, field := range column {
+		if values := valuesOf(field, s); len(values) > 0 && values[0].Kind != schema.KindEmpty {
+			return values[0]
+		}
+	}
+	return schema.Value{}
+}
