@@ -69,6 +69,7 @@ var (
 	_ engine.Lister         = (*blockSource)(nil)
 	_ engine.FragmentSource = (*blockSource)(nil)
 	_ engine.Sampler        = (*blockSource)(nil)
+	_ engine.Fixed          = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -205,6 +206,9 @@ func (s *blockSource) Sample(
 	s.forgetIfGone(err)
 	return left, err
 }
+
+// Identity is the block's key.
+func (s *blockSource) Identity() string { return s.name.Key() }
 
 // Spans is the number of rows.
 func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory

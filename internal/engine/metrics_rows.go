@@ -63,7 +63,7 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	if err := p.add(open); err != nil {
 		return nil, err
 	}
-	apart, err := p.repeatedIDs(ctx, held, sharedIDs(held))
+	apart, err := p.repeats(ctx, held)
 	if err != nil {
 		return nil, err
 	}

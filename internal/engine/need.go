@@ -205,6 +205,23 @@ func (d *needs) stage(s traceql.Stage, in found, main bool) (found, error) {
 	}
 }
 
+// head is the test of the filters that a pipeline begins with.
+func (d *needs) head(p traceql.Pipeline) (rowTest, error) {
+	rows := everyRow()
+	for _, s := range p {
+		f, ok := s.(*traceql.SpansetFilter)
+		if !ok {
+			break
+		}
+		test, err := d.compiler.rowTest(f.Expr)
+		if err != nil {
+			return rows, err
+		}
+		rows = bothTests(rows, test)
+	}
+	return rows, nil
+}
+
 // filter adds a condition to those that the rows fulfil, and what the
 // condition says of the trace.
 func (d *needs) filter(e traceql.FieldExpr, in found, main bool) (found, error) {

@@ -50,8 +50,8 @@ type ServiceStats struct {
 	SpanCount, ErrorCount uint32
 }
 
-// result writes the answer for a trace in which the plan found sets.
-func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResult {
+// spanSets shows the groups that the plan found in a trace.
+func (p *Plan) spanSets(t *traceFacts, found []spanset, spansPerSet int) []SpanSet {
 	f := p.frame()
 	defer p.release(f)
 	f.trace = t
@@ -63,13 +63,18 @@ func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResu
 			sets[i].Spans = append(sets[i].Spans, p.spanResult(f))
 		}
 	}
+	return sets
+}
+
+// result writes the answer for a trace in which the plan found groups.
+func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResult {
 	r := TraceResult{
 		TraceID:         t.id,
 		RootServiceName: t.rootService,
 		RootTraceName:   t.rootName,
 		StartNanos:      t.startNanos,
 		DurationMs:      milliseconds(t.startNanos, t.lastEnd),
-		SpanSets:        sets,
+		SpanSets:        p.spanSets(t, found, spansPerSet),
 		ServiceStats:    t.serviceStats(),
 	}
 	if r.RootServiceName == "" {

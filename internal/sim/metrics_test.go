@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -160,4 +161,30 @@ func oneExemplarFault(rows []schema.Span, s traceqltest.Series, x traceqltest.Ex
 		}
 	}
 	return ""
+}
+
+// differMetrics is differ for metrics, whose values may differ a little: sums
+// depend on their order.
+func differMetrics(t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, o traceqltest.MetricsOptions) string {
+	t.Helper()
+	want, wantErr := truth.Metrics(t.Context(), q, o)
+	got, err := e.Metrics(t.Context(), q, o)
+	if wantErr == nil && err == nil && sameSeries(want, got) {
+		return ""
+	}
+	return differLines(traceqltest.FormatSeries(want, random.Origin), traceqltest.FormatSeries(got, random.Origin), wantErr, err)
+}
+
+func sameSeries(want, got []traceqltest.Series) bool {
+	byLabels := func(a, b traceqltest.Series) int {
+		return strings.Compare(traceqltest.LabelsText(a.Labels), traceqltest.LabelsText(b.Labels))
+	}
+	slices.SortFunc(want, byLabels)
+	slices.SortFunc(got, byLabels)
+	return slices.EqualFunc(want, got, func(w, g traceqltest.Series) bool {
+		return byLabels(w, g) == 0 && slices.EqualFunc(w.Samples, g.Samples, func(x, y traceqltest.Sample) bool {
+			near := math.Abs(x.Value-y.Value) <= 1e-9*max(math.Abs(x.Value), math.Abs(y.Value))
+			return x.Nanos == y.Nanos && (x.Value == y.Value || near)
+		})
+	})
 }

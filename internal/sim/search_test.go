@@ -138,8 +138,15 @@ func differ(
 	t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, search traceqltest.SearchOptions, metric traceqltest.MetricsOptions,
 ) string {
 	t.Helper()
-	want, wantErr := answer(t, q, truth, search, metric)
-	got, err := answer(t, q, e, search, metric)
+	if q.Metrics != nil {
+		return differMetrics(t, q, truth, e, metric)
+	}
+	want, wantErr := truth.Search(t.Context(), q, search)
+	got, err := e.Search(t.Context(), q, search)
+	return differLines(traceqltest.FormatTraces(want, spanName), traceqltest.FormatTraces(got, spanName), wantErr, err)
+}
+
+func differLines(want, got []string, wantErr, err error) string {
 	switch {
 	case wantErr != nil && err != nil:
 		return ""
