@@ -10,6 +10,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -20,6 +21,7 @@ type Querier struct {
 	catalog    *catalog.Catalog
 	live       catalog.Live
 	blocks     *blockCache
+	repeats    *engine.Repeats
 	partitions int
 	build      BuildInfo
 	logger     *slog.Logger
@@ -33,7 +35,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bu
 	m := newMetrics(reg, pages)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		partitions: partitions, build: build, logger: logger, metrics: m,
+		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m,
 	}
 }
 

@@ -69,6 +69,7 @@ var (
 	_ engine.Lister         = (*blockSource)(nil)
 	_ engine.FragmentSource = (*blockSource)(nil)
 	_ engine.Sampler        = (*blockSource)(nil)
+	_ engine.Fixed          = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -182,6 +183,17 @@ func (s *blockSource) Held(ctx context.Context) (*vec.Held, error) {
 	return held, err
 }
 
+// SpanIDs asks the block's reader.
+func (s *blockSource) SpanIDs(ctx context.Context, ids []schema.TraceID) (*vec.SpanIDs, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := reader.SpanIDs(ctx, ids)
+	s.forgetIfGone(err)
+	return list, err
+}
+
 // Sample asks the block's reader.
 func (s *blockSource) Sample(
 	ctx context.Context, sampling *vec.Sampling, yield func(*vec.Samples) error,
@@ -194,6 +206,9 @@ func (s *blockSource) Sample(
 	s.forgetIfGone(err)
 	return left, err
 }
+
+// Identity is the block's key.
+func (s *blockSource) Identity() string { return s.name.Key() }
 
 // Spans is the number of rows.
 func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory

@@ -1,6 +1,7 @@
 package block_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -44,6 +45,7 @@ func TestSamplesAreExact(t *testing.T) {
 		held, err := r.Held(t.Context())
 		require.NoError(t, err)
 		requireHeld(t, spans, held)
+		requireSpanIDs(t, r, spans, held.IDs)
 		for range 25 {
 			sampling := vectest.Sampling(rng, spans)
 			want, wantLeft := vectest.Samples(sampling, spans, held.Unfolded)
@@ -73,6 +75,26 @@ func requireHeld(t *testing.T, spans []schema.Span, held *vec.Held) {
 		}
 	}
 	require.Equal(t, want.IDs, held.IDs)
+}
+
+// requireSpanIDs asks about some traces, and about one that is not there.
+func requireSpanIDs(t *testing.T, r *block.Reader, spans []schema.Span, ids []schema.TraceID) {
+	t.Helper()
+	asked := slices.Concat([]schema.TraceID{{}}, ids[len(ids)/3:], []schema.TraceID{{0: 0xff}})
+	list, err := r.SpanIDs(t.Context(), asked)
+	require.NoError(t, err)
+	require.Len(t, list.Counts, len(asked))
+	var want []uint64
+	for i, id := range asked {
+		before := len(want)
+		for k := range spans {
+			if spans[k].TraceID == id {
+				want = append(want, binary.BigEndian.Uint64(spans[k].SpanID[:]))
+			}
+		}
+		require.EqualValues(t, len(want)-before, list.Counts[i])
+	}
+	require.Equal(t, want, list.IDs)
 }
 
 func TestSampleEndsWithTheFirstError(t *testing.T) {

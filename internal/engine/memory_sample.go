@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -229,4 +230,17 @@ func (s *memorySampler) take(span *schema.Span) {
 	}
 	s.samples.Numbers.Kinds = append(s.samples.Numbers.Kinds, kind)
 	s.samples.Numbers.Words = append(s.samples.Numbers.Words, word)
+}
+
+// SpanIDs returns the span ids of all rows of traces.
+func (m *Memory) SpanIDs(_ context.Context, ids []schema.TraceID) (*vec.SpanIDs, error) {
+	list := &vec.SpanIDs{Counts: make([]int32, len(ids))}
+	for i, id := range ids {
+		rows := m.rowsOf(id)
+		list.Counts[i] = int32(len(rows)) //nolint:gosec // a trace fits memory
+		for _, row := range rows {
+			list.IDs = append(list.IDs, binary.BigEndian.Uint64(m.row(row).SpanID[:]))
+		}
+	}
+	return list, nil
 }

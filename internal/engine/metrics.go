@@ -81,8 +81,9 @@ type MetricsOptions struct {
 	MaxSteps  int // 0 for no limit, likewise those below
 	// MaxSeries bounds the groups that a query makes.
 	MaxSeries   int
-	MaxBytes    int64 // of memory for groups and their samples
-	Concurrency int   // sources or traces read at a time, default 1
+	MaxBytes    int64    // of memory for groups and their samples
+	Concurrency int      // sources or traces read at a time, default 1
+	Repeats     *Repeats // nil to find out anew which traces are where
 }
 
 func (o *MetricsOptions) setDefaults() {

@@ -55,7 +55,7 @@ type comparedField struct {
 	label   string
 	numbers map[string]int32
 	values  []schema.Value
-	cells   []uint64 // by value, side and step
+	counts  []cellCounts // by value, of cells: side and step
 	totals  []uint64 // by side and step
 	tooMany bool
 }
@@ -119,8 +119,7 @@ func (o *compareObserver) count(field *comparedField, v schema.Value, which side
 	if err != nil || n < 0 {
 		return err
 	}
-	field.cells[(int(n)*int(numSides)+int(which))*steps+int(step)]++
-	return nil
+	return o.run.budget.take(field.counts[n].add(int32(int(which)*steps)+step, 1, int(numSides)*steps)) //nolint:gosec // bounded by MaxSteps
 }
 
 // value is the number of a value, negative if the field has too many.
@@ -135,15 +134,13 @@ func (o *compareObserver) value(field *comparedField, v schema.Value) (int32, er
 	n := int32(len(field.values)) //nolint:gosec // bounded by maxCompareValues
 	if n == maxCompareValues {
 		field.tooMany = true
-		field.numbers, field.values, field.cells = nil, nil, nil
+		field.numbers, field.values, field.counts = nil, nil, nil
 		return -1, nil
 	}
 	v.Str = strings.Clone(v.Str)
-	size := int(numSides) * o.run.grid.steps
 	field.numbers[string(o.scratch)] = n
-	field.values = append(field.values, v)
-	field.cells = append(field.cells, make([]uint64, size)...)
-	return n, o.run.budget.take(groupBytes + len(v.Str) + len(o.scratch) + cellBytes*size)
+	field.values, field.counts = append(field.values, v), append(field.counts, cellCounts{})
+	return n, o.run.budget.take(groupBytes + len(v.Str) + len(o.scratch))
 }
 
 func (o *compareObserver) merge(other observer) error {
@@ -156,7 +153,7 @@ func (o *compareObserver) merge(other observer) error {
 		addAll(field.totals, f.totals)
 		if f.tooMany {
 			field.tooMany = true
-			field.numbers, field.values, field.cells = nil, nil, nil
+			field.numbers, field.values, field.counts = nil, nil, nil
 			continue
 		}
 		size := int(numSides) * o.run.grid.steps
@@ -168,7 +165,9 @@ func (o *compareObserver) merge(other observer) error {
 			if n < 0 {
 				break
 			}
-			addAll(field.cells[int(n)*size:][:size], f.cells[i*size:][:size])
+			if err := o.run.budget.take(field.counts[n].merge(&f.counts[i], size)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -206,13 +205,13 @@ func (o *compareObserver) seriesOf(field *comparedField, which side) []Series {
 	type ranked struct {
 		value schema.Attribute
 		count uint64
-		cells []uint64
+		cells *cellCounts
 	}
 	var values []ranked
+	from := int(which) * steps
 	for i, v := range field.values {
-		cells := field.cells[(i*int(numSides)+int(which))*steps:][:steps]
-		if count := total(cells); count > 0 {
-			values = append(values, ranked{schema.Attribute{Key: field.label, Value: v}, count, cells})
+		if count := field.counts[i].total(from, from+steps); count > 0 {
+			values = append(values, ranked{schema.Attribute{Key: field.label, Value: v}, count, &field.counts[i]})
 		}
 	}
 	slices.SortFunc(values, func(a, b ranked) int {
@@ -225,7 +224,7 @@ func (o *compareObserver) seriesOf(field *comparedField, which side) []Series {
 		return compareLabels([]schema.Attribute{a.value}, []schema.Attribute{b.value})
 	})
 	for _, v := range values[:min(len(values), o.leaf.compare.topN)] {
-		list = append(list, newCounts(v.cells, meta, v.value))
+		list = append(list, newCounts(v.cells.all(from, from+steps), meta, v.value))
 	}
 	return append(list, newCounts(totals, textLabel(labelMetaType, fmt.Sprintf("%s_total", which)),
 		schema.Attribute{Key: field.label, Value: nilLabel()}))

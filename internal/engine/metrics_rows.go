@@ -63,7 +63,11 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	if err := p.add(open); err != nil {
 		return nil, err
 	}
-	apart := append(sharedIDs(held), open...)
+	apart, err := p.repeats(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	apart = append(apart, open...)
 	slices.SortFunc(apart, compareTraceIDs)
 	apart = slices.Compact(apart)
 	err = p.each(ctx, len(p.sources), func(ctx context.Context, i int) error {
@@ -73,33 +77,6 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 		return p.scan(ctx, p.sources[i], held[i], apart)
 	})
 	return p.sorted(), err
-}
-
-// sharedIDs returns the traces that are in more than one list, in ascending
-// order.
-func sharedIDs(lists []*vec.Held) (shared []schema.TraceID) {
-	var queue [][]schema.TraceID // what is left of each list
-	total := 0
-	for _, l := range lists {
-		if l != nil && len(l.IDs) > 0 {
-			queue = append(queue, l.IDs)
-			total += len(l.IDs)
-		}
-	}
-	if len(queue) < 2 {
-		return nil
-	}
-	all := make([]schema.TraceID, 0, total)
-	for _, ids := range queue {
-		all = append(all, ids...)
-	}
-	slices.SortFunc(all, compareTraceIDs)
-	for i := 1; i < len(all); i++ {
-		if all[i] == all[i-1] && (len(shared) == 0 || shared[len(shared)-1] != all[i]) {
-			shared = append(shared, all[i])
-		}
-	}
-	return shared
 }
 
 // scan shows the rows of one source.

@@ -61,6 +61,9 @@ type Sampler interface {
 	Source
 	// Held lists the traces. The caller only reads it.
 	Held(ctx context.Context) (*vec.Held, error)
+	// SpanIDs returns the span ids of all rows of traces, whose ids are in
+	// ascending order.
+	SpanIDs(ctx context.Context, ids []schema.TraceID) (*vec.SpanIDs, error)
 	// Sample yields the rows for which the filter of the sampling holds, and
 	// no others, except those of traces that are to be left out or whose rows
 	// have to be folded: it returns which of these have a row for which the

@@ -8,3 +8,10 @@ type Held struct {
 	// Unfolded are those with several rows of one span, or with fragments.
 	Unfolded []schema.TraceID
 }
+
+// SpanIDs are the span ids of the rows of some traces, one trace after the
+// other, as big-endian numbers.
+type SpanIDs struct {
+	Counts []int32 // by trace
+	IDs    []uint64
+}
