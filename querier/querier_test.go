@@ -248,7 +248,6 @@ func TestErrors(t *testing.T) {
 		{"/api/traces/aa?start=x", "start"},
 		{"/api/search?q=" + url.QueryEscape("{ foo = 1 }"), "invalid TraceQL query: line 1, col"},
 		{"/api/search?q=" + url.QueryEscape("{ 2 }"), "invalid TraceQL query"},
-		{"/api/search?q=" + url.QueryEscape("{} | rate()"), "not supported"},
 		{"/api/search?limit=0", "limit"},
 		{"/api/search?limit=262145", "limit"},
 		{"/api/search?limit=x", "limit"},

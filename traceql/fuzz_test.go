@@ -1,7 +1,9 @@
 package traceql_test
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,21 +71,44 @@ func FuzzFragments(f *testing.F) {
 	})
 }
 
-// Rows that begin like a query often are one.
+// Rows of fragments that go together are queries as often as not.
 func TestFragments(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	starts := []string{"{ .a }", "({ .a } | count() > 1)", "({ .a } | rate())", "{ .a } | ", "{ .a } | rate()", "{ .a } | count() > 1"}
+	pick := func(list ...string) string { return list[rng.IntN(len(list))] }
+	link := map[string]func() string{
+		"{ .a }": func() string {
+			if rng.IntN(2) == 0 {
+				return pick(" && ", " || ", " > ", " << ", " ~ ", " !>> ", " &~ ") + pick("{ .b }", "({ .b } || { .c })", "({ .b } | { .c })")
+			}
+			return " | " + pick("{ .b }", "count() > 1", "avg(.b + 1) <= 2s", "by(.b * 2)", "coalesce()", "select(.b, name)", "({ .b } ~ { .c })")
+		},
+		"({ .a } | by(name))": func() string {
+			return pick(" && ", " || ", " >> ", " !< ") + pick("({ .b } | { .c })", "({ .b })", "(count() > 1)", "{ .b }")
+		},
+		"({ .a } | rate())": func() string {
+			return pick(" + ", " - ", " * ", " / ") + pick("2", "1s", "(3 - 1)", "({ .b } | rate())", "(2 * ({ .b } | rate()))", "-1")
+		},
+		"{ .a } | max_over_time(.b) by (.c)": func() string {
+			return pick(" > 1", " | topk(2)", " <= -2s", " | bottomk(1)", " != 2 * 3")
+		},
+		"count() > 1": func() string {
+			return pick(" + ", " - ", " * ", " / ", " % ") + pick("1", "2.5", "3ms", "(4 - 1)", "-5")
+		},
+	}
+	starts := slices.Sorted(maps.Keys(link))
 	valid := 0
-	for range 30_000 {
+	for range 20_000 {
+		start := pick(starts...)
 		var text strings.Builder
-		text.WriteString(starts[rng.IntN(len(starts))])
-		for range 1 + rng.IntN(6) {
-			text.WriteString(fragments[rng.IntN(len(fragments))])
+		text.WriteString(start)
+		for range 1 + rng.IntN(5) {
+			text.WriteString(link[start]())
 		}
+		text.WriteString(pick("", "", " with(exemplars=2)", " | rate()", " > 5", " }"))
 		requireAnswer(t, text.String())
 		if _, err := traceql.Parse(text.String()); err == nil {
 			valid++
 		}
 	}
-	require.Greater(t, valid, 1500)
+	require.Greater(t, valid, 8000)
 }

@@ -68,6 +68,15 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// With a filter as deep as may be in the deepest place.
+func TestDeepInDeep(t *testing.T) {
+	expr := strings.Repeat("!(true = (", 127) + ".a" + strings.Repeat("))", 127)
+	filters := strings.Repeat("({ .a } | { .b }) || (", 254) + "{ .a } | { " + expr + " }" + strings.Repeat(")", 254)
+	q, err := traceql.Parse(filters)
+	require.NoError(t, err)
+	requireIdentity(t, q)
+}
+
 // A limit is a number of units up to which a query parses, and beyond which it
 // does not.
 func TestLimitsBothSides(t *testing.T) {

@@ -126,9 +126,6 @@ func (p *parser) parenthesis() (term, error) {
 
 // filter = "{" [ expr ] "}".
 func (p *parser) filter() (*SpansetFilter, error) {
-	// Filters do not nest: what is around one does not count inside.
-	defer func(outside int) { p.depth = outside }(p.depth)
-	p.depth = 0
 	open := p.tok.pos
 	if err := p.advance(); err != nil {
 		return nil, err

@@ -11,11 +11,11 @@ const MaxQueryBytes = 128 << 10
 
 // maxNesting bounds the nesting of what an expression means, and maxRecursion
 // that of its text: printing a tree may add a pair of parentheses or two per
-// level, and the result must still be read. maxStages bounds the stages of a
-// pipeline.
+// level, and the result must still be read, with an expression as deep as may
+// be in a filter as deep as may be. maxStages bounds the stages of a pipeline.
 const (
 	maxNesting   = 256
-	maxRecursion = 4 * maxNesting
+	maxRecursion = 8 * maxNesting
 	maxStages    = 256
 )
 

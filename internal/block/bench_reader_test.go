@@ -24,7 +24,7 @@ import (
 )
 
 // corpusBlock is a block of the corpus's mix, of 256k spans or as many as
-// SPANLAKE_BENCH_SPANS says.
+// SPANLAKE_BENCH_SPANS says: with a million, a trace lookup needs them.
 func corpusBlock(b *testing.B) (*block.Object, []schema.TraceID) {
 	b.Helper()
 	n := 256 << 10
@@ -126,35 +126,117 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
-// BenchmarkReadBatch decides "kind" of BenchmarkSelect by means of arrow.
-func BenchmarkReadBatch(b *testing.B) {
+// BenchmarkCodeScan decides "kind" of BenchmarkSelect from a block in memory:
+// open it, fetch, verify, match; and the same by means of arrow, and copies as
+// many bytes as the column has. All three take turns, so that their ratios hold
+// on a machine that is not quiet.
+func BenchmarkCodeScan(b *testing.B) {
 	o, _ := corpusBlock(b)
+	column := columnBytes(b, o, block.ColumnKind)
+	target := make([]byte, len(column))
+	filter := benchmarkFilters()[1].filter
+	var ours, arrows, copies time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		begun := time.Now()
+		r, err := block.Open(b.Context(), memory(o.Data), keyOf(o))
+		require.NoError(b, err)
+		have, err := r.Selected(b.Context(), filter)
+		require.NoError(b, err)
+		opened := time.Now()
+		want := arrowMatches(b, o)
+		read := time.Now()
+		copy(target, column)
+		ours, arrows, copies = ours+opened.Sub(begun), arrows+read.Sub(opened), copies+time.Since(read)
+		require.Equal(b, want, have)
+	}
+	rows := float64(o.Spans) * float64(b.N) / 1e6
+	b.ReportMetric(rows/ours.Seconds(), "Mrows/s")
+	b.ReportMetric(rows/arrows.Seconds(), "arrow-Mrows/s")
+	b.ReportMetric(arrows.Seconds()/ours.Seconds(), "x-arrow")
+	b.ReportMetric(ours.Seconds()/copies.Seconds(), "copies")
+}
+
+// columnBytes are the bytes of the pages of a column.
+func columnBytes(b *testing.B, o *block.Object, name string) (data []byte) {
+	b.Helper()
+	f, err := file.NewParquetReader(bytes.NewReader(o.Data))
+	require.NoError(b, err)
+	at := f.MetaData().Schema.ColumnIndexByName(name)
+	for g := range f.NumRowGroups() {
+		chunk, err := f.MetaData().RowGroup(g).ColumnChunk(at)
+		require.NoError(b, err)
+		data = append(data, o.Data[chunk.DataPageOffset():][:chunk.TotalCompressedSize()]...)
+	}
+	return data
+}
+
+// arrowMatches counts the servers.
+func arrowMatches(b *testing.B, o *block.Object) (matches int) {
+	b.Helper()
 	f, err := file.NewParquetReader(bytes.NewReader(o.Data))
 	require.NoError(b, err)
 	column := f.MetaData().Schema.ColumnIndexByName(block.ColumnKind)
 	values := make([]int32, 4096)
-	b.ReportAllocs()
-	report := cpu(b)
-	matches := 0
-	for b.Loop() {
-		matches = 0
-		for g := range f.NumRowGroups() {
-			chunk, err := f.RowGroup(g).Column(column)
+	for g := range f.NumRowGroups() {
+		chunk, err := f.RowGroup(g).Column(column)
+		require.NoError(b, err)
+		for chunk.HasNext() {
+			_, n, err := chunk.(*file.Int32ColumnChunkReader).ReadBatch(int64(len(values)), values, nil, nil)
 			require.NoError(b, err)
-			for chunk.HasNext() {
-				_, n, err := chunk.(*file.Int32ColumnChunkReader).ReadBatch(int64(len(values)), values, nil, nil)
-				require.NoError(b, err)
-				for _, v := range values[:n] {
-					if v == 2 {
-						matches++
-					}
+			for _, v := range values[:n] {
+				if v == 2 {
+					matches++
 				}
 			}
 		}
 	}
-	report()
-	b.ReportMetric(float64(o.Spans)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
-	b.ReportMetric(float64(matches), "matches")
+	return matches
+}
+
+// BenchmarkText looks for a text in the column of URLs, decompressed and
+// verified before as a cache keeps it, and takes turns with bytes.Contains of
+// every value.
+func BenchmarkText(b *testing.B) {
+	o, _ := corpusBlock(b)
+	cache := block.NewCache(1 << 30)
+	r, err := cache.Open(b.Context(), memory(o.Data), keyOf(o))
+	require.NoError(b, err)
+	var urls [][]byte
+	err = eachURL(b, r, func(url []byte) { urls = append(urls, bytes.Clone(url)) })
+	require.NoError(b, err)
+	literal := []byte("&session=77")
+	filter := benchmarkFilters()[9].filter
+	var ours, naive time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		begun := time.Now()
+		have, err := r.Selected(b.Context(), filter)
+		require.NoError(b, err)
+		decided := time.Now()
+		want := 0
+		for _, url := range urls {
+			if bytes.Contains(url, literal) {
+				want++
+			}
+		}
+		ours, naive = ours+decided.Sub(begun), naive+time.Since(decided)
+		require.Equal(b, want, have)
+	}
+	b.ReportMetric(float64(len(urls))*float64(b.N)/ours.Seconds()/1e6, "Mvalues/s")
+	b.ReportMetric(ours.Seconds()/naive.Seconds(), "of-contains")
+}
+
+// eachURL calls f with every URL of a block.
+func eachURL(b *testing.B, r *block.Reader, f func([]byte)) error {
+	b.Helper()
+	spans, err := scan(b.Context(), r, always(), vec.Columns{Bare: true, Keys: []string{"url.full"}})
+	for i := range spans {
+		if v, ok := otlp.Lookup(spans[i].Attributes, "url.full"); ok && v.Kind == schema.KindString {
+			f([]byte(v.Str))
+		}
+	}
+	return err
 }
 
 // BenchmarkFind is BenchmarkSelect with the hits of a search.
@@ -238,6 +320,7 @@ func BenchmarkTrace(b *testing.B) {
 				require.NotEmpty(b, spans)
 			}
 			report()
+			b.ReportMetric(float64(r.Spans()), "spans")
 			b.ReportMetric(float64(counted.gets)/float64(n), "requests/op")
 			b.ReportMetric(float64(counted.bytes)/float64(n), "fetched-B/op")
 		})

@@ -248,12 +248,20 @@ func TestFiltersAreExact(t *testing.T) {
 				spans := withScopes(tt.spans(seed), seed)
 				o, err := block.EncodeLimited(project, spans, tt.limits)
 				require.NoError(t, err)
-				r, err := block.Open(t.Context(), memory(o.Data), keyOf(o))
+				cache := block.NewCache([]int64{0, 20 << 10, 64 << 20}[seed])
+				r, err := cache.Open(t.Context(), memory(o.Data), keyOf(o))
 				require.NoError(t, err)
 				m := filterMaker{rand.New(rand.NewPCG(seed, uint64(n))), spans}
-				for range 60 / thinning {
-					requireFilter(t, r, m.filter(m.rng.IntN(3)), spans)
+				for i := range 60 / thinning {
+					f := m.filter(m.rng.IntN(3))
+					requireFilter(t, r, f, spans)
+					if i%4 == 0 {
+						requireSummaries(t, r, f, spans)
+						requireDistinct(t, r, m.field(), spans)
+					}
 				}
+				requireKeys(t, r, spans)
+				require.LessOrEqual(t, cache.Stats().Bytes, int64(64<<20))
 			}
 		})
 	}

@@ -151,7 +151,7 @@ func (g *groupReader) locate(part *pagePart, rows []int32, base int) {
 
 // some reports whether so few values are wanted that it is better to look for
 // each than to decode all.
-func (p *pagePart) some() bool { return len(p.dense)*8 < p.count }
+func (p *pagePart) some() bool { return len(p.dense)*16 < p.count }
 
 func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
 	codes := v.codes[p.first:][:len(p.dense)]
@@ -224,8 +224,11 @@ func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
 	if last < 0 {
 		return nil
 	}
+	if p.index != nil && p.some() {
+		return loadIndexed(words, p)
+	}
 	if g.chunk(c).encoding == encodingDelta {
-		all := resize(&g.scratch.ints, int(last)+1)
+		all := resize(&g.scratch.ints, p.count)[:last+1]
 		if err := encoding.DecodeDeltaPrefix(all, p.body); err != nil {
 			return err
 		}
@@ -244,6 +247,21 @@ func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
 		if d >= 0 {
 			words[i] = read(p.body, int(d))
 		}
+	}
+	return nil
+}
+
+// loadIndexed looks for each value.
+func loadIndexed(words []uint64, p *pagePart) error {
+	for i, d := range p.dense {
+		if d < 0 {
+			continue
+		}
+		v, err := p.index.At(int(d))
+		if err != nil {
+			return err
+		}
+		words[i] = uint64(v)
 	}
 	return nil
 }

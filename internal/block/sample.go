@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -83,7 +84,7 @@ func (s *sampler) leaveOut(ctx context.Context, g *groupReader, selected vec.Bit
 				continue
 			}
 			first, end := section.first[trace], section.first[trace+1]
-			if anyIn(selected, first, end) {
+			if encoding.AnyBit(selected, first, end) {
 				s.left = append(s.left, section.id(trace))
 				for row := first; row < end; row++ {
 					selected.Unset(row)

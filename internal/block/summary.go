@@ -12,8 +12,7 @@ import (
 // in the order of their ids, which must be ascending: counts of all their rows,
 // and of the rows for which the filter holds the first few, with the columns
 // that are given. Only these rows are read. Traces are left out that the block
-// does not have, that have to be folded, or whose last end the trace table does
-// not tell. Errors are those of Scan.
+// does not have, or that have to be folded. Errors are those of Scan.
 func (r *Reader) Summaries(
 	ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int,
 ) (list []vec.Summary, err error) {
@@ -24,6 +23,9 @@ func (r *Reader) Summaries(
 		ids := between(ids, g.firstTrace, g.lastTrace)
 		if len(ids) == 0 {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("summarize traces: %w", err)
 		}
 		s := summarizer{selector: r.newSelector(i, filter), few: few}
 		if err := s.run(ctx, ids, w); err != nil {
@@ -60,6 +62,9 @@ func (s *summarizer) run(ctx context.Context, ids []schema.TraceID, w *wanted) e
 	if err := s.fetchFacts(ctx); err != nil {
 		return err
 	}
+	if err := s.findEnds(ctx); err != nil {
+		return err
+	}
 	if err := s.countServices(); err != nil {
 		return err
 	}
@@ -85,7 +90,7 @@ func (s *summarizer) find(ctx context.Context, ids []schema.TraceID) (vec.Bitmap
 			continue
 		}
 		hit := section.hit(i)
-		if !hit.Folded || hit.EndNanos == hit.LastNanos {
+		if !hit.Folded {
 			continue
 		}
 		rows := traceRows{section.first[i], section.first[i+1], -1}
@@ -95,7 +100,7 @@ func (s *summarizer) find(ctx context.Context, ids []schema.TraceID) (vec.Bitmap
 		for row := rows.first; row < rows.end; row++ {
 			all.Set(row)
 		}
-		s.list, s.spans = append(s.list, vec.Summary{Hit: hit}), append(s.spans, rows)
+		s.list, s.spans = append(s.list, vec.Summary{Hit: hit, LastEnd: hit.EndNanos}), append(s.spans, rows)
 	}
 	return all, nil
 }
@@ -112,6 +117,47 @@ func (s *summarizer) fetchFacts(ctx context.Context) error {
 		s.eachRowPage(c, &t, func(ref pageRef) { list = append(list, ref.extent()) })
 	}
 	return s.keep(ctx, list)
+}
+
+// findEnds reads the ends of traces of which the latest time is a start: spans
+// that have not ended have none.
+func (s *summarizer) findEnds(ctx context.Context) error {
+	var t task
+	for i, trace := range s.spans {
+		if s.list[i].EndNanos == s.list[i].LastNanos {
+			for row := trace.first; row < trace.end; row++ {
+				t.rows = append(t.rows, int32(row))
+			}
+		}
+	}
+	var list []extent
+	for _, id := range [...]columnID{colStart, colDuration} {
+		s.eachRowPage(s.fixed(id), &t, func(ref pageRef) { list = append(list, ref.extent()) })
+	}
+	if err := s.keep(ctx, list); err != nil {
+		return err
+	}
+	var starts, durations values
+	if err := s.load(&starts, s.fixed(colStart), t.rows); err != nil {
+		return err
+	}
+	if err := s.load(&durations, s.fixed(colDuration), t.rows); err != nil {
+		return err
+	}
+	next := 0
+	for i, trace := range s.spans {
+		if s.list[i].EndNanos != s.list[i].LastNanos {
+			continue
+		}
+		s.list[i].LastEnd = 0
+		for range trace.end - trace.first {
+			start, _ := starts.word(next)
+			duration, _ := durations.word(next)
+			s.list[i].LastEnd = max(s.list[i].LastEnd, start+duration)
+			next++
+		}
+	}
+	return nil
 }
 
 // countServices fills in the services.

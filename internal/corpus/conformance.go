@@ -151,3 +151,10 @@ func Expected() (map[string]Answer, error) {
 	var answers map[string]Answer
 	return answers, readJSON("conformance/expected.json.zst", &answers)
 }
+
+// Differences says by Query.ID where the answers that we want differ from the
+// recorded ones on purpose, and why. Queries with a quirk are not among them.
+func Differences() (map[string]string, error) {
+	var reasons map[string]string
+	return reasons, readJSON("conformance/differences.json", &reasons)
+}

@@ -100,12 +100,30 @@ func (a *answer) take(ctx context.Context, t sighted) (bool, error) {
 }
 
 // takeSummary takes what a source says of a trace that it knows all about.
-func (a *answer) takeSummary(s *vec.Summary) {
+func (a *answer) takeSummary(ctx context.Context, s *vec.Summary) error {
 	a.inspected++
 	at := rank{place: place{startNanos: s.StartNanos, id: s.ID}}
-	if s.Matched > 0 && a.wants(at) {
-		a.add(entry{rank: at, trace: a.plan.summaryResult(s)})
+	if s.Matched == 0 || a.enough(at.place) {
+		return nil
 	}
+	if !a.plan.trace && a.plan.order == nil {
+		a.add(entry{rank: at, trace: a.plan.summaryResult(s)})
+		return nil
+	}
+	t := &traceFacts{id: s.ID, spans: s.Spans}
+	sets, err := a.plan.spansets(ctx, t)
+	if err != nil || len(sets) == 0 {
+		return err
+	}
+	if a.plan.order != nil {
+		if at.value = a.plan.rankingValue(t, sets); !a.wants(at) {
+			return nil
+		}
+	}
+	r := a.plan.summaryResult(&vec.Summary{Hit: s.Hit, RootName: s.RootName, RootService: s.RootService, Services: s.Services})
+	r.SpanSets = a.plan.spanSets(t, sets, a.opts.SpansPerSpanSet)
+	a.add(entry{rank: at, trace: r})
+	return nil
 }
 
 // complete reads what is missing of the traces in the answer.

@@ -42,9 +42,10 @@ type hunt struct {
 	// light, if not nil, is what take needs to decide.
 	light *vec.Columns
 	// takeSummary, if not nil, gets those of which a summary is enough, each
-	// with few rows at most. The filter is the whole query then.
-	takeSummary func(*vec.Summary)
+	// with few at most of the rows that the plan's head is true for.
+	takeSummary func(context.Context, *vec.Summary) error
 	few         int
+	certain     bool // that a summary with such rows is taken
 
 	mu     sync.Mutex
 	queue  candidates
@@ -137,7 +138,7 @@ func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error 
 			h.queue = append(h.queue, c)
 		}
 	}
-	if h.takeSummary != nil && len(h.queue) >= h.tight {
+	if h.certain && len(h.queue) >= h.tight {
 		if err := h.tighten(ctx); err != nil {
 			return err
 		}
@@ -170,7 +171,7 @@ const minTight = 512
 
 // tighten lets go of candidates behind as many as are wanted that are sure to
 // be in the answer: they match, and their place is known, because one source
-// has all of the trace. It reads no trace. REQUIRES: h.mu, h.takeSummary != nil.
+// has all of the trace. It reads no trace. REQUIRES: h.mu, h.certain.
 func (h *hunt) tighten(ctx context.Context) error {
 	most := h.missing()
 	h.tight = max(minTight, 2*len(h.queue))
@@ -216,7 +217,7 @@ const (
 func (h *hunt) settle(ctx context.Context, most int) error {
 	heap.Init(&h.queue)
 	limit := maxWave
-	if h.takeSummary != nil {
+	if h.certain {
 		limit = maxSummaries
 	}
 	for step := h.concurrency; most > 0; step *= 2 {
@@ -308,6 +309,10 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 	for p, sources := range h.partitions {
 		answers[p] = make([][]bool, len(sources))
 		for i, source := range sources {
+			if len(sources) == 1 { // it has found all of its partition's
+				answers[p][i] = slices.Repeat([]bool{true}, len(asked))
+				continue
+			}
 			group.Go(func() (err error) {
 				answers[p][i], err = holds(ctx, source, asked, p, i)
 				return err
@@ -331,6 +336,9 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 func holds(ctx context.Context, source Source, asked []candidate, partition, index int) ([]bool, error) {
 	answers := make([]bool, len(asked))
 	for i := range asked {
+		if i%rowsBetweenChecks == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if int(asked[i].partition) != partition {
 			continue
 		}

@@ -78,10 +78,7 @@ func (h *hunt) collectSightings(ctx context.Context, source Source, origin candi
 	}
 	var chunk []sighting
 	for {
-		s, err := h.nextSighting(streams)
-		if err == nil && len(chunk)%sightingChunk == 0 {
-			err = ctx.Err()
-		}
+		s, err := h.nextSighting(ctx, streams)
 		if err != nil {
 			return err
 		}
@@ -104,9 +101,12 @@ type hitStream struct {
 }
 
 // fill gets hits if there are none left.
-func (s *hitStream) fill() error {
+func (s *hitStream) fill(ctx context.Context) error {
 	for len(s.hits) == 0 && !s.done {
 		hits, err, ok := s.next()
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return err
 		}
@@ -117,9 +117,9 @@ func (s *hitStream) fill() error {
 
 // nextSighting joins what the leaves say of the next trace. It has seen nothing
 // after the last one.
-func (h *hunt) nextSighting(streams []hitStream) (s sighting, err error) {
+func (h *hunt) nextSighting(ctx context.Context, streams []hitStream) (s sighting, err error) {
 	for i := range streams {
-		if err := streams[i].fill(); err != nil {
+		if err := streams[i].fill(ctx); err != nil {
 			return s, err
 		}
 		if streams[i].done {

@@ -56,7 +56,7 @@ func asRestriction(e traceql.FieldExpr) (restriction, bool, error) {
 	op, _, right := literalLast(b)
 	literal, _ := right.(*traceql.Literal)
 	switch {
-	case op == traceql.OpNotEqual && literal.Value.Type == traceql.TypeString && t.Text != nil && idDigits(t.field) == 0:
+	case op == traceql.OpNotEqual && literal.Value.Type == traceql.TypeString && t.Text != nil:
 		r.excluded = []string{literal.Value.Str}
 	case op == traceql.OpNotRegex && t.Text != nil:
 		p, err := matcher(literal.Value.Str)

@@ -30,6 +30,11 @@ type Plan struct {
 	// and if the plan does not need the trace for no others.
 	row   rowTest
 	trace bool
+	// head is true for all spans that the first filters let through, and if
+	// sure for no others; rows says that nothing else of the trace matters
+	// for what the pipeline does with them.
+	head  rowTest
+	rows  bool
 	shown vec.Columns // for their results
 	// deciding is what has to be read to know whether a trace matches, and
 	// where it ranks.
@@ -93,12 +98,18 @@ func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) 
 	}
 	read := fieldsRead(pipeline)
 	if order != nil {
-		read = append(read, order.field)
+		read, shown = append(read, order.field), append(shown, order.field)
 		if order.read, err = c.reader(order.field); err != nil {
 			return nil, err
 		}
 	}
 	p.columns, p.shown, p.deciding = columnsOf(read...), shownColumns(shown...), decidingColumns(pipeline, read)
+	if p.head = p.row; !ofFilters(pipeline) {
+		if p.head, err = d.head(pipeline); err != nil {
+			return nil, err
+		}
+	}
+	p.rows = ofRows(pipeline) && !c.partsOfAll(read).has(partTrace)
 	p.trace = !ofFilters(pipeline) || c.partsOfAll(read).has(partTrace)
 	return p, nil
 }
@@ -111,6 +122,28 @@ func ofFilters(p traceql.Pipeline) bool {
 		case *traceql.SpansetFilter, *traceql.Select, *traceql.Coalesce:
 		case *traceql.SpansetPipeline:
 			if !ofFilters(s.Pipeline) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// ofRows reports whether a pipeline begins with a filter and then looks at the
+// spans that it let through only.
+func ofRows(p traceql.Pipeline) bool {
+	for i, s := range p {
+		switch s := s.(type) {
+		case *traceql.SpansetFilter:
+		case *traceql.Select, *traceql.Coalesce, *traceql.GroupBy:
+			if i == 0 {
+				return false
+			}
+		case *traceql.ScalarFilter:
+			_, ok := s.Left.(*traceql.Aggregate)
+			if _, literal := s.Right.(*traceql.ScalarLiteral); i == 0 || !ok || !literal {
 				return false
 			}
 		default:

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -49,8 +50,8 @@ type ServiceStats struct {
 	SpanCount, ErrorCount uint32
 }
 
-// result writes the answer for a trace in which the plan found sets.
-func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResult {
+// spanSets shows the groups that the plan found in a trace.
+func (p *Plan) spanSets(t *traceFacts, found []spanset, spansPerSet int) []SpanSet {
 	f := p.frame()
 	defer p.release(f)
 	f.trace = t
@@ -62,19 +63,32 @@ func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResu
 			sets[i].Spans = append(sets[i].Spans, p.spanResult(f))
 		}
 	}
+	return sets
+}
+
+// result writes the answer for a trace in which the plan found groups.
+func (p *Plan) result(t *traceFacts, found []spanset, spansPerSet int) TraceResult {
 	r := TraceResult{
 		TraceID:         t.id,
 		RootServiceName: t.rootService,
 		RootTraceName:   t.rootName,
 		StartNanos:      t.startNanos,
-		DurationMs:      uint32(min(t.durationNanos()/int64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
-		SpanSets:        sets,
+		DurationMs:      milliseconds(t.startNanos, t.lastEnd),
+		SpanSets:        p.spanSets(t, found, spansPerSet),
 		ServiceStats:    t.serviceStats(),
 	}
 	if r.RootServiceName == "" {
 		r.RootServiceName = rootMissing
 	}
 	return r
+}
+
+// milliseconds is the time between two, truncated, 0 if the second is earlier.
+func milliseconds(start, end uint64) uint32 {
+	if end < start {
+		return 0
+	}
+	return uint32(min((end-start)/uint64(time.Millisecond), math.MaxUint32)) //nolint:gosec // bounded on this line
 }
 
 func (t *traceFacts) serviceStats() []ServiceStats {

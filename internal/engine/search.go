@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 )
 
 // SearchOptions are the limits of a search.
@@ -66,8 +67,13 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	if plan.trace {
 		h.light = &plan.deciding
 	}
-	if plan.row.sure && !plan.trace && plan.order == nil {
-		h.few, h.takeSummary = opts.SpansPerSpanSet, a.takeSummary
+	if plan.head.sure && plan.rows {
+		h.takeSummary = a.takeSummary
+		if h.certain = !plan.trace && plan.order == nil; h.certain {
+			h.few = opts.SpansPerSpanSet
+		} else {
+			h.few = math.MaxInt
+		}
 	}
 	rows, err := h.run(ctx)
 	if err != nil {

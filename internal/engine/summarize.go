@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,11 +39,11 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 			tasks = append(tasks, &task{source: source, ids: ids})
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(h.concurrency)
 	for _, t := range tasks {
 		group.Go(func() (err error) {
-			if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.row.filter, h.plan.shown, h.few); err != nil {
+			if t.list, err = t.source.Summaries(groupCtx, t.ids, h.plan.head.filter, h.plan.shown, h.few); err != nil {
 				return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
 			}
 			return nil
@@ -66,7 +65,12 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 		return comparePlaces(place{a.StartNanos, a.ID}, place{b.StartNanos, b.ID})
 	})
 	for _, s := range list {
-		h.takeSummary(s)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := h.takeSummary(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	return slices.DeleteFunc(wave, func(c candidate) bool {
 		_, ok := done[c.times.ID]
@@ -85,7 +89,7 @@ func (p *Plan) summaryResult(s *vec.Summary) TraceResult {
 	}
 	r := TraceResult{
 		TraceID: s.ID, RootServiceName: s.RootService, RootTraceName: s.RootName, StartNanos: s.StartNanos,
-		DurationMs:   uint32(min((s.EndNanos-s.StartNanos)/uint64(time.Millisecond), 1<<32-1)), //nolint:gosec // bounded on this line
+		DurationMs:   milliseconds(s.StartNanos, s.LastEnd),
 		SpanSets:     []SpanSet{set},
 		ServiceStats: make([]ServiceStats, len(s.Services)),
 	}

@@ -44,6 +44,7 @@ func CompileTags(filter TagFilter) *Plan {
 		}
 		return true
 	}
+	p.head, p.rows = p.row, filter.MinDuration <= 0 && filter.MaxDuration <= 0
 	p.leaves, p.minTrace = []leaf{{p.row, 1}}, int64(filter.MinDuration)
 	exact := p.row.may
 	if filter.MinDuration > 0 || filter.MaxDuration > 0 {

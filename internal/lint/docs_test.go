@@ -45,7 +45,7 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 			require.True(t, there[named] || strings.Contains(named, "NNNN"), "%s names %s", name, named)
 		}
 		for _, named := range benchmark.FindAll(content, -1) {
-			require.Contains(t, benchmarks.String(), "\nfunc "+string(named)+"(", name)
+			require.True(t, strings.Contains(benchmarks.String(), "\nfunc "+string(named)+"("), "%s names %s", name, named)
 		}
 	}
 }

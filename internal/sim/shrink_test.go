@@ -7,7 +7,7 @@ import (
 // simpler yields queries with a part less than q, as texts.
 func simpler(q *traceql.Query) (texts []string) {
 	for _, p := range simplerPipelines(q.Pipeline) {
-		texts = append(texts, p.String())
+		texts = append(texts, (&traceql.Query{Pipeline: p}).String(), (&traceql.Query{Pipeline: p, Hints: q.Hints}).String())
 	}
 	if q.Metrics != nil {
 		for _, m := range simplerMetrics(q.Metrics) {

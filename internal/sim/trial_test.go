@@ -42,7 +42,12 @@ func (tr trial) fault(t *testing.T) string {
 
 // takes reports whether the engine compiles the query.
 func (placed) takes(q *traceql.Query) bool {
-	_, err := engine.Compile(q)
+	var err error
+	if q.Metrics != nil {
+		_, err = engine.CompileMetrics(q)
+	} else {
+		_, err = engine.Compile(q)
+	}
 	return err == nil
 }
 

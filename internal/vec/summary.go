@@ -7,11 +7,12 @@ import "github.com/spanlake/spanlake/schema"
 type Summary struct {
 	Hit
 
+	LastEnd uint64 // latest end, Unix nanoseconds; 0 if no row has one
+
 	// RootName and RootService are those of the first row without a parent,
 	// "" if there is none.
 	RootName, RootService string
-	Matched               int           // rows for which the filter holds
-	Spans                 []schema.Span // the first of these, in the order of schema.Compare
+	Spans                 []schema.Span // the first that matched, in the order of schema.Compare
 	Services              []ServiceCount
 }
 

@@ -145,3 +145,60 @@ func TestDeltaRejects(t *testing.T) {
 	require.NoError(t, encoding.DecodeDelta(make([]int64, 1), header(128, 4, 1)))
 	require.NoError(t, encoding.DecodeDelta(nil, header(128, 4, 0)))
 }
+
+func TestDeltaIndex(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, n := range []int{1, 2, 31, 128, 129, 130, 257, 4096} {
+		values := make([]int64, n)
+		for i := range values {
+			values[i] = int64(rng.Uint64()) >> rng.IntN(64)
+		}
+		data := encoding.AppendDelta(nil, values)
+		index, err := encoding.NewDeltaIndex(data, n)
+		require.NoError(t, err)
+		for i, want := range values {
+			have, err := index.At(i)
+			require.NoError(t, err)
+			require.Equal(t, want, have)
+		}
+		for _, bad := range [][]byte{data[:len(data)-1], append(slices.Clip(data), 0)} {
+			_, err = encoding.NewDeltaIndex(bad, n)
+			require.ErrorIs(t, err, encoding.ErrMalformed)
+		}
+		requireIndexMatches(t, rng, index, values)
+		_, err = encoding.NewDeltaIndex(data, n+1)
+		require.ErrorIs(t, err, encoding.ErrMalformed)
+	}
+}
+
+// requireIndexMatches compares what an index finds with the values themselves.
+func requireIndexMatches(t *testing.T, rng *rand.Rand, index *encoding.DeltaIndex, values []int64) {
+	t.Helper()
+	for range 20 {
+		least, most := values[rng.IntN(len(values))], values[rng.IntN(len(values))]
+		if rng.IntN(3) > 0 {
+			least, most = min(least, most), max(least, most)
+		}
+		wanted := make([]uint64, (len(values)+63)/64)
+		for range rng.IntN(4) {
+			i := rng.IntN(len(values))
+			wanted[i/64] |= 1 << (i % 64)
+		}
+		all, some := make([]uint64, len(wanted)), slices.Clone(wanted)
+		require.NoError(t, index.Match(all, nil, least, most))
+		require.NoError(t, index.Match(some, wanted, least, most))
+		for i, v := range values {
+			in := uint64(0)
+			if v >= least && v <= most {
+				in = 1
+			}
+			require.Equal(t, in, all[i/64]>>(i%64)&1, "value %d of %d", i, len(values))
+			if wanted[i/64]>>(i%64)&1 == 1 {
+				require.Equal(t, in, some[i/64]>>(i%64)&1, "wanted value %d of %d", i, len(values))
+			}
+		}
+		for i := len(values); i < 64*len(all); i++ {
+			require.Zero(t, all[i/64]>>(i%64)&1)
+		}
+	}
+}

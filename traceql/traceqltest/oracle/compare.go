@@ -11,7 +11,7 @@ import (
 )
 
 // comparison is compare(): how often each attribute has which value in the spans
-// that are selected and in the others, and in how many spans it is at all.
+// that are selected and in the others, and how often it has any.
 func comparison(c *traceql.Compare, spans []scene, o traceqltest.MetricsOptions) (list []series) {
 	var selection, baseline []scene
 	for _, s := range spans {
@@ -31,13 +31,9 @@ func comparison(c *traceql.Compare, spans []scene, o traceqltest.MetricsOptions)
 func counted(half string, topN int, spans []scene, o traceqltest.MetricsOptions) (list []series) {
 	var groups, totals []group
 	for _, s := range spans {
-		seen := make(map[string]bool)
 		for _, a := range s.everything() {
 			groups = added(groups, a, s)
-			if !seen[a.Key] {
-				totals = added(totals, schema.Attribute{Key: a.Key, Value: text("nil")}, s)
-			}
-			seen[a.Key] = true
+			totals = added(totals, schema.Attribute{Key: a.Key, Value: text("nil")}, s)
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b group) int {

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"math"
+	"math/big"
 	"slices"
 
 	"github.com/spanlake/spanlake/schema"
@@ -152,10 +153,14 @@ func bucket(s scene, field traceql.FieldExpr) (float64, bool) {
 	if n.Type == traceql.TypeDuration && n.Int < 2 {
 		return 0, false
 	}
-	bound := 1.0
-	for ; bound < asFloat(n); bound *= 2 {
+	number := big.NewFloat(asFloat(n))
+	if n.Type != traceql.TypeFloat {
+		number = new(big.Float).SetInt64(n.Int) // a float has too few digits
 	}
-	for ; bound/2 >= asFloat(n); bound /= 2 {
+	bound := 1.0
+	for ; big.NewFloat(bound).Cmp(number) < 0; bound *= 2 {
+	}
+	for ; big.NewFloat(bound/2).Cmp(number) >= 0; bound /= 2 {
 	}
 	if n.Type == traceql.TypeDuration {
 		bound /= 1e9

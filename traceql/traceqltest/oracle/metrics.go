@@ -215,7 +215,7 @@ func jsonText(s string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
+	if err := e.Encode(strings.ToValidUTF8(s, "\ufffd")); err != nil {
 		return "null"
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -1,10 +1,7 @@
 package oracle
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/spanlake/spanlake/schema"
@@ -23,27 +20,35 @@ var _ traceqltest.Engine = (*Engine)(nil)
 // span. It keeps them.
 func New(rows []schema.Span) *Engine { return &Engine{traces(rows)} }
 
-// Search returns the traces that the query finds, newest first, then by id.
-// Returns ErrSpansets if an operator has several spansets on one side.
+// Search returns the traces that the query finds, newest first, then by id, or
+// in the order that it asks for. Returns ErrSpansets if an operator has several
+// spansets on one side.
 func (e *Engine) Search(
 	_ context.Context, q *traceql.Query, options traceqltest.SearchOptions,
-) (found []traceqltest.Trace, err error) {
+) (answer []traceqltest.Trace, err error) {
+	field, descending, ordered := q.OrderBy()
+	var found []placed
 	for _, t := range e.traces {
 		sets, err := t.pipeline(q.Pipeline)
 		if err != nil {
 			return nil, err
 		}
-		if len(sets) > 0 && t.reaches(options.StartNanos, options.EndNanos) {
-			found = append(found, t.answer(sets, fields(q.Pipeline), options.SpansPerSpanSet))
+		if len(sets) == 0 || !t.reaches(options.StartNanos, options.EndNanos) {
+			continue
+		}
+		p := placed{Trace: t.answer(sets, fields(q.Pipeline), options.SpansPerSpanSet)}
+		if ordered {
+			p.best, p.there = t.bestOf(sets, field, descending)
+		}
+		found = append(found, p)
+	}
+	order(found, q)
+	for i, p := range found {
+		if options.Limit == 0 || i < options.Limit {
+			answer = append(answer, p.Trace)
 		}
 	}
-	slices.SortFunc(found, func(a, b traceqltest.Trace) int {
-		return cmp.Or(cmp.Compare(b.StartNanos, a.StartNanos), bytes.Compare(a.ID[:], b.ID[:]))
-	})
-	if options.Limit > 0 && len(found) > options.Limit {
-		found = found[:options.Limit]
-	}
-	return found, nil
+	return answer, nil
 }
 
 // reaches reports whether the trace overlaps with the range, whose end is

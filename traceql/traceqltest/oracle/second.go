@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 
+	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 	"github.com/spanlake/spanlake/traceql/traceqltest"
 )
@@ -45,33 +47,56 @@ func inSeconds(v traceql.Static) float64 {
 	return asFloat(v)
 }
 
-// top keeps the N largest or smallest points of each step, of equal ones those
-// whose labels come first.
+// top keeps the N largest or smallest points of each step. Of equal ones topk
+// keeps those whose labels come first, bottomk those that come last: by the
+// texts of the labels, then by their keys, and larger numbers before smaller
+// ones.
 func top(k *traceql.TopK, list []series) []series {
-	if len(list) == 0 {
-		return nil
+	type ranked struct {
+		labels []schema.Attribute
+		point  *point
 	}
-	slices.SortFunc(list, func(a, b series) int {
-		return cmp.Compare(traceqltest.LabelsText(a.labels), traceqltest.LabelsText(b.labels))
-	})
-	for i := range list[0].points {
-		order := make([]*point, 0, len(list))
+	for step := range windowsOf(list) {
+		var order []ranked
 		for _, s := range list {
-			if s.points[i].there {
-				order = append(order, &s.points[i])
+			if s.points[step].there {
+				order = append(order, ranked{s.labels, &s.points[step]})
 			}
 		}
-		slices.SortStableFunc(order, func(a, b *point) int {
+		slices.SortFunc(order, func(a, b ranked) int {
+			c := cmp.Or(cmp.Compare(b.point.value, a.point.value), compareTies(a.labels, b.labels))
 			if k.Bottom {
-				return cmp.Compare(a.value, b.value)
+				return -c
 			}
-			return cmp.Compare(b.value, a.value)
+			return c
 		})
-		for _, p := range order[min(k.N, len(order)):] {
-			p.there = false
+		for _, r := range order[min(k.N, len(order)):] {
+			r.point.there = false
 		}
 	}
 	return list
+}
+
+// windowsOf is the number of points of each series.
+func windowsOf(list []series) int {
+	if len(list) == 0 {
+		return 0
+	}
+	return len(list[0].points)
+}
+
+func compareTies(a, b []schema.Attribute) int {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i].Value, b[i].Value
+		if c := cmp.Or(
+			cmp.Compare(x.Str, y.Str), cmp.Compare(a[i].Key, b[i].Key), cmp.Compare(y.Kind, x.Kind),
+			cmp.Compare(y.Int, x.Int), cmp.Compare(y.Double, x.Double),
+			cmp.Compare(strconv.FormatBool(y.Bool), strconv.FormatBool(x.Bool)),
+		); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(a), len(b))
 }
 
 // binary combines the points of series with the same labels, those of a series

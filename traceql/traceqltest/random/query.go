@@ -11,7 +11,13 @@ import (
 func Filter(rng *rand.Rand) string { return filter(rng) }
 
 // Search returns a query of a pipeline.
-func Search(rng *rand.Rand) string { return pipeline(rng, 1+rng.IntN(3), 2) }
+func Search(rng *rand.Rand) string {
+	text := pipeline(rng, 1+rng.IntN(3), 2)
+	if oneIn(rng, 8) {
+		text += " with(order_by=" + strconv.Quote(selected(rng)+pick(rng, []string{"", " asc", " desc"})) + ")"
+	}
+	return text
+}
 
 func filter(rng *rand.Rand) string {
 	switch rng.IntN(8) {
@@ -27,6 +33,9 @@ func filter(rng *rand.Rand) string {
 
 // condition is a boolean expression.
 func condition(rng *rand.Rand, depth int) string {
+	if oneIn(rng, 6) {
+		return chain(rng)
+	}
 	if depth > 0 && !oneIn(rng, 3) {
 		a, b := condition(rng, depth-1), condition(rng, depth-1)
 		switch rng.IntN(7) {
@@ -43,6 +52,38 @@ func condition(rng *rand.Rand, depth int) string {
 		}
 	}
 	return comparison(rng)
+}
+
+// chain compares one field several times, which engines like to do at once.
+func chain(rng *rand.Rand) string {
+	one := anyField(rng)
+	if oneIn(rng, 4) {
+		one = pick(rng, []string{"name", "resource.service.name", "duration", "kind", "statusMessage", "event:name"})
+	}
+	op := pick(rng, []string{" && ", " || "})
+	var links []string
+	for range 2 + rng.IntN(3) {
+		var link string
+		switch {
+		case one == "duration":
+			link = one + comparer(rng) + pick(rng, []string{"1s", "1ms", "0s", "1000", "5e9", "2us"})
+		case one == "kind":
+			link = one + pick(rng, []string{" = ", " != "}) + pick(rng, []string{"server", "client", "internal", "consumer"})
+		case oneIn(rng, 4):
+			link = one + pick(rng, []string{" =~ ", " !~ "}) + `"` + pick(rng, patterns()) + `"`
+		case strings.ContainsAny(one, ".") && oneIn(rng, 2):
+			link = one + comparer(rng) + literalNumber(rng)
+		case strings.ContainsAny(one, ".") && oneIn(rng, 6):
+			link = one + pick(rng, []string{" = nil", " != nil", " = true"})
+		default:
+			link = one + pick(rng, []string{" = ", " != ", " != ", " > ", " <= "}) + strconv.Quote(pick(rng, texts()))
+		}
+		if oneIn(rng, 8) {
+			link = "!(" + link + ")"
+		}
+		links = append(links, link)
+	}
+	return "(" + strings.Join(links, op) + ")"
 }
 
 func comparison(rng *rand.Rand) string {
