@@ -147,7 +147,7 @@ func (t *tabulator) findChildren(ctx context.Context, selected vec.Bitmap) (stra
 			return nil, err
 		}
 		for k := range s.traces() {
-			if !anyIn(selected, s.first[k], s.first[k+1]) {
+			if !selected.AnyIn(s.first[k], s.first[k+1]) {
 				continue
 			}
 			traces = append(traces, trace{s.id(k), s.first[k], s.first[k+1]})
