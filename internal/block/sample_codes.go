@@ -184,7 +184,7 @@ func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
 	decided := make([]bool, len(rows))
 	for i := range c.parts {
 		part := &c.parts[i]
-		if len(c.parts) == 1 && part.kind == kindString && g.column(part.column).fine {
+		if len(c.parts) == 1 && part.kind == kindString && g.chunk(part.column).encoding == encodingPlain && g.column(part.column).optional {
 			return out, g.loadDefined(out, part.column, rows)
 		}
 		if err := g.load(&part.values, part.column, rows); err != nil {
@@ -197,6 +197,11 @@ func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
 		}
 	}
 	return out, nil
+}
+
+// isContent reports whether the values are long texts, in one column.
+func (c *coder) isContent(g *groupReader) bool {
+	return len(c.parts) == 1 && c.parts[0].kind == kindString && g.column(c.parts[0].column).fine
 }
 
 // has reports whether a row has a value here, and whether that is one.
@@ -222,12 +227,7 @@ func (g *groupReader) loadDefined(out []bool, c int, rows []int32) error {
 	grid := g.grid(c)
 	for i := 0; i < len(rows); {
 		p := pageOf(grid, int(rows[i]))
-		_, levels, err := g.stored(g.chunk(c).pages[p])
-		n := grid[p+1] - grid[p]
-		defined := resize(&g.scratch.defined, (n+63)/64)
-		if err == nil {
-			_, err = encoding.DecodeLevels(defined, levels, n)
-		}
+		defined, err := g.definedOf(c, p, grid[p+1]-grid[p])
 		if err != nil {
 			return g.corruptPage(c, p, err)
 		}
@@ -237,4 +237,19 @@ func (g *groupReader) loadDefined(out []bool, c int, rows []int32) error {
 		}
 	}
 	return nil
+}
+
+// definedOf says which of the n rows of a page are not null.
+func (g *groupReader) definedOf(c, p, n int) ([]uint64, error) {
+	ref := g.chunk(c).pages[p]
+	if view, ok := g.parts[ref.offset].(*pageView); ok {
+		return view.defined, nil
+	}
+	_, levels, err := g.stored(ref)
+	if err != nil {
+		return nil, err
+	}
+	defined := resize(&g.scratch.defined, (n+63)/64)
+	_, err = encoding.DecodeLevels(defined, levels, n)
+	return defined, err
 }

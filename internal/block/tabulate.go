@@ -159,21 +159,28 @@ func (t *tabulator) column(ctx context.Context, field vec.Field) error {
 	err := t.eachTask(ctx, t.tasks, c.appendColumns(nil), func(task *task) error {
 		cells := t.cells[at:][:len(task.rows)]
 		at += len(cells)
-		if many {
-			return t.countPresent(c, task, cells)
-		}
-		codes, err := c.codes(t.groupReader, task.rows)
-		if err != nil {
-			return err
-		}
-		t.labels.grow(c.dictionary)
-		for i, code := range codes {
-			if t.labels.is[code] {
-				t.counter.add(int(code), cells[i])
+		rows := task.rows
+		if c.isContent(t.groupReader) {
+			var err error
+			if rows, cells, err = t.present(c, rows, cells); err != nil {
+				return err
 			}
 		}
-		if many = t.isMany(c.dictionary); many {
-			t.counter.join()
+		for len(rows) > 0 && !many {
+			n := len(rows)
+			if c.isContent(t.groupReader) {
+				n = min(n, contentChunk)
+			}
+			if err := t.countCodes(c, rows[:n], cells[:n]); err != nil {
+				return err
+			}
+			rows, cells = rows[n:], cells[n:]
+			if many = t.isMany(c.dictionary); many {
+				t.counter.join()
+			}
+		}
+		if len(rows) > 0 {
+			return t.countPresent(c, rows, cells)
 		}
 		return nil
 	})
@@ -186,6 +193,35 @@ func (t *tabulator) column(ctx context.Context, field vec.Field) error {
 	return t.counter.each(func(code int, counts []uint32) error {
 		return t.table.Value(field, c.dictionary.Values[code], counts)
 	})
+}
+
+// contentChunk is how many values of content are read at once: hardly any are
+// short enough to be told apart.
+const contentChunk = 8
+
+// present returns the rows that have a value, and their cells.
+func (t *tabulator) present(c *coder, rows, cells []int32) (some, in []int32, err error) {
+	present, err := c.present(t.groupReader, rows)
+	for i, is := range present {
+		if is {
+			some, in = append(some, rows[i]), append(in, cells[i])
+		}
+	}
+	return some, in, err
+}
+
+func (t *tabulator) countCodes(c *coder, rows, cells []int32) error {
+	codes, err := c.codes(t.groupReader, rows)
+	if err != nil {
+		return err
+	}
+	t.labels.grow(c.dictionary)
+	for i, code := range codes {
+		if t.labels.is[code] {
+			t.counter.add(int(code), cells[i])
+		}
+	}
+	return nil
 }
 
 // isMany reports whether there are too many values, or too long ones, to tell
@@ -223,8 +259,8 @@ func isLabel(v schema.Value) bool {
 }
 
 // countPresent counts the rows that have a value, whichever.
-func (t *tabulator) countPresent(c *coder, task *task, cells []int32) error {
-	present, err := c.present(t.groupReader, task.rows)
+func (t *tabulator) countPresent(c *coder, rows, cells []int32) error {
+	present, err := c.present(t.groupReader, rows)
 	for i, is := range present {
 		if is {
 			t.counter.add(0, cells[i])
