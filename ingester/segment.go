@@ -107,13 +107,13 @@ func (s *segment) spans() (n int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, rows := range s.projects {
-		n += rows.pages.rows()
+		n += rows.pages.Rows()
 	}
 	return n
 }
 
 // rows are a project's rows so far.
-func (s *segment) rows(project schema.ProjectID) rowPages {
+func (s *segment) rows(project schema.ProjectID) otlp.Pages {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if rows := s.projects[project]; rows != nil {

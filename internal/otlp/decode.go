@@ -103,8 +103,12 @@ func scopeSpans(b []byte, template *schema.Span, rows []schema.Span) ([]schema.S
 			continue
 		}
 		rows = append(rows, *template)
-		p := spanParser{b: b[f.value:f.end], row: &rows[len(rows)-1]}
-		if err := p.span(); err != nil {
+		span, row := b[f.value:f.end], &rows[len(rows)-1]
+		if plainSpan(span, row) {
+			continue
+		}
+		*row = *template
+		if err := parseSpan(span, row); err != nil {
 			return rows, err
 		}
 	}

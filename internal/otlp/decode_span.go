@@ -46,6 +46,12 @@ type spanParser struct {
 	ids    spanIDs
 }
 
+// parseSpan fills a row from a Span message of any form.
+func parseSpan(b []byte, row *schema.Span) error {
+	p := spanParser{b: b, row: row}
+	return p.span()
+}
+
 func (p *spanParser) span() error {
 	for i := 0; i < len(p.b); {
 		f, flt := readField(p.b, i)
