@@ -134,7 +134,7 @@ func (p *partition) encode(ctx context.Context, seg *segment, project schema.Pro
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.builder.encoding }()
-	return block.Encode(project, block.Sorted(seg.rows(project)...))
+	return block.Encode(project, seg.rows(project)...)
 }
 
 // storeDamaged keeps what could not be decoded, for a person to look at.

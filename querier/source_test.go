@@ -42,7 +42,7 @@ func storeBlocks(tb testing.TB, cacheBytes int64, parts ...[]schema.Span) []engi
 	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages))
 	sources := make([]engine.Source, len(parts))
 	for i, part := range parts {
-		o, err := block.Encode(schema.DefaultProject, block.Sorted(part))
+		o, err := block.Encode(schema.DefaultProject, part)
 		require.NoError(tb, err)
 		position := uint64(i + 1)
 		name := schema.BlockName{

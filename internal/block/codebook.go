@@ -7,41 +7,62 @@ import (
 	"github.com/spanlake/spanlake/internal/block/encoding"
 )
 
-// codebook numbers different strings in the order of their first occurrence.
+// codebook numbers different strings in the order of their first occurrence,
+// and keeps them as the plain values of a dictionary page: side by side, so that
+// comparing with them does not go all over the memory that they came from.
 type codebook struct {
-	entries []string
-	bytes   int // of the entries as plain values
+	page []byte // with their lengths
+	ends []int  // of the entries in page
 	// slots are a hash table with linear probing, at most half full: the upper
 	// half of the hash, then the code plus one.
 	slots []uint64
 	seed  maphash.Seed
 }
 
-// code returns the number of a string, and whether that is new: then it is the
-// caller who appends the string to entries.
-func (d *codebook) code(s string) (code uint32, fresh bool) {
-	if 2*len(d.entries) >= len(d.slots) {
+const slotCode = 1<<32 - 1 // the part of a slot that is the code
+
+// find returns the number of a string, if it has one, or else the hash with
+// which to add it.
+func (d *codebook) find(s string) (code uint32, hash uint64, ok bool) {
+	if 2*len(d.ends) >= len(d.slots) {
 		d.grow()
 	}
-	const low = 1<<32 - 1
-	hash := maphash.String(d.seed, s)
+	hash = maphash.String(d.seed, s)
 	mask := uint64(len(d.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
+	for i := hash & mask; d.slots[i] != 0; i = (i + 1) & mask {
 		slot := d.slots[i]
-		if slot == 0 {
-			d.slots[i] = hash&^low | uint64(len(d.entries)+1)
-			return uint32(len(d.entries)), true
-		}
-		if (slot^hash)&^low == 0 && d.entries[slot&low-1] == s {
-			return uint32(slot&low - 1), false
+		if code = uint32(slot&slotCode) - 1; (slot^hash)&^slotCode == 0 && d.entry(code) == s {
+			return code, hash, true
 		}
 	}
+	return 0, hash, false
 }
 
-// add appends the string that code called fresh.
-func (d *codebook) add(s string) {
-	d.entries = append(d.entries, s)
-	d.bytes += len(s) + encoding.LengthBytes
+// add gives a number to a string that find has just not found.
+func (d *codebook) add(s string, hash uint64) (code uint32) {
+	d.page = encoding.AppendBytes(d.page, s)
+	d.ends = append(d.ends, len(d.page))
+	d.occupy(hash, len(d.ends))
+	return uint32(len(d.ends) - 1)
+}
+
+// code returns the number of a string, a new one if it had none.
+func (d *codebook) code(s string) uint32 {
+	code, hash, ok := d.find(s)
+	if !ok {
+		code = d.add(s, hash)
+	}
+	return code
+}
+
+// occupy takes the first free slot for a hash.
+func (d *codebook) occupy(hash uint64, codePlusOne int) {
+	mask := uint64(len(d.slots) - 1)
+	i := hash & mask
+	for d.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	d.slots[i] = hash&^slotCode | uint64(codePlusOne)
 }
 
 func (d *codebook) grow() {
@@ -49,25 +70,26 @@ func (d *codebook) grow() {
 		d.seed = maphash.MakeSeed()
 	}
 	d.slots = make([]uint64, max(4*len(d.slots), 16))
-	const low = 1<<32 - 1
-	mask := uint64(len(d.slots) - 1)
-	for code, s := range d.entries {
-		hash := maphash.String(d.seed, s)
-		i := hash & mask
-		for d.slots[i] != 0 {
-			i = (i + 1) & mask
-		}
-		d.slots[i] = hash&^low | uint64(code+1)
+	for code := range d.ends {
+		d.occupy(maphash.String(d.seed, d.entry(uint32(code))), code+1)
 	}
 }
 
-// plain is the dictionary's page.
-func (d *codebook) plain() []byte {
-	b := make([]byte, 0, d.bytes)
-	for _, s := range d.entries {
-		b = encoding.AppendBytes(b, s)
+// entry is the string of a number, in memory that stays as it is.
+func (d *codebook) entry(code uint32) string {
+	start := encoding.LengthBytes
+	if code > 0 {
+		start += d.ends[code-1]
 	}
-	return b
+	return alias(d.page[start:d.ends[code]])
+}
+
+// size is that of an entry as a plain value.
+func (d *codebook) size(code uint32) int {
+	if code == 0 {
+		return d.ends[0]
+	}
+	return d.ends[code] - d.ends[code-1]
 }
 
 // alias is the text of b without a copy.
@@ -92,13 +114,13 @@ func (a *arena) copy(s string) string {
 
 // numberDictionary returns codes into a dictionary of numbers in the order of
 // first occurrence, nil if there are too many different ones.
-func numberDictionary(values []int64) (codes []uint32, entries []int64) {
+func numberDictionary[T int32 | int64](values []T) (codes []uint32, entries []T) {
 	var recent [256]struct {
-		value int64
+		value T
 		code  uint32 // plus one
 	}
 	limit := len(values) / 4
-	index := map[int64]uint32{}
+	index := map[T]uint32{}
 	codes = make([]uint32, len(values))
 	for i, v := range values {
 		near := &recent[uint64(v)*0x9e3779b97f4a7c15>>56]

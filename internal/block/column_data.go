@@ -1,7 +1,6 @@
 package block
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/parquet/metadata"
@@ -35,63 +34,11 @@ type columnData struct {
 // that are not null.
 type pageRows struct{ from, to, firstCell, endCell int }
 
-// fixed gathers a fixed column of a row group's rows.
-func (e *encoder) fixed(id columnID, spans []schema.Span) columnData {
-	switch id {
-	case colTraceID:
-		return e.traceIDs(spans)
-	case colStart:
-		return e.int64s(spans, true, func(s *schema.Span) int64 { return int64(s.StartNanos) })
-	case colDuration:
-		return e.int64s(spans, true, (*schema.Span).DurationNanos)
-	case colPosition:
-		return e.int64s(spans, false, func(s *schema.Span) int64 { return int64(s.Position) })
-	case colKind:
-		return e.int32s(spans, func(s *schema.Span) int32 { return s.Kind })
-	case colStatusCode:
-		return e.int32s(spans, func(s *schema.Span) int32 { return s.StatusCode })
-	case colFlags:
-		return e.int32s(spans, func(s *schema.Span) int32 { return int32(s.Flags) })
-	case colFragment:
-		return e.int32s(spans, func(s *schema.Span) int32 { return int32(s.Fragment) })
-	case colFragmentTime:
-		return fragmentTimes(spans)
-	case colSpanID:
-		return spanIDs(spans)
-	case colParentSpanID:
-		return parentSpanIDs(spans)
-	case colEvents:
-		return payloads(spans, func(s *schema.Span) []byte { return s.Events })
-	case colLinks:
-		return payloads(spans, func(s *schema.Span) []byte { return s.Links })
-	case colRest:
-		return payloads(spans, func(s *schema.Span) []byte { return s.Rest })
-	case colShape:
-		return textData(&e.gathered.shapes[0])
-	case colDerivedShape:
-		return textData(&e.gathered.shapes[1])
-	case colAttributes:
-		return cellData(kindString, e.gathered.rests[0])
-	case colDerived:
-		return cellData(kindString, e.gathered.rests[1])
-	case colEventName:
-		return cellData(kindList, e.gathered.names)
-	default:
-		return e.fixedText(id, spans)
-	}
-}
-
-// fixedText gathers a column of strings or of messages that rows share.
-func (e *encoder) fixedText(id columnID, spans []schema.Span) columnData {
-	s := e.survey
+// fixed returns a fixed column of a row group.
+func (e *encoder) fixed(id columnID) columnData {
+	s, g := e.survey, e.gathered
 	resources, scopes := s.resources.codes[e.first:][:e.rows], s.scopes.codes[e.first:][:e.rows]
 	switch id {
-	case colName:
-		return ownTexts(spans, func(s *schema.Span) string { return s.Name })
-	case colStatusMessage:
-		return ownTexts(spans, func(s *schema.Span) string { return s.StatusMessage })
-	case colTraceState:
-		return ownTexts(spans, func(s *schema.Span) string { return s.TraceState })
 	case colServiceName:
 		return sharedTexts(&s.resources, resources, maxDictBytes, func(r *schema.Resource) string { return r.ServiceName })
 	case colResource:
@@ -100,29 +47,21 @@ func (e *encoder) fixedText(id columnID, spans []schema.Span) columnData {
 		return sharedTexts(&s.scopes, scopes, maxDictBytes, func(s *schema.Scope) string { return s.Name })
 	case colScopeVersion:
 		return sharedTexts(&s.scopes, scopes, maxDictBytes, func(s *schema.Scope) string { return s.Version })
-	default: // colScope
+	case colScope:
 		return sharedTexts(&s.scopes, scopes, maxHeaderDictBytes, func(s *schema.Scope) string { return alias(s.Wire) })
+	case colShape:
+		return textData(&g.shapes[0])
+	case colDerivedShape:
+		return textData(&g.shapes[1])
+	case colAttributes:
+		return cellData(kindString, g.rests[0])
+	case colDerived:
+		return cellData(kindString, g.rests[1])
+	case colEventName:
+		return cellData(kindList, g.names)
+	default:
+		return e.cells.data(id)
 	}
-}
-
-// traceIDs builds the sorted dictionary of the trace ids, which are sorted
-// already, and adds them to the filter's keys.
-func (e *encoder) traceIDs(spans []schema.Span) columnData {
-	codes := make([]uint32, len(spans))
-	var dict []byte
-	n := 0
-	for i := range spans {
-		if i == 0 || spans[i].TraceID != spans[i-1].TraceID {
-			dict = append(dict, spans[i].TraceID[:]...)
-			e.hashes = append(e.hashes, spans[i].TraceID.Hash())
-			n++
-		}
-		codes[i] = uint32(n - 1)
-	}
-	d := codedData(codes, dict, n, encoding.CodeWidth(n))
-	d.raw = true
-	d.stats.SetMin(spans[0].TraceID[:]).SetMax(spans[len(spans)-1].TraceID[:]).SetDistinctCount(int64(n))
-	return d
 }
 
 // codedData is a column of dictionary codes.
@@ -195,98 +134,4 @@ func cellData(kind valueKind, c *cells) columnData {
 func (d columnData) optional(defined vec.Bitmap, cells int) columnData {
 	d.defined, d.cells = defined, cells
 	return d
-}
-
-func (e *encoder) int64s(spans []schema.Span, bounds bool, value func(*schema.Span) int64) columnData {
-	values := make([]int64, len(spans))
-	for i := range spans {
-		values[i] = value(&spans[i])
-	}
-	d := columnData{encoding: encodingDelta, cells: len(spans)}
-	if bounds {
-		d.setBounds(values)
-	}
-	d.body = func(dst []byte, p pageRows) []byte { return encoding.AppendDelta(dst, values[p.from:p.to]) }
-	return d
-}
-
-// int32s builds a dictionary in the order of first occurrence.
-func (e *encoder) int32s(spans []schema.Span, value func(*schema.Span) int32) columnData {
-	values := make([]int64, len(spans))
-	for i := range spans {
-		values[i] = int64(value(&spans[i]))
-	}
-	codes, entries := numberDictionary(values)
-	if codes != nil {
-		var dict []byte
-		for _, v := range entries {
-			dict = binary.LittleEndian.AppendUint32(dict, uint32(v))
-		}
-		return codedData(codes, dict, len(entries), encoding.CodeWidth(len(entries)))
-	}
-	return plainData(len(spans), func(dst []byte, row int) []byte {
-		return binary.LittleEndian.AppendUint32(dst, uint32(values[row]))
-	})
-}
-
-// plainData is a column of values that stand one after another.
-func plainData(rows int, appendValue func(dst []byte, row int) []byte) columnData {
-	d := columnData{cells: rows}
-	d.body = func(dst []byte, p pageRows) []byte {
-		for row := p.from; row < p.to; row++ {
-			dst = appendValue(dst, row)
-		}
-		return dst
-	}
-	return d
-}
-
-func spanIDs(spans []schema.Span) columnData {
-	d := plainData(len(spans), func(dst []byte, row int) []byte { return append(dst, spans[row].SpanID[:]...) })
-	d.raw = true
-	return d
-}
-
-// optionalRows makes the rows for which defined is false null.
-func (d columnData) optionalRows(rows int, defined func(row int) bool) columnData {
-	bitmap := vec.NewBitmap(rows)
-	cells := 0
-	for row := range rows {
-		if defined(row) {
-			bitmap.Set(row)
-			cells++
-		}
-	}
-	return d.optional(bitmap, cells)
-}
-
-func parentSpanIDs(spans []schema.Span) columnData {
-	d := plainData(len(spans), func(dst []byte, row int) []byte {
-		if spans[row].ParentSpanID.IsZero() {
-			return dst
-		}
-		return append(dst, spans[row].ParentSpanID[:]...)
-	})
-	return d.optionalRows(len(spans), func(row int) bool { return !spans[row].ParentSpanID.IsZero() })
-}
-
-func payloads(spans []schema.Span, value func(*schema.Span) []byte) columnData {
-	d := plainData(len(spans), func(dst []byte, row int) []byte {
-		if v := value(&spans[row]); len(v) > 0 {
-			return encoding.AppendBytes(dst, v)
-		}
-		return dst
-	})
-	return d.optionalRows(len(spans), func(row int) bool { return len(value(&spans[row])) > 0 })
-}
-
-func fragmentTimes(spans []schema.Span) columnData {
-	var values []int64
-	for i := range spans {
-		if t := spans[i].FragmentNanos; t != 0 {
-			values = append(values, int64(t))
-		}
-	}
-	d := numberData(values, kindInt, encoding.CodeWidth)
-	return d.optionalRows(len(spans), func(row int) bool { return spans[row].FragmentNanos != 0 })
 }

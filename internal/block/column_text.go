@@ -5,14 +5,13 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
-	"github.com/spanlake/spanlake/schema"
 )
 
 // textData is a column of strings.
 func textData(t *texts) columnData {
-	entries, codes, all := t.dict.entries, t.codes, t.all
+	dict, codes, all := &t.dict, t.codes, t.all
 	if !t.plain {
-		return codedData(codes, t.dict.plain(), len(entries), encoding.CodeWidth(len(entries)))
+		return codedData(codes, dict.page, len(dict.ends), encoding.CodeWidth(len(dict.ends)))
 	}
 	d := columnData{cells: max(len(codes), len(all))}
 	d.body = func(dst []byte, p pageRows) []byte {
@@ -23,22 +22,11 @@ func textData(t *texts) columnData {
 			return dst
 		}
 		for _, c := range codes[p.firstCell:p.endCell] {
-			dst = encoding.AppendBytes(dst, entries[c])
+			dst = encoding.AppendBytes(dst, dict.entry(c))
 		}
 		return dst
 	}
 	return d
-}
-
-// ownTexts is a column of strings that each row has for itself.
-func ownTexts(spans []schema.Span, value func(*schema.Span) string) columnData {
-	t := texts{maxDict: maxDictBytes}
-	t.expect(len(spans))
-	for i := range spans {
-		t.add(value(&spans[i]))
-	}
-	t.finish()
-	return textData(&t)
 }
 
 // sharedTexts is a text of the resources or scopes of a row group's rows.
@@ -49,17 +37,12 @@ func sharedTexts[T comparable](table *sharedTable[T], rows []uint32, maxDict int
 	raw := 0
 	for i, n := range rows {
 		if known[n] == 0 {
-			text := value(table.list[n])
-			code, fresh := dict.code(text)
-			if fresh {
-				dict.add(text)
-			}
-			known[n] = code + 1
+			known[n] = dict.code(value(table.list[n])) + 1
 		}
 		codes[i] = known[n] - 1
-		raw += len(dict.entries[codes[i]]) + encoding.LengthBytes
+		raw += dict.size(codes[i])
 	}
-	t := texts{dict: dict, codes: codes, plain: dict.bytes > maxDict || 2*dict.bytes >= raw}
+	t := texts{dict: dict, codes: codes, plain: len(dict.page) > maxDict || 2*len(dict.page) >= raw}
 	return textData(&t)
 }
 
@@ -80,30 +63,26 @@ func (e *encoder) resource(a attribute, rows []uint32) columnData {
 		if known[n] == unknown {
 			known[n] = absent
 			if v, ok := e.survey.resourceValues[n][a]; ok {
-				code, fresh := dict.code(v)
-				if fresh {
-					dict.add(v)
-				}
-				known[n] = int32(code)
+				known[n] = int32(dict.code(v))
 			}
 		}
 		if known[n] >= 0 {
 			defined.Set(i)
 			codes = append(codes, uint32(known[n]))
-			raw += len(dict.entries[known[n]]) + encoding.LengthBytes
+			raw += dict.size(uint32(known[n]))
 		}
 	}
-	d := resourceData(a.kind, &texts{dict: dict, codes: codes, plain: 2*dict.bytes >= raw})
+	d := resourceData(a.kind, &texts{dict: dict, codes: codes, plain: 2*len(dict.page) >= raw})
 	return d.optional(defined, len(codes))
 }
 
 func resourceData(kind valueKind, t *texts) columnData {
-	entries, codes := t.dict.entries, t.codes
+	dict, codes := &t.dict, t.codes
 	switch {
 	case kind == kindBool:
 		values := vec.NewBitmap(len(codes))
 		for i, c := range codes {
-			if entries[c][0] != 0 {
+			if dict.entry(c)[0] != 0 {
 				values.Set(i)
 			}
 		}
@@ -111,13 +90,13 @@ func resourceData(kind valueKind, t *texts) columnData {
 	case kind == kindInt || kind == kindDouble:
 		values := make([]int64, len(codes))
 		for i, c := range codes {
-			values[i] = int64(binary.LittleEndian.Uint64([]byte(entries[c])))
+			values[i] = int64(binary.LittleEndian.Uint64([]byte(dict.entry(c))))
 		}
 		return numberData(values, kind, wholeBytes)
 	case t.plain:
 		return textData(t)
 	default:
-		return codedData(codes, t.dict.plain(), len(entries), wholeBytes(len(entries)))
+		return codedData(codes, dict.page, len(dict.ends), wholeBytes(len(dict.ends)))
 	}
 }
 

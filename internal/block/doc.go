@@ -10,11 +10,12 @@
 // checksum of ours; whatever is wrong with an object is reported as a
 // CorruptError.
 //
-// The writer looks at all rows first: which attributes occur how often
-// (shred.go), what they share (shared.go). It then gathers each row group's
-// attributes into cells of columns (gather.go, values.go), which decides where
-// pages begin (plan.go), and writes column after column (encode.go,
-// column_data.go, column_text.go).
+// The writer looks at all rows first: their order (order.go), which attributes
+// occur how often (shred.go), what they share (shared.go). It then reads the rows
+// of each row group once, in their order, into cells of columns: those that every
+// span has (fixed.go) and those of attributes (gather.go, values.go), which
+// decides where pages begin (plan.go); and it writes column after column
+// (encode.go, column_data.go, column_text.go).
 //
 // A filter is decided row group by row group (walk.go, select.go). The places
 // where a predicate's field may stand are known from the directory (place.go);

@@ -3,6 +3,7 @@ package block
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 
@@ -21,29 +22,26 @@ type Object struct {
 	Open      bool   // has rows that are fragments
 }
 
-// Encode makes a block of rows that are in the order of schema.Compare. Equal
-// rows give equal bytes. No rows make a valid block without rows. A nil
-// Resource or Scope is stored as an empty one; empty byte slices come back nil.
-// Returns ErrUnsorted or ErrTooLarge for rows that cannot be stored. The rows
-// are not kept.
-func Encode(project schema.ProjectID, spans []schema.Span) (*Object, error) {
-	return encode(project, spans, defaultLimits())
+// Encode makes a block of the rows of all pages, which may be in any order: it
+// stores them in the order of schema.Compare, and those that are equal there in
+// the order in which they are given. Equal rows give equal bytes. No rows make a
+// valid block without rows. A nil Resource or Scope is stored as an empty one;
+// empty byte slices come back nil. Returns ErrTooLarge for rows that cannot be
+// stored. The rows are not changed and not kept.
+func Encode(project schema.ProjectID, pages ...[]schema.Span) (*Object, error) {
+	return encode(project, pages, defaultLimits())
 }
 
-func encode(project schema.ProjectID, spans []schema.Span, lim limits) (*Object, error) {
-	minStart, maxEnd, err := checkRows(spans)
+func encode(project schema.ProjectID, pages [][]schema.Span, lim limits) (*Object, error) {
+	s, err := look(pages, lim)
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
-	e := newEncoder(lim, look(spans, lim))
-	tail, err := e.encode(project, spans)
+	o, err := newEncoder(lim, s).encode(project)
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
-	return &Object{
-		Data: e.out.data, MinStart: minStart, MaxEnd: maxEnd,
-		Spans: len(spans), TailBytes: tail, Open: len(e.dir.open) > 0,
-	}, nil
+	return o, nil
 }
 
 // encoder writes one block.
@@ -58,6 +56,7 @@ type encoder struct {
 
 	// The row group that is being written.
 	gathered    *gatherer
+	cells       *fixedCells
 	first, rows int // of the block's rows
 }
 
@@ -74,49 +73,77 @@ func newEncoder(lim limits, s *survey) *encoder {
 	return &encoder{limits: lim, codec: sharedCodec(), out: &sink{}, survey: s}
 }
 
-// encode writes the block and returns the size of its tail.
-func (e *encoder) encode(project schema.ProjectID, spans []schema.Span) (int, error) {
-	e.dir.columns = e.survey.columns
+// encode writes the block.
+func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
+	s := e.survey
+	e.dir.columns = s.columns
 	pq, err := parquetSchema(e.dir.columns)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	meta, err := keyValues(project, len(spans), countTraces(spans))
+	meta, err := keyValues(project, s.spans, s.traces)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	cuts := planGroups(spans, e.limits.groupRows)
+	cuts := planGroups(s.rows, e.limits.groupRows)
 	if len(cuts) > math.MaxInt16 {
-		return 0, fmt.Errorf("%w: %d row groups", ErrTooLarge, len(cuts)-1)
+		return nil, fmt.Errorf("%w: %d row groups", ErrTooLarge, len(cuts)-1)
 	}
-	e.out.data = append(make([]byte, 0, 4096+len(spans)*96), magic...)
+	e.out.data = append(make([]byte, 0, 4096+s.spans*96), magic...)
 	builder := metadata.NewFileMetadataBuilder(pq, writerProperties(encodingPlain, false), meta)
 	for i, from := range cuts[:len(cuts)-1] {
 		e.first, e.rows = from, cuts[i+1]-from
-		if err := e.group(builder.AppendRowGroup(), i, spans[from:cuts[i+1]]); err != nil {
-			return 0, fmt.Errorf("row group %d: %w", i, err)
+		if err := e.group(builder.AppendRowGroup(), i); err != nil {
+			return nil, fmt.Errorf("row group %d: %w", i, err)
 		}
 	}
-	return e.tail(builder, project, len(spans))
+	tail, err := e.tail(builder, project, s.spans)
+	if err != nil {
+		return nil, err
+	}
+	return &Object{
+		Data: e.out.data, MinStart: s.minStart, MaxEnd: s.maxEnd,
+		Spans: s.spans, TailBytes: tail, Open: len(e.dir.open) > 0,
+	}, nil
+}
+
+// stretch is how many rows are gathered at a time: as many as stay in the
+// processor's cache until all their columns are gathered.
+const stretch = 1024
+
+// gather reads the rows of a row group, each once.
+func (e *encoder) gather(ordinal int) {
+	e.gathered = newGatherer(e.survey, ordinal, e.rows)
+	e.cells = newFixedCells(e.rows)
+	at := 0
+	for part := range slices.Chunk(e.survey.rows[e.first:][:e.rows], stretch) {
+		e.cells.add(part)
+		for _, s := range part {
+			e.gathered.row(at, s)
+			at++
+		}
+	}
+	e.gathered.finish(e.rows)
 }
 
 // group writes the columns of one row group.
-func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int, spans []schema.Span) error {
-	e.gathered = newGatherer(e.survey, ordinal, len(spans))
-	e.gathered.gather(spans)
+func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int) error {
+	e.gather(ordinal)
+	f := e.cells
+	for id := range slices.Chunk(f.traceIDs, len(schema.TraceID{})) {
+		e.hashes = append(e.hashes, schema.TraceID(id).Hash())
+	}
 	g := rowGroup{
 		pages: e.gathered.pager.pages, finePages: e.gathered.pager.fine,
 		keys: e.gathered.keys(), chunks: make([]chunk, len(e.dir.columns)),
+		firstTrace: f.trace(0), lastTrace: f.trace(int(f.traces[e.rows-1])), minStart: f.minStart, maxEnd: f.maxEnd,
 	}
-	g.firstTrace, g.lastTrace = spans[0].TraceID, spans[len(spans)-1].TraceID
-	g.minStart, g.maxEnd = timeRange(spans)
-	e.traces(&g, spans)
-	meta.SetNumRows(len(spans))
+	e.traces(&g)
+	meta.SetNumRows(e.rows)
 	var size int64
 	for i := range e.dir.columns {
 		c := &e.dir.columns[i]
-		data := e.column(i, spans)
-		raw, err := e.chunk(meta, &g, i, data)
+		raw, err := e.chunk(meta, &g, i, e.column(i))
 		if err != nil {
 			return fmt.Errorf("column %s: %w", c.name, err)
 		}
@@ -129,12 +156,12 @@ func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int, spa
 	return meta.Finish(size, int16(ordinal))
 }
 
-// column gathers a column of a row group.
-func (e *encoder) column(i int, spans []schema.Span) columnData {
+// column returns a column of a row group. It is asked for once.
+func (e *encoder) column(i int) columnData {
 	c := &e.dir.columns[i]
 	switch c.attribute.owner {
 	case ownerNone:
-		return e.fixed(c.id, spans)
+		return e.fixed(c.id)
 	case ownerResource:
 		return e.resource(c.attribute, e.survey.resources.codes[e.first:][:e.rows])
 	default:

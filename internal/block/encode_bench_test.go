@@ -13,38 +13,43 @@ import (
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/schema"
 )
 
 const encodeSpans = 250_000
 
 // decoded returns the rows of requests, and the requests' size.
-func decoded(tb testing.TB, requests [][]byte) (spans []schema.Span, size int) {
+func decoded(tb testing.TB, requests [][]byte) (pages otlp.Pages, size int) {
 	tb.Helper()
 	d := otlp.NewDecoder()
 	for i, request := range requests {
 		size += len(request)
-		var err error
-		spans, err = d.Decode(request, uint64(i+1), spans)
+		_, err := pages.Decode(d, request, uint64(i+1))
 		require.NoError(tb, err)
 	}
-	return spans, size
+	return pages, size
 }
 
-// BenchmarkEncode makes a block of sorted rows.
+// written makes a block of pages.
+func written(tb testing.TB, pages otlp.Pages) *block.Object {
+	tb.Helper()
+	o, err := block.Encode(project, pages...)
+	require.NoError(tb, err)
+	return o
+}
+
+// BenchmarkEncode makes a block of rows.
 func BenchmarkEncode(b *testing.B) {
 	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
 		b.Run("mix="+string(mix), func(b *testing.B) {
 			spans, size := decoded(b, slices.Collect(corpus.Workload(1, encodeSpans, mix)))
-			spans = block.Sorted(spans)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			var o *block.Object
 			for b.Loop() {
-				o = encode(b, spans)
+				o = written(b, spans)
 			}
-			b.ReportMetric(float64(len(spans))*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
-			b.ReportMetric(float64(len(o.Data))/float64(len(spans)), "B/span")
+			b.ReportMetric(float64(spans.Rows())*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
+			b.ReportMetric(float64(len(o.Data))/float64(spans.Rows()), "B/span")
 			b.ReportMetric(float64(len(o.Data))/float64(size), "of-otlp")
 		})
 	}
@@ -58,19 +63,19 @@ func BenchmarkWrite(b *testing.B) {
 			b.ReportAllocs()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			rows, written, size := 0, 0, 0
+			rows, stored, size := 0, 0, 0
 			for b.Loop() {
-				var spans []schema.Span
+				var spans otlp.Pages
 				spans, size = decoded(b, requests)
 				b.SetBytes(int64(size))
-				written = len(encode(b, block.Sorted(spans)).Data)
-				rows += len(spans)
+				stored = len(written(b, spans).Data)
+				rows += spans.Rows()
 			}
 			runtime.ReadMemStats(&after)
 			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "spans/s")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(rows), "allocs/span")
-			b.ReportMetric(float64(written)/encodeSpans, "B/span")
-			b.ReportMetric(float64(written)/float64(size), "of-otlp")
+			b.ReportMetric(float64(stored)/encodeSpans, "B/span")
+			b.ReportMetric(float64(stored)/float64(size), "of-otlp")
 		})
 	}
 }
@@ -88,9 +93,9 @@ func BenchmarkBuildMemory(b *testing.B) {
 				base := heapBytes()
 				stop, most := make(chan struct{}), make(chan uint64)
 				go watchHeap(stop, most)
-				var spans []schema.Span
+				var spans otlp.Pages
 				spans, size = decoded(b, requests)
-				encode(b, block.Sorted(spans))
+				written(b, spans)
 				close(stop)
 				peak = max(peak, float64(<-most)-float64(base))
 				runtime.KeepAlive(spans)

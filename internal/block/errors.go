@@ -6,9 +6,6 @@ import (
 )
 
 var (
-	// ErrUnsorted is returned by Encode for rows that are not in the order of
-	// schema.Compare.
-	ErrUnsorted = errors.New("rows are not sorted")
 	// ErrTooLarge is returned by Encode for a value of more than 256 MiB, or
 	// for more rows than a block's structure can hold.
 	ErrTooLarge = errors.New("too large for a block")

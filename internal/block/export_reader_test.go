@@ -30,7 +30,7 @@ func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Ob
 			*set.to = set.from
 		}
 	}
-	return encode(project, spans, lim)
+	return encode(project, [][]schema.Span{spans}, lim)
 }
 
 // RowGroups is the number of row groups and of pages of each.

@@ -11,7 +11,7 @@ import (
 func EncodeWithLimits(project schema.ProjectID, spans []schema.Span, pageRows, pageBytes, groupRows int) (*Object, error) {
 	lim := defaultLimits()
 	lim.pageRows, lim.pageBytes, lim.groupRows = pageRows, pageBytes, groupRows
-	return encode(project, spans, lim)
+	return encode(project, [][]schema.Span{spans}, lim)
 }
 
 // FooterRows reads a Parquet footer without its frame.
@@ -25,7 +25,7 @@ func FooterRows(b []byte) (int64, error) {
 func EncodeSampled(project schema.ProjectID, spans []schema.Span, rows int) (*Object, error) {
 	lim := defaultLimits()
 	lim.sampleRows = rows
-	return encode(project, spans, lim)
+	return encode(project, [][]schema.Span{spans}, lim)
 }
 
 // Keys encodes rows and returns what the first row group's directory says of
@@ -64,10 +64,10 @@ func (r *Reader) Chunk(group int, column string) (dictionary, data, size int64) 
 
 // EncodeWithColumn is Encode of a later program, which has one more column.
 func EncodeWithColumn(project schema.ProjectID, spans []schema.Span, name string) (*Object, error) {
-	s := look(spans, defaultLimits())
-	s.columns = append(s.columns, fileColumn{name: name, id: numColumns, physical: physicalBytes})
-	e := newEncoder(defaultLimits(), s)
-	tail, err := e.encode(project, spans)
-	minStart, maxEnd := timeRange(spans)
-	return &Object{Data: e.out.data, MinStart: minStart, MaxEnd: maxEnd, Spans: len(spans), TailBytes: tail}, err
+	s, err := look([][]schema.Span{spans}, defaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	s.columns = append(s.columns, fileColumn{name: name, id: numColumns, physical: physicalBytes, optional: true})
+	return newEncoder(defaultLimits(), s).encode(project)
 }

@@ -73,22 +73,23 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 	return g
 }
 
-// gather takes all rows.
-func (g *gatherer) gather(spans []schema.Span) {
-	for i := range spans {
-		s := &spans[i]
-		g.pager.begin(s)
-		g.attributes(i, 0, ownerSpan, s.Attributes)
-		g.attributes(i, 1, ownerDerived, s.Derived)
-		if len(s.Events) > 0 {
-			g.events(i, s.Events)
-		}
-		if len(s.Links) > 0 {
-			g.links(i, s.Links)
-		}
-		g.pager.end(i)
+// row takes the next row.
+func (g *gatherer) row(i int, s *schema.Span) {
+	g.pager.begin(s)
+	g.attributes(i, 0, ownerSpan, s.Attributes)
+	g.attributes(i, 1, ownerDerived, s.Derived)
+	if len(s.Events) > 0 {
+		g.events(i, s.Events)
 	}
-	g.pager.finish(len(spans))
+	if len(s.Links) > 0 {
+		g.links(i, s.Links)
+	}
+	g.pager.end(i)
+}
+
+// finish ends the row group after so many rows.
+func (g *gatherer) finish(rows int) {
+	g.pager.finish(rows)
 	for _, c := range g.columns {
 		if c != nil {
 			c.texts.finish()
@@ -152,7 +153,13 @@ func (g *gatherer) place(row int, info *keyInfo, value []byte) int16 {
 	if info.columns == [numKinds]int16{} {
 		return 0
 	}
-	kind, bits, text := scalarKind(value)
+	v := otlp.ParseScalar(value)
+	if number := info.columns[kindString]; v.Kind == schema.KindString && number != 0 && g.columns[number-1].texts.addKnown(alias(v.Text)) {
+		g.columns[number-1].define(row)
+		g.pager.wide(len(v.Text))
+		return number
+	}
+	kind, bits, text := kindOf(v, value)
 	number := info.columns[kind]
 	if number == 0 {
 		return 0

@@ -1,7 +1,7 @@
 package block
 
 import (
-	"fmt"
+	"slices"
 
 	"github.com/spanlake/spanlake/schema"
 )
@@ -45,49 +45,6 @@ func defaultLimits() limits {
 	}
 }
 
-// checkRows verifies the order and the size of the values, and returns the
-// times of a block's name.
-func checkRows(spans []schema.Span) (minStart, maxEnd uint64, err error) {
-	for i := range spans {
-		s := &spans[i]
-		if i > 0 && schema.Compare(&spans[i-1], s) > 0 {
-			return 0, 0, fmt.Errorf("%w: row %d", ErrUnsorted, i)
-		}
-		for _, n := range columnBytes(s) {
-			if n > maxValueBytes {
-				return 0, 0, fmt.Errorf("%w: row %d has a value of %d bytes", ErrTooLarge, i, n)
-			}
-		}
-	}
-	minStart, maxEnd = timeRange(spans)
-	return minStart, maxEnd, nil
-}
-
-// timeRange returns the earliest start and the latest start or end, zeros
-// without spans.
-func timeRange(spans []schema.Span) (minStart, maxEnd uint64) {
-	for i := range spans {
-		s := &spans[i]
-		if i == 0 {
-			minStart = s.StartNanos
-		}
-		minStart = min(minStart, s.StartNanos)
-		maxEnd = max(maxEnd, s.StartNanos, s.EndNanos)
-	}
-	return minStart, maxEnd
-}
-
-// countTraces counts the distinct trace ids of sorted rows.
-func countTraces(spans []schema.Span) int {
-	n := 0
-	for i := range spans {
-		if i == 0 || spans[i].TraceID != spans[i-1].TraceID {
-			n++
-		}
-	}
-	return n
-}
-
 // columnBytes are the sizes of a row's values of variable length.
 func columnBytes(s *schema.Span) [12]int {
 	n := [12]int{
@@ -103,23 +60,35 @@ func columnBytes(s *schema.Span) [12]int {
 	return n
 }
 
+// largestValue is the size of a row's largest value.
+func largestValue(s *schema.Span) int {
+	n := columnBytes(s)
+	return slices.Max(n[:])
+}
+
 // planGroups returns the first row of each row group and the number of rows.
 // A group exceeds the limit only by being one trace.
-func planGroups(spans []schema.Span, limit int) []int {
+func planGroups(rows []*schema.Span, limit int) []int {
 	cuts := []int{0}
-	if len(spans) == 0 {
+	for start := 0; len(rows)-start > limit; {
+		cut := start + limit
+		for cut > start && rows[cut].TraceID == rows[cut-1].TraceID {
+			cut--
+		}
+		if cut == start {
+			for cut += limit; cut < len(rows) && rows[cut].TraceID == rows[start].TraceID; cut++ {
+				continue
+			}
+		}
+		if cut < len(rows) {
+			cuts = append(cuts, cut)
+		}
+		start = cut
+	}
+	if len(rows) == 0 {
 		return cuts
 	}
-	trace := 0 // where the current trace begins
-	for i := range spans {
-		if spans[i].TraceID != spans[trace].TraceID {
-			trace = i
-		}
-		if start := cuts[len(cuts)-1]; i-start >= limit && trace > start {
-			cuts = append(cuts, trace)
-		}
-	}
-	return append(cuts, len(spans))
+	return append(cuts, len(rows))
 }
 
 // pager decides where pages begin: a page ends when it has enough rows, or

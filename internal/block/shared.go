@@ -16,26 +16,38 @@ type sharedTable[T comparable] struct {
 	list     []T
 	rows     []int    // by number
 	codes    []uint32 // numbers, by row
+	last     T        // that was added
 }
 
 func (t *sharedTable[T]) init(rows int, content func(T) string) {
 	t.index, t.contents, t.content = map[T]uint32{}, map[string]uint32{}, content
-	t.codes = make([]uint32, rows)
+	t.codes = make([]uint32, 0, rows)
 }
 
-func (t *sharedTable[T]) add(row int, v T) {
-	if row > 0 && v == t.list[t.codes[row-1]] {
-		t.codes[row] = t.codes[row-1]
-		t.rows[t.codes[row]]++
-		return
-	}
-	code, ok := t.index[v]
-	if !ok {
-		code = t.number(v)
-		t.index[v] = code
+// add takes what the next row points to.
+func (t *sharedTable[T]) add(v T) {
+	var code uint32
+	if n := len(t.codes); n > 0 && v == t.last {
+		code = t.codes[n-1]
+	} else {
+		var known bool
+		if code, known = t.index[v]; !known {
+			code = t.number(v)
+			t.index[v] = code
+		}
+		t.last = v
 	}
 	t.rows[code]++
-	t.codes[row] = code
+	t.codes = append(t.codes, code)
+}
+
+// arrange puts the numbers into the order of the rows.
+func (t *sharedTable[T]) arrange(places []rowPlace) {
+	codes := make([]uint32, len(places))
+	for i := range places {
+		codes[i] = t.codes[places[i].number]
+	}
+	t.codes = codes
 }
 
 // number is that of a value equal to v.

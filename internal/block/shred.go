@@ -1,6 +1,7 @@
 package block
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -25,10 +26,16 @@ const (
 	maxHelperBytes = 16 << 10
 )
 
-// survey is what a look at all rows of a block finds out: which attributes get
-// columns.
+// survey is what a look at all rows of a block finds out: their order, and which
+// attributes get columns.
 type survey struct {
-	limits    limits
+	limits limits
+	rows   []*schema.Span // in the order of schema.Compare; equal ones as they were given
+	traces int
+	// minStart and maxEnd are the earliest start and the latest start or end,
+	// zeros without rows.
+	minStart, maxEnd uint64
+
 	keys      [numOwners]*keyTable
 	resources sharedTable[*schema.Resource]
 	scopes    sharedTable[*schema.Scope]
@@ -98,7 +105,11 @@ func nameable(key string) bool {
 // scalarKind is the kind of the column that the value of an attribute could
 // stand in. Text is that of a string, the whole AnyValue of kindAny.
 func scalarKind(value []byte) (kind valueKind, bits uint64, text []byte) {
-	v := otlp.ParseScalar(value)
+	return kindOf(otlp.ParseScalar(value), value)
+}
+
+// kindOf is scalarKind of a value that was parsed.
+func kindOf(v otlp.Scalar, value []byte) (kind valueKind, bits uint64, text []byte) {
 	switch v.Kind {
 	case schema.KindString:
 		if utf8.Valid(v.Text) {
@@ -115,32 +126,73 @@ func scalarKind(value []byte) (kind valueKind, bits uint64, text []byte) {
 	return kindAny, 0, value
 }
 
-// look surveys the rows of a block.
-func look(spans []schema.Span, lim limits) *survey {
-	s := &survey{limits: lim, spans: len(spans), step: max(len(spans)/lim.sampleRows, 1)}
+// look surveys the rows of a block, which are those of all pages, in any order.
+// Returns ErrTooLarge for rows that cannot be stored.
+func look(pages [][]schema.Span, lim limits) (*survey, error) {
+	s := &survey{limits: lim}
+	for _, page := range pages {
+		s.spans += len(page)
+	}
+	s.step = max(s.spans/lim.sampleRows, 1)
 	for o := range s.keys {
 		s.keys[o] = newKeyTable()
 	}
-	s.resources.init(len(spans), resourceContent)
-	s.scopes.init(len(spans), scopeContent)
-	for i := range spans {
-		row := &spans[i]
-		s.resources.add(i, resourceOf(row))
-		s.scopes.add(i, scopeOf(row))
+	s.resources.init(s.spans, resourceContent)
+	s.scopes.init(s.spans, scopeContent)
+	places, err := s.visit(pages)
+	if err != nil {
+		return nil, err
+	}
+	s.arrange(sortPlaces(places))
+	for i, row := range s.rows {
 		if s.sampled(i) {
 			s.sample++
 			s.keys[ownerSpan].count(int32(i), row.Attributes)
 			s.keys[ownerDerived].count(int32(i), row.Derived)
 		}
-		if len(row.Events) > 0 {
-			s.countEvents(int32(i), row.Events)
-		}
-		if len(row.Links) > 0 {
-			s.countLinks(int32(i), row.Links)
-		}
 	}
 	s.choose()
-	return s
+	return s, nil
+}
+
+// visit looks at what is the same in any order, while the rows lie side by side.
+func (s *survey) visit(pages [][]schema.Span) ([]rowPlace, error) {
+	places := make([]rowPlace, 0, s.spans)
+	for _, page := range pages {
+		for i := range page {
+			row, number := &page[i], len(places)
+			if n := largestValue(row); n > maxValueBytes {
+				return nil, fmt.Errorf("%w: a row of trace %s has a value of %d bytes", ErrTooLarge, row.TraceID, n)
+			}
+			if number == 0 {
+				s.minStart = row.StartNanos
+			}
+			s.minStart, s.maxEnd = min(s.minStart, row.StartNanos), max(s.maxEnd, row.StartNanos, row.EndNanos)
+			s.resources.add(resourceOf(row))
+			s.scopes.add(scopeOf(row))
+			if len(row.Events) > 0 {
+				s.countEvents(int32(number), row.Events)
+			}
+			if len(row.Links) > 0 {
+				s.countLinks(int32(number), row.Links)
+			}
+			places = append(places, newPlace(row, number))
+		}
+	}
+	return places, nil
+}
+
+// arrange takes the order of the rows.
+func (s *survey) arrange(places []rowPlace) {
+	s.rows = make([]*schema.Span, len(places))
+	for i := range places {
+		s.rows[i] = places[i].row
+		if i == 0 || places[i].high != places[i-1].high || places[i].low != places[i-1].low {
+			s.traces++
+		}
+	}
+	s.resources.arrange(places)
+	s.scopes.arrange(places)
 }
 
 // sampled reports whether the attributes of a row are counted: those of all rows

@@ -313,21 +313,3 @@ func TestShapesUseLongNumbers(t *testing.T) {
 	}
 	requireParquet(t, o.Data, spans, newOracle(spans))
 }
-
-func TestSortedIsAStableSort(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 3))
-	spans := randomSpans(rng, shape{rows: 3000, traces: 40, distinct: 2})
-	for i := range spans {
-		spans[i].StartNanos, spans[i].SpanID, spans[i].Kind = day+uint64(rng.IntN(3)), schema.SpanID{byte(rng.IntN(2))}, int32(rng.IntN(2))
-		spans[i].Position = uint64(rng.IntN(2))
-		if rng.IntN(3) == 0 { // the same head, another id
-			spans[i].TraceID = schema.TraceID{15: byte(rng.IntN(3))}
-		}
-	}
-	want := slices.Clone(spans)
-	slices.SortStableFunc(want, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	before := slices.Clone(spans)
-	require.Equal(t, want, block.Sorted(spans))
-	require.Equal(t, before, spans)
-	require.Empty(t, block.Sorted(nil))
-}

@@ -9,10 +9,11 @@ import (
 
 // traces writes the trace tables of a row group, and notes the traces that
 // have fragments.
-func (e *encoder) traces(g *rowGroup, spans []schema.Span) {
+func (e *encoder) traces(g *rowGroup) {
+	f := e.cells
 	var table traceTable
 	var page tracePage
-	var ids []uint64
+	var entry traceEntry
 	next, code := 1, 0 // the first page that begins later, the number of the trace
 	flush := func() {
 		if page.entries > 0 {
@@ -23,9 +24,9 @@ func (e *encoder) traces(g *rowGroup, spans []schema.Span) {
 			*c = (*c)[:0]
 		}
 	}
-	for from := 0; from < len(spans); {
+	for from := 0; from < len(f.traces); {
 		to := from + 1
-		for to < len(spans) && spans[to].TraceID == spans[from].TraceID {
+		for to < len(f.traces) && f.traces[to] == f.traces[from] {
 			to++
 		}
 		if g.pages[next] <= from {
@@ -35,15 +36,17 @@ func (e *encoder) traces(g *rowGroup, spans []schema.Span) {
 			}
 		}
 		if page.entries == 0 {
-			page = tracePage{first: spans[from].TraceID, code: code, row: from}
+			page = tracePage{first: f.trace(code), code: code, row: from}
 		}
 		page.entries++
-		code++
-		var open bool
-		ids, open = table.add(spans[from:to], ids)
-		if open {
-			e.dir.open = append(e.dir.open, spans[from].TraceID)
+		entry.reset()
+		for i := from; i < to; i++ {
+			entry.add(f.traceRow(i))
 		}
+		if table.add(&entry) {
+			e.dir.open = append(e.dir.open, f.trace(code))
+		}
+		code++
 		from = to
 	}
 	flush()
@@ -58,31 +61,66 @@ func (e *encoder) tracePage(g *rowGroup, page tracePage, table *traceTable) {
 	g.traces = append(g.traces, page)
 }
 
-// add appends a trace of these rows, and reports whether one is a fragment. ids
-// is scratch.
-func (t *traceTable) add(spans []schema.Span, ids []uint64) (scratch []uint64, open bool) {
-	start, last, end := spans[0].StartNanos, uint64(0), uint64(0)
-	root := 0
-	ids = ids[:0]
-	for i := range spans {
-		s := &spans[i]
-		start, last, end = min(start, s.StartNanos), max(last, s.StartNanos), max(end, s.StartNanos, s.EndNanos)
-		if root == 0 && s.ParentSpanID.IsZero() {
-			root = i + 1
-		}
-		open = open || s.Fragment != schema.FragmentNone
-		ids = append(ids, binary.LittleEndian.Uint64(s.SpanID[:]))
+// traceRow is what a trace's entry needs of a row.
+type traceRow struct {
+	start, end uint64
+	spanID     uint64 // its bytes in any order
+	parent     bool   // it has one
+	fragment   bool
+}
+
+func (f *fixedCells) traceRow(i int) traceRow {
+	start := uint64(f.starts[i])
+	return traceRow{
+		start: start, end: start + uint64(f.durations[i]),
+		spanID:   binary.LittleEndian.Uint64(f.spanIDs[len(schema.SpanID{})*i:]),
+		parent:   f.hasParent.Has(i),
+		fragment: schema.Fragment(f.fragments[i]) != schema.FragmentNone,
 	}
-	roots := int64(root) << 1
-	if open || repeats(ids) {
+}
+
+func traceRowOf(s *schema.Span) traceRow {
+	return traceRow{
+		start: s.StartNanos, end: s.EndNanos, spanID: binary.LittleEndian.Uint64(s.SpanID[:]),
+		parent: !s.ParentSpanID.IsZero(), fragment: s.Fragment != schema.FragmentNone,
+	}
+}
+
+// traceEntry gathers the rows of a trace for its entry in a table.
+type traceEntry struct {
+	start, last, end uint64
+	root             int // the first row without a parent, plus one
+	open             bool
+	ids              []uint64 // of the spans
+}
+
+func (t *traceEntry) reset() { *t = traceEntry{ids: t.ids[:0]} }
+
+func (t *traceEntry) add(r traceRow) {
+	if len(t.ids) == 0 {
+		t.start = r.start
+	}
+	t.start, t.last, t.end = min(t.start, r.start), max(t.last, r.start), max(t.end, r.start, r.end)
+	t.ids = append(t.ids, r.spanID)
+	if t.root == 0 && !r.parent {
+		t.root = len(t.ids)
+	}
+	t.open = t.open || r.fragment
+}
+
+// add appends the entry of a trace, and reports whether one of its rows is a
+// fragment.
+func (t *traceTable) add(e *traceEntry) (open bool) {
+	roots := int64(e.root) << 1
+	if e.open || repeats(e.ids) {
 		roots |= 1
 	}
-	t.rows = append(t.rows, int64(len(spans)))
-	t.starts = append(t.starts, int64(start))
-	t.lasts = append(t.lasts, int64(last-start))
-	t.ends = append(t.ends, int64(end-start))
+	t.rows = append(t.rows, int64(len(e.ids)))
+	t.starts = append(t.starts, int64(e.start))
+	t.lasts = append(t.lasts, int64(e.last-e.start))
+	t.ends = append(t.ends, int64(e.end-e.start))
 	t.roots = append(t.roots, roots)
-	return ids, open
+	return e.open
 }
 
 // repeats reports whether two of the numbers are the same. It sorts them.

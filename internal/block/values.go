@@ -51,14 +51,14 @@ func (c *cells) takeBack(row int, kind valueKind) {
 }
 
 // texts gathers strings and makes a dictionary of them as long as that seems of
-// use. It does not copy what it is given, except by addCopy.
+// use. It keeps what it is given without a copy, except by addCopy.
 type texts struct {
 	dict    codebook
-	codes   []uint32 // of the strings in dict; nil once all is not nil
-	all     []string // the strings, without a dictionary
-	plain   bool     // there is no dictionary, whether or not all is used
+	codes   []uint32 // of the strings in dict, unless all has them
+	all     []string // the strings
+	plain   bool     // there shall be no dictionary; if that is known from the beginning, all is used
 	maxDict int      // bytes
-	raw     int      // bytes of all strings as plain values
+	raw     int      // bytes of the strings in codes as plain values
 	last    uint32   // code of the last string
 	arena   *arena
 }
@@ -82,48 +82,68 @@ func (t *texts) add(s string) { t.append(s, false) }
 func (t *texts) addCopy(b []byte) { t.append(alias(b), true) }
 
 func (t *texts) append(s string, volatile bool) {
-	t.raw += len(s) + encoding.LengthBytes
 	if t.plain {
-		t.all = append(t.all, t.keep(s, volatile))
+		if volatile {
+			s = t.arena.copy(s)
+		}
+		t.all = append(t.all, s)
 		return
 	}
-	if len(t.codes) > 0 && t.dict.entries[t.last] == s {
+	if t.repeats(s) {
+		t.raw += len(s) + encoding.LengthBytes
 		t.codes = append(t.codes, t.last)
 		return
 	}
-	code, fresh := t.dict.code(s)
+	code, hash, ok := t.dict.find(s)
+	if !ok {
+		code = t.dict.add(s, hash)
+	}
+	t.take(s, code)
+	if !ok && (len(t.dict.page) > t.maxDict || len(t.dict.ends) >= sampleEntries && 2*len(t.dict.page) > t.raw) {
+		t.giveUp()
+	}
+}
+
+// addKnown appends a string if the dictionary has it.
+func (t *texts) addKnown(s string) bool {
+	if t.plain {
+		return false
+	}
+	if t.repeats(s) {
+		t.take(s, t.last)
+		return true
+	}
+	code, _, ok := t.dict.find(s)
+	if ok {
+		t.take(s, code)
+	}
+	return ok
+}
+
+// repeats reports whether s is the last string once more.
+func (t *texts) repeats(s string) bool { return len(t.codes) > 0 && t.dict.entry(t.last) == s }
+
+func (t *texts) take(s string, code uint32) {
+	t.raw += len(s) + encoding.LengthBytes
 	t.codes = append(t.codes, code)
 	t.last = code
-	if fresh {
-		t.dict.add(t.keep(s, volatile))
-		if t.dict.bytes > t.maxDict || len(t.dict.entries) >= sampleEntries && 2*t.dict.bytes > t.raw {
-			t.giveUp()
-		}
-	}
 }
 
 // takeBack forgets the last string. It may stay in the dictionary.
 func (t *texts) takeBack() {
-	if t.all != nil {
-		t.raw -= len(t.all[len(t.all)-1]) + encoding.LengthBytes
+	if t.plain {
 		t.all = t.all[:len(t.all)-1]
 		return
 	}
-	t.raw -= len(t.dict.entries[t.codes[len(t.codes)-1]]) + encoding.LengthBytes
-	t.codes = t.codes[:len(t.codes)-1]
-}
-
-func (t *texts) keep(s string, volatile bool) string {
-	if volatile {
-		return t.arena.copy(s)
-	}
-	return s
+	last := len(t.codes) - 1
+	t.raw -= t.dict.size(t.codes[last])
+	t.codes = t.codes[:last]
 }
 
 func (t *texts) giveUp() {
 	t.all = make([]string, len(t.codes), cap(t.codes))
 	for i, c := range t.codes {
-		t.all[i] = t.dict.entries[c]
+		t.all[i] = t.dict.entry(c)
 	}
 	t.dict, t.codes, t.plain = codebook{}, nil, true
 }
@@ -131,5 +151,5 @@ func (t *texts) giveUp() {
 // finish decides whether there is a dictionary.
 func (t *texts) finish() {
 	t.dict.slots = nil
-	t.plain = t.plain || 2*t.dict.bytes >= t.raw
+	t.plain = t.plain || 2*len(t.dict.page) >= t.raw
 }

@@ -60,7 +60,10 @@ func (d *directory) surveyed() *survey {
 // page compares the columns in the rows of a page, which was fetched.
 func (c *columnCheck) page(t *task, spans []schema.Span) error {
 	gathered := newGatherer(c.survey, 0, len(spans))
-	gathered.gather(spans)
+	for i := range spans {
+		gathered.row(i, &spans[i])
+	}
+	gathered.finish(len(spans))
 	c.keys = gathered.keys()
 	for i := range c.reader.dir.columns {
 		var want func(row int) cell
@@ -151,7 +154,7 @@ func cellsOf(c *cells, kind valueKind) func(row int) cell {
 // at is the n-th string.
 func (t *texts) at(n int) string {
 	if len(t.codes) > 0 {
-		return t.dict.entries[t.codes[n]]
+		return t.dict.entry(t.codes[n])
 	}
 	return t.all[n]
 }

@@ -18,8 +18,7 @@ type groupCheck struct {
 	minStart, maxEnd uint64
 	table            traceTable
 	ids              []schema.TraceID
-	trace            []schema.Span // of the last trace, as far as its table needs
-	spanIDs          []uint64      // scratch
+	trace            traceEntry // the last one
 	codes            values
 }
 
@@ -70,9 +69,7 @@ func (c *groupCheck) rowsOf(t *task, spans []schema.Span) error {
 		}
 		c.block.row(s)
 		c.minStart, c.maxEnd = min(c.minStart, s.StartNanos), max(c.maxEnd, s.StartNanos, s.EndNanos)
-		c.trace = append(c.trace, schema.Span{
-			SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, StartNanos: s.StartNanos, EndNanos: s.EndNanos, Fragment: s.Fragment,
-		})
+		c.trace.add(traceRowOf(s))
 		if c.block.full() {
 			break
 		}
@@ -101,15 +98,13 @@ func (c *groupCheck) begin(s *schema.Span) {
 
 // end adds the last trace to the table.
 func (c *groupCheck) end() {
-	if len(c.trace) == 0 {
+	if len(c.trace.ids) == 0 {
 		return
 	}
-	var open bool
-	c.spanIDs, open = c.table.add(c.trace, c.spanIDs)
-	if open {
+	if c.table.add(&c.trace) {
 		c.block.open = append(c.block.open, c.ids[len(c.ids)-1])
 	}
-	c.trace = c.trace[:0]
+	c.trace.reset()
 }
 
 // bounds notes that the directory says something wrong about the group.

@@ -46,7 +46,7 @@ func plainSpan(b []byte, row *schema.Span) bool {
 			return false
 		}
 		seen |= field
-		ok := false
+		var ok bool
 		switch tag {
 		case tagAttributes:
 			row.Attributes, i, ok = plainRun(b, i)
