@@ -58,6 +58,7 @@ type encoder struct {
 	gathered    *gatherer
 	cells       *fixedCells
 	first, rows int // of the block's rows
+	warmth      byte
 }
 
 // scratch is memory that pages use one after another.
@@ -89,7 +90,7 @@ func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
 	if len(cuts) > math.MaxInt16 {
 		return nil, fmt.Errorf("%w: %d row groups", ErrTooLarge, len(cuts)-1)
 	}
-	e.out.data = append(make([]byte, 0, 4096+s.spans*96), magic...)
+	e.out.data = append(make([]byte, 0, 4096+24*s.spans+s.valueBytes/8), magic...) // about its size, mostly
 	builder := metadata.NewFileMetadataBuilder(pq, writerProperties(encodingPlain, false), meta)
 	for i, from := range cuts[:len(cuts)-1] {
 		e.first, e.rows = from, cuts[i+1]-from
@@ -107,16 +108,17 @@ func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
 	}, nil
 }
 
-// stretch is how many rows are gathered at a time: as many as stay in the
-// processor's cache until all their columns are gathered.
-const stretch = 1024
+// gatherRows is how many rows are gathered at a time: few enough to stay in the
+// processor's cache, with their attributes, until all columns have theirs.
+const gatherRows = 256
 
 // gather reads the rows of a row group, each once.
 func (e *encoder) gather(ordinal int) {
 	e.gathered = newGatherer(e.survey, ordinal, e.rows)
 	e.cells = newFixedCells(e.rows)
 	at := 0
-	for part := range slices.Chunk(e.survey.rows[e.first:][:e.rows], stretch) {
+	for part := range slices.Chunk(e.survey.rows[e.first:][:e.rows], gatherRows) {
+		e.warmth += warm(part)
 		e.cells.add(part)
 		for _, s := range part {
 			e.gathered.row(at, s)
@@ -124,6 +126,23 @@ func (e *encoder) gather(ordinal int) {
 		}
 	}
 	e.gathered.finish(e.rows)
+}
+
+// warm reads a byte of each cache line that gathering the rows will read: the
+// processor waits for many of them at once here, and for one after another there.
+// It returns a sum, so that the compiler does not leave the reading out.
+func warm(rows []*schema.Span) (sum byte) {
+	const line = 64
+	for _, s := range rows {
+		sum += s.TraceID[0] + byte(s.StatusCode) + byte(s.Position)
+		if len(s.Name) > 0 {
+			sum += s.Name[0]
+		}
+		for i := 0; i < len(s.Attributes); i += line {
+			sum += s.Attributes[i]
+		}
+	}
+	return sum
 }
 
 // group writes the columns of one row group.
@@ -165,9 +184,7 @@ func (e *encoder) column(i int) columnData {
 	case ownerResource:
 		return e.resource(c.attribute, e.survey.resources.codes[e.first:][:e.rows])
 	default:
-		gathered := e.gathered.columns[i]
-		e.gathered.columns[i] = nil
-		return cellData(c.attribute.kind, gathered)
+		return cellData(c.attribute.kind, taken(&e.gathered.columns[i]))
 	}
 }
 

@@ -105,46 +105,49 @@ func (f *fixedCells) trace(code int) schema.TraceID {
 	return schema.TraceID(f.traceIDs[code*len(schema.TraceID{}):])
 }
 
-// data returns a column that has nothing but numbers, ids and own texts.
+// data returns a column that has nothing but numbers, ids and own texts, and lets
+// go of it.
 func (f *fixedCells) data(id columnID) columnData {
 	switch id {
 	case colTraceID:
 		return f.traceIDData()
 	case colStart:
-		return deltaData(f.starts, true)
+		return deltaData(taken(&f.starts), true)
 	case colDuration:
-		return deltaData(f.durations, true)
+		return deltaData(taken(&f.durations), true)
 	case colPosition:
-		return deltaData(f.positions, false)
+		return deltaData(taken(&f.positions), false)
 	case colKind:
-		return int32Data(f.kinds)
+		return int32Data(taken(&f.kinds))
 	case colStatusCode:
-		return int32Data(f.statusCodes)
+		return int32Data(taken(&f.statusCodes))
 	case colFlags:
-		return int32Data(f.flags)
+		return int32Data(taken(&f.flags))
 	case colFragment:
-		return int32Data(f.fragments)
+		return int32Data(taken(&f.fragments))
 	case colFragmentTime:
-		return cellData(kindInt, f.fragmentTimes)
+		return cellData(kindInt, taken(&f.fragmentTimes))
 	case colSpanID:
-		d := idData(f.spanIDs)
+		d := idData(taken(&f.spanIDs))
 		d.raw = true
 		return d
 	case colParentSpanID:
-		d := idData(f.parentSpanIDs)
+		d := idData(taken(&f.parentSpanIDs))
 		return d.optional(f.hasParent, d.cells)
 	case colName:
-		return finished(&f.names)
+		return ownTexts(taken(&f.names))
 	case colStatusMessage:
-		return finished(&f.statusMessages)
+		return ownTexts(taken(&f.statusMessages))
 	case colTraceState:
-		return finished(&f.traceStates)
+		return ownTexts(taken(&f.traceStates))
 	case colEvents:
-		return cellData(kindString, f.events)
+		return cellData(kindString, taken(&f.events))
 	case colLinks:
-		return cellData(kindString, f.links)
-	default: // colRest
-		return cellData(kindString, f.rests)
+		return cellData(kindString, taken(&f.links))
+	case colRest:
+		return cellData(kindString, taken(&f.rests))
+	default:
+		return columnData{} // of a catalogue that is larger than this one
 	}
 }
 
@@ -187,8 +190,17 @@ func idData(ids []byte) columnData {
 	return d
 }
 
-// finished is a column of texts that are complete.
-func finished(t *texts) columnData {
+// ownTexts is a column of texts that each row has for itself.
+func ownTexts(t texts) columnData {
 	t.finish()
-	return textData(t)
+	return textData(&t)
+}
+
+// taken returns what v holds and empties it, so that its memory is free when the
+// caller is done with it.
+func taken[T any](v *T) T {
+	var empty T
+	held := *v
+	*v = empty
+	return held
 }

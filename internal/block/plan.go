@@ -1,10 +1,6 @@
 package block
 
-import (
-	"slices"
-
-	"github.com/spanlake/spanlake/schema"
-)
+import "github.com/spanlake/spanlake/schema"
 
 const (
 	// maxPageRows is the rows of a page and of a chunk in memory.
@@ -60,12 +56,6 @@ func columnBytes(s *schema.Span) [12]int {
 	return n
 }
 
-// largestValue is the size of a row's largest value.
-func largestValue(s *schema.Span) int {
-	n := columnBytes(s)
-	return slices.Max(n[:])
-}
-
 // planGroups returns the first row of each row group and the number of rows.
 // A group exceeds the limit only by being one trace.
 func planGroups(rows []*schema.Span, limit int) []int {
@@ -104,9 +94,13 @@ type pager struct {
 	rowFine  []int
 }
 
-// The attributes among the columns of columnBytes, those of spans and derived
-// ones together.
-const attributeBytes = 6
+const (
+	// attributeBytes is the place of the attributes in columnBytes; those of
+	// spans and derived ones are together there.
+	attributeBytes = 6
+	// sharedBytes is where those of the resource and the scope begin.
+	sharedBytes = 8
+)
 
 func newPager(lim limits, contents int) pager {
 	return pager{

@@ -35,6 +35,7 @@ type survey struct {
 	// minStart and maxEnd are the earliest start and the latest start or end,
 	// zeros without rows.
 	minStart, maxEnd uint64
+	valueBytes       int // of all rows, without their resources and scopes
 
 	keys      [numOwners]*keyTable
 	resources sharedTable[*schema.Resource]
@@ -58,13 +59,13 @@ type keyTable struct {
 // keyInfo is what each attribute of the key is looked up for.
 type keyInfo struct {
 	key string
-	// next is the key that stood behind this one the last time, a guess that
-	// saves most look-ups. 0: none.
-	next     int32
-	seen     int32           // the last row, event or link with the key, plus one
-	outside  int32           // the last row group where it occurs outside of columns, plus one
-	columns  [numKinds]int16 // by the directory, plus one; 0: none
-	nameable bool            // may be part of a column's name
+	// next and other are the keys that stood behind this one the last time and
+	// before, guesses that save most look-ups. 0: none.
+	next, other int32
+	seen        int32           // the last row, event or link with the key, plus one
+	outside     int32           // the last row group where it occurs outside of columns, plus one
+	columns     [numKinds]int16 // by the directory, plus one; 0: none
+	nameable    bool            // may be part of a column's name
 }
 
 // keyCount is what the survey finds out about the attributes of one key.
@@ -82,8 +83,13 @@ func newKeyTable() *keyTable {
 
 // find returns the number of a key that stands behind another one in its row.
 func (t *keyTable) find(key []byte, before int32) int32 {
-	if guess := t.infos[before].next; guess != 0 && t.infos[guess].key == string(key) {
-		return guess
+	last := &t.infos[before]
+	if t.infos[last.next].key == string(key) && last.next != 0 {
+		return last.next
+	}
+	last.next, last.other = last.other, last.next
+	if t.infos[last.next].key == string(key) && last.next != 0 {
+		return last.next
 	}
 	id, ok := t.index[string(key)]
 	if !ok {
@@ -161,8 +167,13 @@ func (s *survey) visit(pages [][]schema.Span) ([]rowPlace, error) {
 	for _, page := range pages {
 		for i := range page {
 			row, number := &page[i], len(places)
-			if n := largestValue(row); n > maxValueBytes {
-				return nil, fmt.Errorf("%w: a row of trace %s has a value of %d bytes", ErrTooLarge, row.TraceID, n)
+			for i, n := range columnBytes(row) {
+				if n > maxValueBytes {
+					return nil, fmt.Errorf("%w: a row of trace %s has a value of %d bytes", ErrTooLarge, row.TraceID, n)
+				}
+				if i < sharedBytes {
+					s.valueBytes += n
+				}
 			}
 			if number == 0 {
 				s.minStart = row.StartNanos
