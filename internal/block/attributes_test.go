@@ -215,15 +215,47 @@ func oracleSpan(values map[string]any, prefix string, fields []byte) {
 		b = b[n:]
 		kv, _ := protowire.ConsumeBytes(field[1:])
 		key, value := splitKeyValue(kv)
-		wrapped := protowire.AppendBytes(protowire.AppendString([]byte{0x0a}, key), value)
-		wrapped = slices.Insert(wrapped, protowire.SizeBytes(len(key))+1, 0x12)
-		canonical := protowire.AppendBytes([]byte{0x4a}, wrapped)
-		if !seen[key] && bytes.Equal(field, canonical) && key != "" && utf8.ValidString(key) {
+		canonical := keyFirst(field)
+		if !seen[key] && canonical != nil && key != "" && utf8.ValidString(key) {
 			suffix, v := oracleValue(value)
 			values[prefix+key+suffix] = v
 		}
 		seen[key] = true
 	}
+}
+
+// keyFirst returns an attribute's field as encoders write it, nil if it is not
+// just that, or that with the value before the key.
+func keyFirst(field []byte) []byte {
+	kv, _ := protowire.ConsumeBytes(field[1:])
+	key, value := splitKeyValue(kv)
+	keyField := protowire.AppendString([]byte{0x0a}, key)
+	valueField := protowire.AppendBytes([]byte{0x12}, value)
+	canonical := protowire.AppendBytes([]byte{field[0]}, slices.Concat(keyField, valueField))
+	turned := protowire.AppendBytes([]byte{field[0]}, slices.Concat(valueField, keyField))
+	if bytes.Equal(field, canonical) || bytes.Equal(field, turned) {
+		return canonical
+	}
+	return nil
+}
+
+// keysFirst writes the attributes of a row for which keyFirst returns some that
+// way, and leaves the others as they are.
+func keysFirst(fields []byte) []byte {
+	var out []byte
+	for b := fields; len(b) > 0; {
+		n := protowire.ConsumeFieldValue(9, protowire.BytesType, b[1:]) + 1
+		if b[0] != 0x4a || n <= 0 {
+			return append(out, b...) // not well formed
+		}
+		if canonical := keyFirst(b[:n]); canonical != nil {
+			out = append(out, canonical...)
+		} else {
+			out = append(out, b[:n]...)
+		}
+		b = b[n:]
+	}
+	return out
 }
 
 // splitKeyValue returns the last key and the values joined.

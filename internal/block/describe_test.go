@@ -256,7 +256,7 @@ func TestUnknownColumn(t *testing.T) {
 	data := bytes.Clone(o.Data)
 	data[at] ^= 1
 	r = r.Reading(memory(data))
-	require.ErrorContains(t, r.Verify(t.Context(), nil), "row group 0, column skins, page 0")
+	require.ErrorContains(t, r.Verify(t.Context(), nil), "row group 0, column skins")
 	have, err := scanAll(t.Context(), r)
 	require.NoError(t, err)
 	requireSame(t, spans, have)

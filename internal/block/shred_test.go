@@ -70,7 +70,6 @@ func TestWhatGetsAColumn(t *testing.T) {
 		{"key that is not UTF-8", "\x4a\x08\x0a\x01\xff\x12\x03\x0a\x01v", nil, ""},
 		{"no key", "\x4a\x05\x12\x03\x0a\x01v", nil, ""},
 		{"no value", "\x4a\x03\x0a\x01k", nil, ""},
-		{"value first", "\x4a\x08\x12\x03\x0a\x01v\x0a\x01k", nil, ""},
 		{"two keys", "\x4a\x0b\x0a\x01j\x0a\x01k\x12\x03\x0a\x01v", nil, ""},
 		{"two values", "\x4a\x0c\x0a\x01k\x12\x03\x0a\x01v\x12\x02\x18\x01", nil, ""},
 		{"unknown field", "\x4a\x0a\x0a\x01k\x12\x03\x0a\x01v\x18\x01", nil, ""},
@@ -109,6 +108,26 @@ func TestWhatGetsAColumn(t *testing.T) {
 			require.NoError(t, err)
 			requireSame(t, spans, have)
 		})
+	}
+}
+
+// The OpenTelemetry Collector writes the value of an attribute before its key.
+// That gets columns like any other, and comes back with the key first.
+func TestValuesBeforeTheirKeysGetColumns(t *testing.T) {
+	turned := "\x4a\x08\x12\x03\x0a\x01v\x0a\x01k\x4a\x07\x12\x02\x18\x07\x0a\x01n"
+	spans := rowsWith(9, func(i int) []byte {
+		if i%2 == 0 {
+			return slices.Concat(text("k", "v"), number("n", 7))
+		}
+		return []byte(turned)
+	})
+	o := encode(t, spans)
+	require.Equal(t, []string{"span.k", "span.n:int"}, columnsOf(t, o))
+	r, _ := open(t, o)
+	have, err := scanAll(t.Context(), r)
+	require.NoError(t, err)
+	for i := range have {
+		require.Equal(t, slices.Concat(text("k", "v"), number("n", 7)), have[i].Attributes)
 	}
 }
 

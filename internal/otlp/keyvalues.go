@@ -19,7 +19,9 @@ type KeyValues struct {
 	// Field is the whole field with its tag.
 	Field []byte
 	// Canonical says that Field is just what AppendKeyValue makes of Key and
-	// Value, if Value is kept as it is and Key is not empty.
+	// Value, if Value is kept as it is and Key is not empty, except that the
+	// value may stand before the key, as the OpenTelemetry Collector writes it:
+	// to protobuf that is the same message.
 	Canonical bool
 	// Foreign says that there was something else than attributes, at which the
 	// walk ended if it could not be read.
@@ -73,30 +75,43 @@ func (k *KeyValues) Next() bool {
 	return false
 }
 
-// canonical reads the next attribute if it is written in the one way that
-// encoders use: every length as short as can be, the key, then the value.
+// canonical reads the next attribute if it is written in one of the ways that
+// encoders use: every length as short as can be, the key and the value.
 func (k *KeyValues) canonical() bool {
 	b := k.b
 	if b[k.at] != k.tag {
 		return false
 	}
 	end, at, ok := shortLength(b, k.at+1)
-	if !ok || at >= end || b[at] != keyValueKey<<3|byte(protowire.BytesType) {
+	if !ok || at >= end {
 		return false
 	}
 	b = b[:end]
-	keyEnd, key, ok := shortLength(b, at+1)
-	if !ok || keyEnd >= end || b[keyEnd] != keyValueValue<<3|byte(protowire.BytesType) {
+	middle, first, ok := shortLength(b, at+1)
+	if !ok || middle >= end {
 		return false
 	}
-	valueEnd, value, ok := shortLength(b, keyEnd+1)
-	if !ok || valueEnd != end {
+	last, second, ok := shortLength(b, middle+1)
+	if !ok || last != end {
 		return false
 	}
-	k.Key, k.Value, k.Field, k.Canonical = b[key:keyEnd], b[value:end:end], b[k.at:end:end], true
-	k.at = end
+	switch [2]byte{b[at], b[middle]} {
+	case [2]byte{tagKey, tagValue}:
+		k.Key, k.Value = b[first:middle], b[second:end:end]
+	case [2]byte{tagValue, tagKey}:
+		k.Key, k.Value = b[second:end], b[first:middle:middle]
+	default:
+		return false
+	}
+	k.Field, k.Canonical, k.at = b[k.at:end:end], true, end
 	return true
 }
+
+// Tags of the fields of a KeyValue.
+const (
+	tagKey   = keyValueKey<<3 | byte(protowire.BytesType)
+	tagValue = keyValueValue<<3 | byte(protowire.BytesType)
+)
 
 // shortLength reads a length at b[i:] in its shortest form. It returns where
 // the contents, which lie within b, end and begin.
