@@ -3,7 +3,6 @@ package block
 import (
 	"encoding/binary"
 	"math"
-	"strings"
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -19,6 +18,7 @@ type columnCheck struct {
 	survey    *survey
 	keys      [numOwners]keyList // outside of columns, in the rows so far
 	resources map[*schema.Resource]resourceCells
+	scopes    map[*schema.Scope]*schema.Scope // as their messages say
 	values    values
 }
 
@@ -38,7 +38,7 @@ type cell struct {
 func newColumnCheck(v *rowVerifier, g *groupReader) columnCheck {
 	return columnCheck{
 		groupReader: g, block: v, survey: g.reader.dir.surveyed(),
-		resources: map[*schema.Resource]resourceCells{},
+		resources: map[*schema.Resource]resourceCells{}, scopes: map[*schema.Scope]*schema.Scope{},
 	}
 }
 
@@ -72,6 +72,10 @@ func (c *columnCheck) page(t *task, spans []schema.Span) error {
 			want = cellsOf(gathered.names, kindString)
 		case c.column(i).id == colServiceName:
 			want = func(row int) cell { return cell{text: c.resource(spans[row].Resource).service, there: true} }
+		case c.column(i).id == colScopeName:
+			want = func(row int) cell { return cell{text: c.scope(spans[row].Scope).Name, there: true} }
+		case c.column(i).id == colScopeVersion:
+			want = func(row int) cell { return cell{text: c.scope(spans[row].Scope).Version, there: true} }
 		case a.owner == ownerResource:
 			want = func(row int) cell { return c.resource(spans[row].Resource).cell(a) }
 		case a.owner != ownerNone:
@@ -165,14 +169,18 @@ func (c *columnCheck) resource(r *schema.Resource) resourceCells {
 	if ok {
 		return known
 	}
-	known.values = resourceValues(r)
-	for _, a := range otlp.ResourceAttributes(r) {
-		if a.Key == "service.name" && a.Value.Kind == schema.KindString {
-			known.service = strings.ToValidUTF8(a.Value.Str, "\uFFFD")
-			break
-		}
-	}
+	known = resourceCells{service: otlp.ParseResource(r.Wire).ServiceName, values: resourceValues(r)}
 	c.resources[r] = known
+	return known
+}
+
+// scope returns what the columns should hold of a scope.
+func (c *columnCheck) scope(s *schema.Scope) *schema.Scope {
+	known, ok := c.scopes[s]
+	if !ok {
+		known = otlp.ParseScope(s.Wire)
+		c.scopes[s] = known
+	}
 	return known
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/objstore"
@@ -27,6 +28,7 @@ func asDecoded(spans []schema.Span) []schema.Span {
 			}
 		}
 		spans[i].Resource.ServiceName = service
+		*spans[i].Scope = *otlp.ParseScope(spans[i].Scope.Wire)
 		spans[i].Position = uint64(i + 1)
 	}
 	return spans
@@ -66,7 +68,7 @@ func twoSided(change func(i int, s *schema.Span)) []schema.Span {
 		resource.Wire = message(0x0a, otlp.AppendKeyValue(otlp.AppendKeyValue(nil, 1, "service.name", text("shop")), 1, "host", text("h1")))
 		spans[i] = schema.Span{
 			TraceID: schema.TraceID{15: byte(1 + i/2)}, SpanID: schema.SpanID{byte(i + 1)}, StartNanos: day + uint64(i/2*900+i%2*200+i*i*31%47), EndNanos: day + 100_000, Name: "GET",
-			Resource: resource, Scope: &schema.Scope{}, Position: uint64(i + 1),
+			Resource: resource, Scope: scopeOfText("lib", "1.2"), Position: uint64(i + 1),
 			Events: message(0x5a, append(message(0x12, []byte("e")), otlp.AppendKeyValue(nil, 3, "type", text("retry"))...)),
 			Links:  message(0x6a, otlp.AppendKeyValue(nil, 4, "why", text("next"))),
 		}
@@ -84,6 +86,12 @@ func twoSided(change func(i int, s *schema.Span)) []schema.Span {
 		}
 	}
 	return spans
+}
+
+func scopeOfText(name, version string) *schema.Scope {
+	body := protowire.AppendString([]byte{0x0a}, name)
+	body = protowire.AppendString(append(body, 0x12), version)
+	return &schema.Scope{Wire: protowire.AppendBytes([]byte{0x0a}, body), Name: name, Version: version}
 }
 
 func encodeTwoSided(t *testing.T, spans []schema.Span) (*block.Object, *block.Reader) {
@@ -116,6 +124,9 @@ func TestVerifyRowsFindsContradictingPages(t *testing.T) {
 		{"resource", "resource.host", swap("h1", "h2"), []string{"column resource.host, page 0"}},
 		{"service", block.ColumnServiceName, swap("shop", "cart"), []string{"column service_name, page 0"}},
 		{"message of the resource", block.ColumnResource, swap("shop", "cart"), []string{"column service_name, page 0"}},
+		{"scope", block.ColumnScopeName, func(_ int, s *schema.Span) { s.Scope = scopeOfText("bil", "1.2") }, []string{"column scope_name, page 0"}},
+		{"version of the scope", block.ColumnScopeVersion, func(_ int, s *schema.Span) { s.Scope = scopeOfText("lib", "2.1") }, []string{"column scope_version, page 0"}},
+		{"message of the scope", block.ColumnScope, func(_ int, s *schema.Span) { s.Scope = scopeOfText("bil", "1.2") }, []string{"column scope_name, page 0"}},
 		{"message of the event", block.ColumnEvents, swap("\x12\x01e", "\x12\x01f"), []string{"column event_name, page 1"}},
 		{"value where the shape has none", "span.route", func(i int, s *schema.Span) {
 			if i > 0 && i%4 == 0 {

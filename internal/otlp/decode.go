@@ -140,13 +140,7 @@ func (d *Decoder) resource(wire []byte) *schema.Resource {
 	if r, ok := d.resources[string(wire)]; ok {
 		return r
 	}
-	r := &schema.Resource{Wire: bytes.Clone(wire)}
-	for _, a := range ResourceAttributes(r) {
-		if a.Key == "service.name" && a.Value.Kind == schema.KindString {
-			r.ServiceName = strings.Clone(validText(a.Value.Str))
-			break
-		}
-	}
+	r := ParseResource(bytes.Clone(wire))
 	d.keep(len(wire))
 	d.resources[alias(r.Wire)] = r
 	return r
@@ -156,8 +150,28 @@ func (d *Decoder) scope(wire []byte) *schema.Scope {
 	if s, ok := d.scopes[string(wire)]; ok {
 		return s
 	}
-	s := &schema.Scope{Wire: bytes.Clone(wire)}
-	for scope := range members(s.Wire, scopeSpansScope) {
+	s := ParseScope(bytes.Clone(wire))
+	d.keep(len(wire))
+	d.scopes[alias(s.Wire)] = s
+	return s
+}
+
+// ParseResource returns the resource of a Wire, whose memory it shares.
+func ParseResource(wire []byte) *schema.Resource {
+	r := &schema.Resource{Wire: wire}
+	for _, a := range ResourceAttributes(r) {
+		if a.Key == "service.name" && a.Value.Kind == schema.KindString {
+			r.ServiceName = validText(a.Value.Str)
+			break
+		}
+	}
+	return r
+}
+
+// ParseScope returns the scope of a Wire, whose memory it shares.
+func ParseScope(wire []byte) *schema.Scope {
+	s := &schema.Scope{Wire: wire}
+	for scope := range members(wire, scopeSpansScope) {
 		for name := range members(scope, scopeName) {
 			s.Name = validText(alias(name))
 		}
@@ -165,8 +179,6 @@ func (d *Decoder) scope(wire []byte) *schema.Scope {
 			s.Version = validText(alias(version))
 		}
 	}
-	d.keep(len(wire))
-	d.scopes[alias(s.Wire)] = s
 	return s
 }
 
