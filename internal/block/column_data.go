@@ -3,9 +3,8 @@ package block
 import (
 	"slices"
 
-	"github.com/apache/arrow/go/v17/parquet/metadata"
-
 	"github.com/spanlake/spanlake/internal/block/encoding"
+	"github.com/spanlake/spanlake/internal/block/parquet"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -23,7 +22,7 @@ type columnData struct {
 	encoding pageEncoding
 	dict     []byte // plain, of encodingCodes
 	entries  int    // of dict
-	stats    metadata.EncodedStatistics
+	stats    parquet.Stats
 	defined  vec.Bitmap // nil: every row is
 	cells    int        // rows that are not null
 	raw      bool       // not worth an attempt to compress
@@ -102,8 +101,8 @@ func numberData(values []int64, kind valueKind, width func(entries int) int) col
 // setBounds gives the least and the most of the values, of which there are
 // some, to the footer.
 func (d *columnData) setBounds(values []int64) {
-	d.stats.SetMin(encoding.AppendInt64s(nil, []int64{slices.Min(values)}))
-	d.stats.SetMax(encoding.AppendInt64s(nil, []int64{slices.Max(values)}))
+	d.stats.Min = encoding.AppendInt64s(nil, []int64{slices.Min(values)})
+	d.stats.Max = encoding.AppendInt64s(nil, []int64{slices.Max(values)})
 }
 
 // boolData is a column of n bits.

@@ -158,7 +158,7 @@ func (f *fixedCells) traceIDData() columnData {
 	n := len(f.traceIDs) / size
 	d := codedData(f.traces, f.traceIDs, n, encoding.CodeWidth(n))
 	d.raw = true
-	d.stats.SetMin(f.traceIDs[:size]).SetMax(f.traceIDs[len(f.traceIDs)-size:]).SetDistinctCount(int64(n))
+	d.stats.Min, d.stats.Max, d.stats.Distinct = f.traceIDs[:size], f.traceIDs[len(f.traceIDs)-size:], n
 	return d
 }
 
