@@ -62,7 +62,7 @@ func (q *Querier) queryMetrics(
 ) (result *engine.MetricsResult, blocks int, err error) {
 	err = q.read(ctx, project, q.allPartitions(), func(joined *catalog.Joined) (err error) {
 		blocks = len(joined.Blocks)
-		result, err = run(ctx, params.plan, [][]engine.Source{q.searchSources(joined, within)}, params.opts)
+		result, err = run(ctx, params.plan, [][]engine.Source{q.sourcesAndOthers(joined, within)}, params.opts)
 		return err
 	})
 	return result, blocks, q.metricsError(err)

@@ -31,12 +31,12 @@ func (q *Querier) search(ctx context.Context, project schema.ProjectID, req *htt
 	var blocks int
 	err = q.read(ctx, project, q.allPartitions(), func(joined *catalog.Joined) (err error) {
 		// One group: a source says itself whether a trace is of its partition.
-		groups := [][]engine.Source{q.searchSources(joined, params.within)}
+		groups := [][]engine.Source{q.sourcesBeside(joined, params.within, params.within.widen(q.cfg.SearchMargin))}
 		blocks = len(joined.Blocks)
 		result, err = engine.Search(ctx, params.plan, groups, engine.SearchOptions{
 			StartNanos: params.within.start, EndNanos: params.within.end,
 			Limit: params.limit, SpansPerSpanSet: params.spss, Concurrency: q.cfg.Concurrency,
-			MaxSpanSets: q.cfg.MaxGroups,
+			MaxSpanSets: q.cfg.MaxGroups, Repeats: q.repeats,
 		})
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
@@ -52,16 +53,41 @@ func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Sou
 	return sources
 }
 
-// searchSources are the same, and the other blocks for the parts of the traces
-// that are found.
-func (q *Querier) searchSources(joined *catalog.Joined, within timeRange) []engine.Source {
+// sourcesAndOthers are the same, and the other blocks for the parts of the
+// traces that are found.
+func (q *Querier) sourcesAndOthers(joined *catalog.Joined, within timeRange) []engine.Source {
+	return q.sourcesBeside(joined, within, within)
+}
+
+// sourcesBeside are the same, but what other blocks that reach into near find
+// of these traces counts too.
+func (q *Querier) sourcesBeside(joined *catalog.Joined, within, near timeRange) []engine.Source {
 	sources := q.sources(joined, within)
 	for _, name := range joined.Blocks {
-		if !within.overlaps(name) {
-			sources = append(sources, engine.LookupOnly(&blockSource{cache: q.blocks, name: name}))
+		if within.overlaps(name) {
+			continue
+		}
+		source := &blockSource{cache: q.blocks, name: name}
+		if near.overlaps(name) {
+			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
+		} else {
+			sources = append(sources, engine.LookupOnly(source))
 		}
 	}
 	return sources
+}
+
+// widen moves both ends of a range apart.
+func (r timeRange) widen(by time.Duration) timeRange {
+	if r == (timeRange{}) {
+		return r
+	}
+	margin := uint64(max(by, 0)) //nolint:gosec // not negative
+	end := r.end + margin
+	if end < margin {
+		end = math.MaxUint64
+	}
+	return timeRange{r.start - min(r.start, margin), end}
 }
 
 var (

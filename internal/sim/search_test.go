@@ -39,7 +39,7 @@ func (p placed) Search(
 	if err != nil {
 		return nil, err
 	}
-	result, err := engine.Search(ctx, plan, p.partitions, engine.SearchOptions{
+	result, err := engine.Search(ctx, plan, p.around(options.StartNanos, options.EndNanos), engine.SearchOptions{
 		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2,
 		Limit: max(options.Limit, every(options.Limit)), SpansPerSpanSet: max(options.SpansPerSpanSet, every(options.SpansPerSpanSet)),
 	})
@@ -50,6 +50,26 @@ func (p placed) Search(
 		traces = append(traces, traceOf(tr))
 	}
 	return traces, nil
+}
+
+// around are the sources as a querier gives them: blocks without rows in the
+// range are not searched, but for what they have of traces in it.
+func (p placed) around(start, end uint64) [][]engine.Source {
+	if end == 0 {
+		return p.partitions
+	}
+	partitions := make([][]engine.Source, len(p.partitions))
+	for i, sources := range p.partitions {
+		for _, s := range sources {
+			if b, ok := s.(stored); ok {
+				if first, last := b.Times(); first >= end || last < start {
+					s = engine.Beside(s, first >= end)
+				}
+			}
+			partitions[i] = append(partitions[i], s)
+		}
+	}
+	return partitions
 }
 
 // every is a limit that nothing reaches where there is none.
