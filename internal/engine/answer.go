@@ -120,7 +120,9 @@ func (a *answer) takeSummary(ctx context.Context, s *vec.Summary) error {
 			return nil
 		}
 	}
-	r := a.plan.summaryResult(&vec.Summary{Hit: s.Hit, RootName: s.RootName, RootService: s.RootService, Services: s.Services})
+	rest := *s
+	rest.Spans = nil
+	r := a.plan.summaryResult(&rest)
 	r.SpanSets = a.plan.spanSets(t, sets, a.opts.SpansPerSpanSet)
 	a.add(entry{rank: at, trace: r})
 	return nil

@@ -56,7 +56,7 @@ type comparedField struct {
 	numbers map[string]int32
 	values  []schema.Value
 	counts  []cellCounts // by value, of cells: side and step
-	totals  []uint64 // by side and step
+	totals  []uint64     // by side and step
 	tooMany bool
 }
 
