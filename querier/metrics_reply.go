@@ -3,6 +3,7 @@ package querier
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/engine"
@@ -16,11 +17,20 @@ type metricsWriter struct {
 
 	result    *engine.MetricsResult
 	blocks    int
-	maxSeries int // 0: no limit
+	maxSeries int      // 0: no limit
+	times     []string // samples up to their values
 }
+
+// sampleBytes is about what a sample takes in a reply.
+const sampleBytes = 48
 
 // appendRange writes a QueryRangeResponse.
 func (w *metricsWriter) appendRange() []byte {
+	w.out = make([]byte, 0, replyBytes+w.shown()*(replyBytes/8+sampleBytes*len(w.result.Times)))
+	w.times = make([]string, len(w.result.Times))
+	for i, nanos := range w.result.Times {
+		w.times[i] = `{"timestampMs":"` + strconv.FormatUint(nanos/uint64(time.Millisecond), 10) + `"`
+	}
 	w.raw(`{"series":[`)
 	for i := range w.shown() {
 		w.comma(i)
@@ -71,9 +81,7 @@ func (w *metricsWriter) rangeSeries(s *engine.Series) {
 		}
 		w.comma(n)
 		n++
-		w.raw(`{"timestampMs":"`)
-		w.uint(w.result.Times[i] / uint64(time.Millisecond))
-		w.raw(`"`)
+		w.raw(w.times[i])
 		w.value0(v)
 		w.raw(`}`)
 	}

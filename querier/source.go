@@ -68,7 +68,7 @@ var (
 	_ engine.Summarizer     = (*blockSource)(nil)
 	_ engine.Lister         = (*blockSource)(nil)
 	_ engine.FragmentSource = (*blockSource)(nil)
-	_ engine.Sampler        = (*blockSource)(nil)
+	_ engine.Tabulator      = (*blockSource)(nil)
 	_ engine.Fixed          = (*blockSource)(nil)
 )
 
@@ -203,6 +203,17 @@ func (s *blockSource) Sample(
 		return nil, err
 	}
 	left, err := reader.Sample(ctx, sampling, yield)
+	s.forgetIfGone(err)
+	return left, err
+}
+
+// Tabulate asks the block's reader.
+func (s *blockSource) Tabulate(ctx context.Context, t *vec.Tabulation, table vec.Table) ([]schema.TraceID, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, err := reader.Tabulate(ctx, t, table)
 	s.forgetIfGone(err)
 	return left, err
 }
