@@ -120,9 +120,9 @@ func (a *answer) takeSummary(ctx context.Context, s *vec.Summary) error {
 			return nil
 		}
 	}
-	rest := *s
-	rest.Spans = nil
-	r := a.plan.summaryResult(&rest)
+	head := *s
+	head.Spans = nil // the plan says which
+	r := a.plan.summaryResult(&head)
 	r.SpanSets = a.plan.spanSets(t, sets, a.opts.SpansPerSpanSet)
 	a.add(entry{rank: at, trace: r})
 	return nil
