@@ -11,14 +11,14 @@ func pipeline(rng *rand.Rand, stages, depth int) string {
 	if depth > 1 && oneIn(rng, 8) {
 		return operands(rng, depth-1)
 	}
-	text := spansets(rng, depth)
+	list := []string{spansets(rng, depth)}
 	if oneIn(rng, 20) {
-		text = scalarFilter(rng)
+		list[0] = scalarFilter(rng)
 	}
 	for range stages - 1 {
-		text += " | " + stage(rng)
+		list = append(list, stage(rng))
 	}
-	return text
+	return strings.Join(list, " | ")
 }
 
 func stage(rng *rand.Rand) string {
