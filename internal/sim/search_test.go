@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	seed   = flag.Uint64("sim.seed", 1, "what random queries and traces depend on")
+	seed   = flag.Uint64("sim.seed", 1, "what random queries and traces depend on; 0 for another one each time")
 	rounds = flag.Int("sim.rounds", 240/thinning, "how many sets of random traces get queries")
 )
 
