@@ -7,6 +7,7 @@ import (
 	"iter"
 	"sort"
 
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -86,7 +87,7 @@ func (f *finder) begin() {
 	f.sections = f.sections[:0]
 	open := f.open
 	for i := range g.traces {
-		hit := f.selected != nil && anyIn(f.selected, g.traces[i].row, g.sectionEnd(i))
+		hit := f.selected != nil && encoding.AnyBit(f.selected, g.traces[i].row, g.sectionEnd(i))
 		for len(open) > 0 && (i+1 == len(g.traces) || bytes.Compare(open[0][:], g.traces[i+1].first[:]) < 0) {
 			hit, open = true, open[1:]
 		}

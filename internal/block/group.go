@@ -105,10 +105,10 @@ func (g *groupReader) has(offset int64) bool {
 
 // pageView is a verified page.
 type pageView struct {
-	defined []uint64            // rows that have a value; nil: all
-	count   int                 // of values
-	body    []byte              // decompressed
-	index   encoding.DeltaIndex // of a cached page of deltas, nil of others
+	defined []uint64             // rows that have a value; nil: all
+	count   int                  // of values
+	body    []byte               // decompressed
+	index   *encoding.DeltaIndex // of a cached page of deltas, nil of others
 }
 
 // page verifies a data page of n rows, and decompresses it behind what scratch
@@ -145,13 +145,18 @@ func (g *groupReader) page(c, p, n int, scratch *[]byte) (*pageView, error) {
 		return nil, g.corruptPage(c, p, err)
 	}
 	if kept {
-		g.reader.remember(ref.offset, view, len(view.body)+8*len(view.defined)+deltaIndexBytes*len(view.index))
+		g.reader.remember(ref.offset, view, len(view.body)+8*len(view.defined)+indexBytes(view.index))
 	}
 	return view, nil
 }
 
-// deltaIndexBytes is what an entry of a DeltaIndex takes.
-const deltaIndexBytes = 40
+// indexBytes is what an index takes, which may be nil.
+func indexBytes(x *encoding.DeltaIndex) int {
+	if x == nil {
+		return 0
+	}
+	return encoding.DeltaZoneBytes * x.Blocks()
+}
 
 // define decodes the definition levels of a page of n rows.
 func (g *groupReader) define(view *pageView, c, n int, levels []byte, bitmap *[]uint64) (err error) {

@@ -34,12 +34,11 @@ func (s *selector) testPage(pl *place, p *vec.Predicate, page int, open, held ve
 	}
 	m := &s.match
 	m.open = open.Extract(m.open, from, from+n)
-	defined := view.defined
-	if err := s.matchValues(pl, p, view.body, defined, view.count); err != nil {
+	if err := s.matchValues(pl, p, view); err != nil {
 		return s.corruptPage(pl.column, page, err)
 	}
 	holds, present := m.holds, m.present
-	if defined != nil {
+	if defined := view.defined; defined != nil {
 		encoding.Expand(resize(&m.words, len(m.open)), holds, defined, n)
 		holds = m.words
 		if present == nil {
@@ -51,22 +50,6 @@ func (s *selector) testPage(pl *place, p *vec.Predicate, page int, open, held ve
 	}
 	settleRows(open, held, m.open, holds, present, from)
 	return nil
-}
-
-// anyIn reports whether one of the rows [from, to) is set, without looking at
-// others.
-func anyIn(b vec.Bitmap, from, to int) bool {
-	first, last := from/64, (to-1)/64
-	head, tail := ^uint64(0)<<(from%64), ^uint64(0)>>(63-(to-1)%64)
-	if first == last {
-		return b[first]&head&tail != 0
-	}
-	for _, w := range b[first+1 : last] {
-		if w != 0 {
-			return true
-		}
-	}
-	return b[first]&head != 0 || b[last]&tail != 0
 }
 
 // settleRows moves the rows of a page, which begin at row from, out of open: those
@@ -89,10 +72,9 @@ func settleRows(open, held, page vec.Bitmap, holds, present []uint64, from int) 
 	}
 }
 
-// matchValues sets the bitmaps holds and present of a page's count values, the
-// latter to nil if all are. Values of rows that are not open need not be right.
-func (s *selector) matchValues(pl *place, p *vec.Predicate, body []byte, defined []uint64, count int) error {
-	m := &s.match
+// matchValues sets the bitmaps holds and present of a page's values, the latter to nil if all are. Values of rows that are not open need not be right.
+func (s *selector) matchValues(pl *place, p *vec.Predicate, view *pageView) error {
+	m, body, count := &s.match, view.body, view.count
 	resize(&m.holds, (count+63)/64)
 	m.present = nil
 	switch {
@@ -102,7 +84,7 @@ func (s *selector) matchValues(pl *place, p *vec.Predicate, body []byte, defined
 	case s.coded(pl):
 		return m.matchCodes(pl, body, count)
 	case pl.kind == placeInts && p.Between != nil:
-		return m.matchBetween(s.chunk(pl.column).encoding, s.column(pl.column).physical, p.Between, body, count)
+		return m.matchBetween(s.chunk(pl.column).encoding, s.column(pl.column).physical, p.Between, view)
 	case pl.kind == placeInts:
 		return m.matchInts(s.chunk(pl.column).encoding, s.column(pl.column).physical, p.Int, body, count)
 	case pl.kind == placeDoubles:
@@ -110,7 +92,7 @@ func (s *selector) matchValues(pl *place, p *vec.Predicate, body []byte, defined
 	case pl.kind == placeBools:
 		return m.matchBools(p.Bool, body, count)
 	}
-	return m.matchBytes(pl, body, defined, count)
+	return m.matchBytes(pl, body, view.defined, count)
 }
 
 func (m *matchScratch) matchCodes(pl *place, body []byte, count int) error {
@@ -125,8 +107,13 @@ func (m *matchScratch) matchCodes(pl *place, body []byte, count int) error {
 	return pl.present.Match(m.present, packed, count, width)
 }
 
-func (m *matchScratch) matchBetween(e pageEncoding, t physical, within *vec.Interval, body []byte, count int) error {
+func (m *matchScratch) matchBetween(e pageEncoding, t physical, within *vec.Interval, view *pageView) error {
+	body, count := view.body, view.count
 	switch {
+	case view.index != nil && view.defined == nil:
+		return view.index.Match(m.holds, m.open, within.Least, within.Most)
+	case view.index != nil:
+		return view.index.Match(m.holds, nil, within.Least, within.Most)
 	case e == encodingDelta:
 		return encoding.MatchDelta(m.holds, body, count, within.Least, within.Most)
 	case t == physicalInt64:

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/bits"
 
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -75,7 +76,7 @@ type task struct {
 func tasksOf(grid []int, selected vec.Bitmap) []task {
 	var tasks []task
 	for p := range len(grid) - 1 {
-		if selected == nil || !anyIn(selected, grid[p], grid[p+1]) {
+		if selected == nil || !encoding.AnyBit(selected, grid[p], grid[p+1]) {
 			continue
 		}
 		tasks = append(tasks, task{page: p, rows: appendRows(nil, selected, grid[p], grid[p+1])})

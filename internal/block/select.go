@@ -3,6 +3,7 @@ package block
 import (
 	"context"
 
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
 )
 
@@ -119,7 +120,7 @@ func (s *selector) prefetch(ctx context.Context, selected vec.Bitmap) error {
 			seen[pl.column] = true
 			left -= size
 			for p, ref := range pages {
-				if anyIn(selected, grid[p], grid[p+1]) {
+				if encoding.AnyBit(selected, grid[p], grid[p+1]) {
 					wanted = append(wanted, ref.extent())
 				}
 			}
@@ -228,7 +229,7 @@ func (s *selector) test(pl *place, p *vec.Predicate, open, held vec.Bitmap) erro
 		var size int64
 		end := next
 		for ; end < len(pages) && (size == 0 || size+int64(pages[end].size) <= windowBytes); end++ {
-			if anyIn(open, grid[end], grid[end+1]) {
+			if encoding.AnyBit(open, grid[end], grid[end+1]) {
 				wanted = append(wanted, pages[end].extent())
 				size += int64(pages[end].size)
 			}
@@ -237,7 +238,7 @@ func (s *selector) test(pl *place, p *vec.Predicate, open, held vec.Bitmap) erro
 			return err
 		}
 		for ; next < end; next++ {
-			if !anyIn(open, grid[next], grid[next+1]) {
+			if !encoding.AnyBit(open, grid[next], grid[next+1]) {
 				continue
 			}
 			if err := s.testPage(pl, p, next, open, held); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,12 +18,16 @@ import (
 // that is not UTF-8 is mended, so the result is valid JSON. Returns dst as it
 // was and an error that wraps ErrMalformed if traces is not well formed.
 func AppendTracesJSON(dst []byte, traces []byte, topKey string) ([]byte, error) {
-	w := jsonWriter{out: dst, topKey: topKey}
+	w := jsonWriter{out: slices.Grow(dst, jsonSize(traces)), topKey: topKey}
 	if flt := w.message(traces, msgTraces, 0); flt != faultNone {
 		return dst, fmt.Errorf("%w: encode json: %s", ErrMalformed, flt)
 	}
 	return w.out, nil
 }
+
+// jsonSize is about how long the JSON of a message with small attributes is.
+// Large ones hardly get longer: for them the result grows as it comes.
+func jsonSize(message []byte) int { return min(5*len(message)/2, 16<<20) }
 
 // jsonWriter is a transcoder from the wire to proto3 JSON.
 type jsonWriter struct {

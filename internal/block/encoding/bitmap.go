@@ -68,3 +68,19 @@ func bit(b bool) uint64 {
 	}
 	return 0
 }
+
+// AnyBit reports whether one of the bits [from, to) is set, without looking at
+// others. REQUIRES: there is one at least.
+func AnyBit(b []uint64, from, to int) bool {
+	first, last := from/wordBits, (to-1)/wordBits
+	head, tail := ^uint64(0)<<(from%wordBits), ^uint64(0)>>(wordBits-1-(to-1)%wordBits)
+	if first == last {
+		return b[first]&head&tail != 0
+	}
+	for _, w := range b[first+1 : last] {
+		if w != 0 {
+			return true
+		}
+	}
+	return b[first]&head != 0 || b[last]&tail != 0
+}

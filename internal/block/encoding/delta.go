@@ -114,40 +114,6 @@ func MatchDelta(dst []uint64, src []byte, n int, least, most int64) error {
 	return d.end()
 }
 
-// DeltaIndex finds values of a page without decoding those before their block
-// of 128. It shares the page's memory, and is safe for concurrent use.
-type DeltaIndex []deltas // as they are before each block
-
-// NewDeltaIndex reads all of src, which must hold n values.
-func NewDeltaIndex(src []byte, n int) (DeltaIndex, error) {
-	d, err := newDeltas(src)
-	if err != nil || n < 0 || d.count != uint64(n) {
-		return nil, ErrMalformed
-	}
-	x := make(DeltaIndex, 0, n/deltaBlock+1)
-	var block [deltaBlock]int64
-	for left := n; ; left -= deltaBlock {
-		x = append(x, d)
-		if left <= 1 {
-			return x, d.end()
-		}
-		if err := d.block(block[:min(deltaBlock, left-1)]); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// At returns value i. REQUIRES: i is below the number of values.
-func (x DeltaIndex) At(i int) (int64, error) {
-	if i == 0 {
-		return x[0].last, nil
-	}
-	d := x[(i-1)/deltaBlock]
-	var block [deltaBlock]int64
-	err := d.block(block[:(i-1)%deltaBlock+1])
-	return d.last, err
-}
-
 // deltas walks over the values of a page.
 type deltas struct {
 	src   []byte // the blocks that are to come

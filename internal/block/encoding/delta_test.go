@@ -165,7 +165,40 @@ func TestDeltaIndex(t *testing.T) {
 			_, err = encoding.NewDeltaIndex(bad, n)
 			require.ErrorIs(t, err, encoding.ErrMalformed)
 		}
+		requireIndexMatches(t, rng, index, values)
 		_, err = encoding.NewDeltaIndex(data, n+1)
 		require.ErrorIs(t, err, encoding.ErrMalformed)
+	}
+}
+
+// requireIndexMatches compares what an index finds with the values themselves.
+func requireIndexMatches(t *testing.T, rng *rand.Rand, index *encoding.DeltaIndex, values []int64) {
+	t.Helper()
+	for range 20 {
+		least, most := values[rng.IntN(len(values))], values[rng.IntN(len(values))]
+		if rng.IntN(3) > 0 {
+			least, most = min(least, most), max(least, most)
+		}
+		wanted := make([]uint64, (len(values)+63)/64)
+		for range rng.IntN(4) {
+			i := rng.IntN(len(values))
+			wanted[i/64] |= 1 << (i % 64)
+		}
+		all, some := make([]uint64, len(wanted)), slices.Clone(wanted)
+		require.NoError(t, index.Match(all, nil, least, most))
+		require.NoError(t, index.Match(some, wanted, least, most))
+		for i, v := range values {
+			in := uint64(0)
+			if v >= least && v <= most {
+				in = 1
+			}
+			require.Equal(t, in, all[i/64]>>(i%64)&1, "value %d of %d", i, len(values))
+			if wanted[i/64]>>(i%64)&1 == 1 {
+				require.Equal(t, in, some[i/64]>>(i%64)&1, "wanted value %d of %d", i, len(values))
+			}
+		}
+		for i := len(values); i < 64*len(all); i++ {
+			require.Zero(t, all[i/64]>>(i%64)&1)
+		}
 	}
 }
