@@ -44,10 +44,6 @@ func floors() map[folder]int {
 		"internal/block/encoding": 1,
 		"internal/block/parquet":  1,
 
-		// These know nothing of blocks, and others below internal/block use them.
-		"internal/block/encoding": 1,
-		"internal/block/parquet":  1,
-
 		"traceql":           1,
 		"internal/vec":      1,
 		"internal/otlp":     1,
