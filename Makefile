@@ -66,11 +66,12 @@ release-check: ## Build a release twice, with separate caches, and compare
 test: ## Run all tests
 	$(GO) test $(PKG)
 
-# End to end, the detector is for what happens at the same time. The rest of
-# these tests compares answers, and would take it a quarter of an hour. In the
-# packages that are left out nothing happens at the same time.
+# The detector is for what happens at the same time. The rest of the end-to-end
+# and simulation tests compares answers, and would take it a quarter of an hour. In
+# the other packages that are left out nothing happens at the same time.
 test-race: ## Run the tests with the race detector (needs a C compiler)
-	$(GO) test -race $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|benchtable|corpus|lint|release)$$')
+	$(GO) test -race $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|corpus|lint|release)$$')
+	$(GO) test -race -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=8
 	$(GO) test -race -run TestReadYourWrites ./internal/e2e
 
 e2e: ## Run the end-to-end tests, all of them on S3 too
