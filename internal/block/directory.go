@@ -1,8 +1,12 @@
 package block
 
 import (
+	"github.com/spanlake/spanlake/internal/block/parquet"
 	"github.com/spanlake/spanlake/schema"
 )
+
+// magic begins and ends a block, as any Parquet file.
+const magic = parquet.Magic
 
 // directory is the map of a block: where every page lies, and what is needed
 // to read it without the Parquet footer. Format: schema/README.md.

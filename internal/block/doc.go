@@ -12,10 +12,10 @@
 //
 // The writer looks at all rows first: their order (order.go), which attributes
 // occur how often (shred.go), what they share (shared.go). It then reads the rows
-// of each row group once, in their order, into cells of columns: those that every
-// span has (fixed.go) and those of attributes (gather.go, values.go), which
+// of each row group once, in their order, into columns' cells (package cells):
+// those that every span has (fixed.go) and those of attributes (gather.go), which
 // decides where pages begin (plan.go); and it writes column after column
-// (encode.go, column_data.go, column_text.go).
+// (encode.go, columns_gathered.go, chunk_write.go).
 //
 // A filter is decided row group by row group (walk.go, select.go). The places
 // where a predicate's field may stand are known from the directory (place.go);
@@ -26,10 +26,9 @@
 // pages that have some (rows.go, read_values.go); assemble.go puts attributes
 // together again.
 //
-// This is the only package that imports arrow, and only for the Parquet schema
-// and footer that it writes: the directory repeats in compact form what the
-// reader would take from the Parquet footer and the page headers, which are
-// there for other programs.
+// What other programs read of a block, the Parquet footer and the headers of
+// pages, package parquet writes; the directory repeats in compact form what the
+// reader would take from there.
 //
 // Format: schema/README.md.
 package block

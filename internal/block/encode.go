@@ -5,9 +5,9 @@ import (
 	"math"
 	"slices"
 
-	"github.com/apache/arrow/go/v17/parquet/metadata"
-
+	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/block/encoding"
+	"github.com/spanlake/spanlake/internal/block/parquet"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -48,7 +48,7 @@ func encode(project schema.ProjectID, pages [][]schema.Span, lim limits) (*Objec
 type encoder struct {
 	limits  limits
 	codec   *codec
-	out     *sink
+	out     []byte
 	dir     directory
 	hashes  []uint64 // of every trace id
 	survey  *survey
@@ -71,18 +71,14 @@ type scratch struct {
 }
 
 func newEncoder(lim limits, s *survey) *encoder {
-	return &encoder{limits: lim, codec: sharedCodec(), out: &sink{}, survey: s}
+	return &encoder{limits: lim, codec: sharedCodec(), survey: s}
 }
 
 // encode writes the block.
 func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
 	s := e.survey
 	e.dir.columns = s.columns
-	pq, err := parquetSchema(e.dir.columns)
-	if err != nil {
-		return nil, err
-	}
-	meta, err := keyValues(project, s.spans, s.traces)
+	file, err := e.parquetFile(project)
 	if err != nil {
 		return nil, err
 	}
@@ -90,20 +86,19 @@ func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
 	if len(cuts) > math.MaxInt16 {
 		return nil, fmt.Errorf("%w: %d row groups", ErrTooLarge, len(cuts)-1)
 	}
-	e.out.data = append(make([]byte, 0, 4096+24*s.spans+s.valueBytes/8), magic...) // about its size, mostly
-	builder := metadata.NewFileMetadataBuilder(pq, writerProperties(encodingPlain, false), meta)
+	e.out = append(make([]byte, 0, 4096+24*s.spans+s.valueBytes/8), magic...) // about its size, mostly
 	for i, from := range cuts[:len(cuts)-1] {
 		e.first, e.rows = from, cuts[i+1]-from
-		if err := e.group(builder.AppendRowGroup(), i); err != nil {
+		if err := e.group(file.Group(e.rows), i); err != nil {
 			return nil, fmt.Errorf("row group %d: %w", i, err)
 		}
 	}
-	tail, err := e.tail(builder, project, s.spans)
+	tail, err := e.tail(file, project)
 	if err != nil {
 		return nil, err
 	}
 	return &Object{
-		Data: e.out.data, MinStart: s.minStart, MaxEnd: s.maxEnd,
+		Data: e.out, MinStart: s.minStart, MaxEnd: s.maxEnd,
 		Spans: s.spans, TailBytes: tail, Open: len(e.dir.open) > 0,
 	}, nil
 }
@@ -125,7 +120,7 @@ func (e *encoder) gather(ordinal int) {
 			at++
 		}
 	}
-	e.gathered.finish(e.rows)
+	e.gathered.pager.finish(e.rows)
 }
 
 // warm reads a byte of each cache line that gathering the rows will read: the
@@ -146,7 +141,7 @@ func warm(rows []*schema.Span) (sum byte) {
 }
 
 // group writes the columns of one row group.
-func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int) error {
+func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 	e.gather(ordinal)
 	f := e.cells
 	for id := range slices.Chunk(f.traceIDs, len(schema.TraceID{})) {
@@ -158,7 +153,6 @@ func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int) err
 		firstTrace: f.trace(0), lastTrace: f.trace(int(f.traces[e.rows-1])), minStart: f.minStart, maxEnd: f.maxEnd,
 	}
 	e.traces(&g)
-	meta.SetNumRows(e.rows)
 	var size int64
 	for i := range e.dir.columns {
 		c := &e.dir.columns[i]
@@ -168,33 +162,24 @@ func (e *encoder) group(meta *metadata.RowGroupMetaDataBuilder, ordinal int) err
 		}
 		size += raw
 		if c.id == colTraceID {
-			g.sumIDs(&g.chunks[i], e.out.data)
+			g.sumIDs(&g.chunks[i], e.out)
 		}
 	}
 	e.dir.groups = append(e.dir.groups, g)
-	return meta.Finish(size, int16(ordinal))
+	return meta.Finish(size, ordinal)
 }
 
-// column returns a column of a row group. It is asked for once.
-func (e *encoder) column(i int) columnData {
-	c := &e.dir.columns[i]
-	switch c.attribute.owner {
-	case ownerNone:
-		return e.fixed(c.id)
-	case ownerResource:
-		return e.resource(c.attribute, e.survey.resources.codes[e.first:][:e.rows])
-	default:
-		return cellData(c.attribute.kind, taken(&e.gathered.columns[i]))
-	}
-}
+// pageRows are the rows of a page, [from, to), and their places among the rows
+// that are not null.
+type pageRows struct{ from, to, firstCell, endCell int }
 
 // chunk writes one column of a row group and returns its uncompressed size.
-func (e *encoder) chunk(meta *metadata.RowGroupMetaDataBuilder, g *rowGroup, column int, data columnData) (int64, error) {
-	w := chunkWriter{chunk: &g.chunks[column], start: e.out.Tell(), rows: g.rows(), encoding: data.encoding}
-	data.stats.SetNullCount(int64(g.rows() - data.cells))
-	if data.cells == 0 {
+func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data cells.Column) (int64, error) {
+	w := chunkWriter{chunk: &g.chunks[column], start: int64(len(e.out)), rows: g.rows(), encoding: directoryEncoding(data.Encoding)}
+	data.Stats.Nulls = g.rows() - data.Values
+	if data.Values == 0 {
 		e.absent(&w, g.rows())
-		return w.finish(meta, data.stats)
+		return w.finish(meta, data.Stats)
 	}
 	e.scratch.pages = e.scratch.pages[:0]
 	grid := g.grid(&e.dir.columns[column])
@@ -207,77 +192,77 @@ func (e *encoder) chunk(meta *metadata.RowGroupMetaDataBuilder, g *rowGroup, col
 		}
 		p.firstCell = p.endCell
 	}
-	if data.encoding == encodingCodes {
+	if data.Encoding == parquet.Codes {
 		e.dictionary(&w, &data)
 	}
-	w.place(e.out.Tell())
-	e.out.data = append(e.out.data, e.scratch.pages...)
-	return w.finish(meta, data.stats)
+	w.place(int64(len(e.out)))
+	e.out = append(e.out, e.scratch.pages...)
+	return w.finish(meta, data.Stats)
 }
 
 // absent writes the one page of a chunk without values.
 func (e *encoder) absent(w *chunkWriter, rows int) {
 	levels := encoding.AppendLevels(nil, vec.NewBitmap(rows), rows)
-	page := encodedPage{rows: rows, nulls: rows, levels: levels}
-	e.out.data = page.appendTo(e.out.data, encodingPlain)
-	stored := e.out.data[w.start:]
+	page := parquet.Page{Rows: rows, Nulls: rows, Levels: levels}
+	e.out = page.AppendTo(e.out)
+	stored := e.out[w.start:]
 	w.encoding = encodingPlain
 	w.chunk.absent = true
 	w.chunk.dict = pageRef{offset: w.start, size: uint32(len(stored)), raw: uint32(len(stored)), sum: pageSum(stored)}
 	w.data, w.raw = w.start, int64(len(stored))
-	w.end = e.out.Tell()
+	w.end = int64(len(e.out))
 }
 
 // dictionary writes the dictionary page of a chunk whose data pages are known:
 // if they are compressed it must be, too.
-func (e *encoder) dictionary(w *chunkWriter, data *columnData) {
-	body := data.dict
-	if !data.raw {
+func (e *encoder) dictionary(w *chunkWriter, data *cells.Column) {
+	body := data.Dict
+	if !data.Random {
 		body = e.shrink(body)
 	}
-	if len(body) < len(data.dict) {
+	if len(body) < len(data.Dict) {
 		w.chunk.compressed = true
 	} else if w.chunk.compressed {
-		e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], data.dict)
+		e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], data.Dict)
 		body = e.scratch.compressed
 	}
-	w.chunk.entries = data.entries
-	w.chunk.dict = pageRef{offset: w.start, raw: uint32(len(data.dict))}
-	e.out.data = appendDictionaryHeader(e.out.data, len(data.dict), len(body), data.entries)
-	w.chunk.dict.header = uint16(e.out.Tell() - w.start)
-	e.out.data = append(e.out.data, body...)
-	stored := e.out.data[w.start:]
+	w.chunk.entries = data.Entries
+	w.chunk.dict = pageRef{offset: w.start, raw: uint32(len(data.Dict))}
+	e.out = parquet.AppendDictionaryHeader(e.out, len(data.Dict), len(body), data.Entries)
+	w.chunk.dict.header = uint16(int64(len(e.out)) - w.start)
+	e.out = append(e.out, body...)
+	stored := e.out[w.start:]
 	w.chunk.dict.size, w.chunk.dict.sum = uint32(len(stored)), pageSum(stored)
-	w.raw += int64(w.chunk.dict.header) + int64(len(data.dict))
+	w.raw += int64(w.chunk.dict.header) + int64(len(data.Dict))
 }
 
 // page encodes a page and sets where its cells end.
-func (e *encoder) page(w *chunkWriter, data *columnData, p *pageRows) error {
-	page := encodedPage{rows: p.to - p.from}
-	p.endCell = p.firstCell + page.rows
-	if data.defined != nil {
-		page.levels, page.nulls = e.levels(data, p.from, p.to)
-		p.endCell -= page.nulls
+func (e *encoder) page(w *chunkWriter, data *cells.Column, p *pageRows) error {
+	page := parquet.Page{Rows: p.to - p.from, Encoding: data.Encoding}
+	p.endCell = p.firstCell + page.Rows
+	if data.Defined != nil {
+		page.Levels, page.Nulls = e.levels(data, p.from, p.to)
+		p.endCell -= page.Nulls
 	}
-	e.scratch.raw = data.body(e.scratch.raw[:0], *p)
-	page.body, page.raw = e.scratch.raw, len(e.scratch.raw)
-	if page.raw > maxRawBytes {
-		return fmt.Errorf("%w: a page of %d bytes", ErrTooLarge, page.raw)
+	e.scratch.raw = data.Body(e.scratch.raw[:0], p.firstCell, p.endCell)
+	page.Body, page.RawBytes = e.scratch.raw, len(e.scratch.raw)
+	if page.RawBytes > maxRawBytes {
+		return fmt.Errorf("%w: a page of %d bytes", ErrTooLarge, page.RawBytes)
 	}
-	if !data.raw {
-		page.body = e.shrink(page.body)
+	if !data.Random {
+		page.Body = e.shrink(page.Body)
 	}
-	w.chunk.compressed = w.chunk.compressed || len(page.body) < page.raw
+	w.chunk.compressed = w.chunk.compressed || len(page.Body) < page.RawBytes
 	start := len(e.scratch.pages)
-	e.scratch.pages = page.appendTo(e.scratch.pages, data.encoding)
+	e.scratch.pages = page.AppendTo(e.scratch.pages)
 	w.account(&page, e.scratch.pages[start:])
 	return nil
 }
 
 // levels encodes which rows are not null. The result is valid until the next
 // call.
-func (e *encoder) levels(data *columnData, from, to int) (levels []byte, nulls int) {
-	e.scratch.defined = data.defined.Extract(e.scratch.defined, from, to)
+func (e *encoder) levels(data *cells.Column, from, to int) (levels []byte, nulls int) {
+	e.scratch.defined = data.Defined.Extract(e.scratch.defined, from, to)
 	e.scratch.levels = encoding.AppendLevels(e.scratch.levels[:0], e.scratch.defined, to-from)
 	return e.scratch.levels, to - from - e.scratch.defined.Count()
 }
@@ -297,20 +282,21 @@ func (e *encoder) shrink(raw []byte) []byte {
 }
 
 // tail writes everything after the last row group and returns its size.
-func (e *encoder) tail(builder *metadata.FileMetaDataBuilder, project schema.ProjectID, rows int) (int, error) {
-	start := len(e.out.data)
+func (e *encoder) tail(file *parquet.File, project schema.ProjectID) (int, error) {
+	start := len(e.out)
 	bitset := newFilter(e.hashes)
-	e.dir.version, e.dir.project, e.dir.rows = schema.FormatVersion, project, rows
+	e.dir.version, e.dir.project, e.dir.rows = schema.FormatVersion, project, e.survey.spans
 	e.dir.dataBytes, e.dir.bitset = int64(start), len(bitset)
 
-	e.out.data = append(e.out.data, make([]byte, tailSumBytes)...)
-	e.out.data = e.dir.appendTo(e.out.data)
-	filterOffset := e.out.Tell()
-	e.out.data = appendFilterHeader(e.out.data, len(bitset))
-	e.out.data = append(e.out.data, bitset...)
-	if err := appendFooter(e.out, builder, filterOffset); err != nil {
+	e.out = append(e.out, make([]byte, tailSumBytes)...)
+	e.out = e.dir.appendTo(e.out)
+	filterOffset := int64(len(e.out))
+	e.out = appendFilterHeader(e.out, len(bitset))
+	e.out = append(e.out, bitset...)
+	var err error
+	if e.out, err = file.AppendFooter(e.out, int(colTraceID), filterOffset); err != nil {
 		return 0, err
 	}
-	putTailSum(e.out.data[start:])
-	return len(e.out.data) - start, nil
+	putTailSum(e.out[start:])
+	return len(e.out) - start, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -147,7 +148,7 @@ func (t *tabulator) findChildren(ctx context.Context, selected vec.Bitmap) (stra
 			return nil, err
 		}
 		for k := range s.traces() {
-			if !selected.AnyIn(s.first[k], s.first[k+1]) {
+			if !encoding.AnyBit(selected, s.first[k], s.first[k+1]) {
 				continue
 			}
 			traces = append(traces, trace{s.id(k), s.first[k], s.first[k+1]})

@@ -54,9 +54,9 @@ func (e *encoder) traces(g *rowGroup) {
 
 // tracePage writes a table.
 func (e *encoder) tracePage(g *rowGroup, page tracePage, table *traceTable) {
-	start := e.out.Tell()
-	e.out.data = table.appendTo(e.out.data)
-	stored := e.out.data[start:]
+	start := int64(len(e.out))
+	e.out = table.appendTo(e.out)
+	stored := e.out[start:]
 	page.table = pageRef{offset: start, size: uint32(len(stored)), raw: uint32(len(stored)), sum: pageSum(stored)}
 	g.traces = append(g.traces, page)
 }

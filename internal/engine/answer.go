@@ -120,9 +120,9 @@ func (a *answer) takeSummary(ctx context.Context, s *vec.Summary) error {
 			return nil
 		}
 	}
-	without := *s
-	without.Spans = nil
-	r := a.plan.summaryResult(&without)
+	head := *s
+	head.Spans = nil // the plan says which
+	r := a.plan.summaryResult(&head)
 	r.SpanSets = a.plan.spanSets(t, sets, a.opts.SpansPerSpanSet)
 	a.add(entry{rank: at, trace: r})
 	return nil

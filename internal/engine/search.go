@@ -14,7 +14,7 @@ type SearchOptions struct {
 	Limit                int // traces, default 20
 	SpansPerSpanSet      int // default 3
 	Concurrency          int // sources or traces read at a time, default 1
-	MaxSpanSets          int // of all traces in the answer, which by() can make many of; 0 means no limit
+	MaxSpanSets          int // of the traces in the answer that by() makes several of; 0 means no limit
 }
 
 func (o *SearchOptions) setDefaults() {
@@ -91,7 +91,9 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 func (r *SearchResult) check(most int) error {
 	n := 0
 	for i := range r.Traces {
-		n += len(r.Traces[i].SpanSets)
+		if sets := len(r.Traces[i].SpanSets); sets > 1 { // one is what every trace has
+			n += sets
+		}
 	}
 	if most > 0 && n > most {
 		return &GroupsError{Groups: n, Limit: most}
