@@ -93,6 +93,12 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 // store writes one block with the given spans of the default project.
 func (w *world) store(spans ...[]byte) schema.BlockName {
 	w.t.Helper()
+	return w.storeRows(rowsOf(w, spans...))
+}
+
+// rowsOf are spans of one resource as rows in the order of blocks.
+func rowsOf(w *world, spans ...[]byte) []schema.Span {
+	w.t.Helper()
 	var scope []byte
 	for _, s := range spans {
 		scope = field(scope, 2, s)
@@ -101,7 +107,7 @@ func (w *world) store(spans ...[]byte) schema.BlockName {
 	wire := field(nil, 1, field(field(nil, 1, resource), 2, scope))
 	rows, err := otlp.NewDecoder().Decode(wire, uint64(w.blocks+1), nil)
 	require.NoError(w.t, err)
-	return w.storeRows(rows)
+	return rows
 }
 
 // storeRows writes one block with rows in the order of blocks.
