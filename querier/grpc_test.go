@@ -182,7 +182,7 @@ type blocked struct {
 	mu       sync.Mutex
 	held     map[string]bool // keys
 	opened   map[string]bool
-	arrived  chan struct{}   // takes one for each read that is held back
+	arrived  chan struct{} // takes one for each read that is held back
 	released chan struct{}
 	canceled chan struct{} // takes one for each that was given up
 }
