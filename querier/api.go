@@ -4,13 +4,17 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"google.golang.org/grpc"
 
+	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -20,6 +24,8 @@ const headerProject = "X-Scope-OrgID"
 const (
 	contentJSON     = "application/json"
 	contentProtobuf = "application/protobuf"
+	contentLLM      = "application/vnd.grafana.llm"
+	contentGRPC     = "application/grpc"
 	contentText     = "text/plain; charset=utf-8"
 )
 
@@ -30,11 +36,27 @@ type reply struct {
 	body        []byte
 }
 
-type apiFunc func(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error)
+type apiFunc func(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error)
 
-// Handler serves the query API below /api/. Replies are compressed when the
-// client accepts it. Methods are not looked at, as with Tempo.
+// Handler serves the query API: HTTP below /api/, and over HTTP/2 calls of the
+// gRPC service tempopb.StreamingQuerier. Replies are compressed when the client
+// accepts it. Methods are not looked at, as with Tempo.
 func (q *Querier) Handler() http.Handler {
+	calls := grpc.NewServer(tempopb.ServerOption())
+	tempopb.Register(calls, streams{q})
+	web := q.webHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		patient := newPatient(w)
+		defer patient.rest()
+		if req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), contentGRPC) {
+			calls.ServeHTTP(patient, req)
+			return
+		}
+		web.ServeHTTP(patient, req)
+	})
+}
+
+func (q *Querier) webHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/echo", echo)
 	mux.HandleFunc("/api/status/buildinfo", q.buildInfo)
@@ -51,7 +73,8 @@ func (q *Querier) Handler() http.Handler {
 // compress answers compressed what is worth it, as fast as that goes: an answer
 // of megabytes is to be there soon.
 func compress(next http.Handler) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestSpeed))
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestSpeed),
+		gzhttp.EnableZstd(true), gzhttp.ZstdCompressionLevel(int(zstd.SpeedFastest)))
 	if err != nil {
 		return next // the level is valid
 	}
@@ -90,10 +113,10 @@ func (q *Querier) serve(name string, f apiFunc) http.HandlerFunc {
 }
 
 func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.Request, f apiFunc) (int, error) {
-	project, err := projectOf(req.Header.Get(headerProject))
+	projects, err := projectsOf(req.Header.Get(headerProject))
 	var r reply
 	if err == nil {
-		r, err = f(ctx, project, req)
+		r, err = f(ctx, projects, req)
 	}
 	if err = q.limited(ctx, err); err != nil {
 		r = reply{status(err), contentText, []byte(err.Error())}
@@ -109,15 +132,51 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	return r.status, err
 }
 
-func projectOf(header string) (schema.ProjectID, error) {
+// separator stands between the projects in a header.
+const separator = "|"
+
+// maxProjects is how many projects one query may read.
+const maxProjects = 100
+
+// projectsOf reads the projects that a header names, each once and sorted: those
+// that a query reads together.
+func projectsOf(header string) ([]schema.ProjectID, error) {
 	if header == "" {
-		return schema.DefaultProject, nil
+		return []schema.ProjectID{schema.DefaultProject}, nil
 	}
-	return schema.ParseProjectID(header)
+	names := strings.Split(header, separator)
+	if len(names) > maxProjects {
+		return nil, badRequest("%s names %d projects, more than the limit of %d", headerProject, len(names), maxProjects)
+	}
+	projects := make([]schema.ProjectID, len(names))
+	for i, name := range names {
+		var err error
+		if projects[i], err = schema.ParseProjectID(name); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(projects)
+	return slices.Compact(projects), nil
 }
 
-// wantsProtobuf decides the encoding as Tempo does: protobuf if it is accepted
-// at all, else JSON.
-func wantsProtobuf(req *http.Request) bool {
-	return strings.Contains(req.Header.Get("Accept"), contentProtobuf)
+// formatOf decides the form of a reply as Tempo does: protobuf if it is
+// accepted at all, else JSON.
+func formatOf(req *http.Request) (tempopb.Format, string) {
+	if strings.Contains(req.Header.Get("Accept"), contentProtobuf) {
+		return tempopb.Protobuf, contentProtobuf
+	}
+	return tempopb.JSON, contentJSON
+}
+
+// wantsLLM reports whether the compact form for language models is wanted,
+// which comes last.
+func wantsLLM(req *http.Request) bool {
+	accept := req.Header.Get("Accept")
+	return !strings.Contains(accept, contentProtobuf) && !strings.Contains(accept, contentJSON) && strings.Contains(accept, contentLLM)
+}
+
+// write makes a reply in the form that the client accepts.
+func write(req *http.Request, r tempopb.Reply) reply {
+	format, contentType := formatOf(req)
+	return reply{contentType: contentType, body: tempopb.Append(nil, format, r)}
 }

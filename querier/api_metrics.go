@@ -12,56 +12,85 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
 
 const defaultMetricsSince = time.Hour
 
-// metricsRange answers GET /api/metrics/query_range: series of samples.
-func (q *Querier) metricsRange(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
-	values := req.URL.Query()
-	params, err := q.metricsParams(values, time.Now())
+// metricsRange answers GET /api/metrics/query_range: series of samples, in JSON
+// whatever is accepted.
+func (q *Querier) metricsRange(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
+	response, err := q.queryRange(ctx, projects, req.URL.Query())
 	if err != nil {
 		return reply{}, err
 	}
-	if params.opts.StepNanos, err = stepParam(values); err != nil {
-		return reply{}, err
-	}
-	if params.opts.Exemplars, err = exemplarsParam(values); err != nil {
-		return reply{}, err
-	}
-	first, last := engine.QueryTimes(params.opts)
-	result, blocks, err := q.queryMetrics(ctx, project, params, timeRange{first, last + 1}, engine.QueryRange)
-	if err != nil {
-		return reply{}, err
-	}
-	w := &metricsWriter{result: result, blocks: blocks, maxSeries: params.maxSeries}
-	return reply{contentType: contentJSON, body: w.appendRange()}, nil
+	return reply{contentType: contentJSON, body: tempopb.Append(nil, tempopb.JSON, response)}, nil
 }
 
-// metricsInstant answers GET /api/metrics/query: one value for each series.
-func (q *Querier) metricsInstant(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
-	params, err := q.metricsParams(req.URL.Query(), time.Now())
+// queryRange runs a range query with the parameters of the HTTP API.
+func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, values url.Values) (*tempopb.QueryRangeResponse, error) {
+	params, err := q.metricsParams(values, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if params.opts.StepNanos, err = stepParam(values); err != nil {
+		return nil, err
+	}
+	if params.opts.Exemplars, err = exemplarsParam(values); err != nil {
+		return nil, err
+	}
+	first, last := engine.QueryTimes(params.opts)
+	result, blocks, err := q.queryMetrics(ctx, projects, params, timeRange{first, last + 1}, engine.QueryRange)
+	if err != nil {
+		return nil, err
+	}
+	series, message := params.shown(result.Series)
+	return &tempopb.QueryRangeResponse{
+		Times: result.Times, Series: series, Metrics: queryStats(blocks, result.InspectedSpans), Message: message,
+	}, nil
+}
+
+// metricsInstant answers GET /api/metrics/query: one value for each series, in
+// JSON whatever is accepted.
+func (q *Querier) metricsInstant(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
+	response, err := q.queryInstant(ctx, projects, req.URL.Query())
 	if err != nil {
 		return reply{}, err
+	}
+	return reply{contentType: contentJSON, body: tempopb.Append(nil, tempopb.JSON, response)}, nil
+}
+
+// queryInstant runs an instant query with the parameters of the HTTP API.
+func (q *Querier) queryInstant(ctx context.Context, projects []schema.ProjectID, values url.Values) (*tempopb.QueryInstantResponse, error) {
+	params, err := q.metricsParams(values, time.Now())
+	if err != nil {
+		return nil, err
 	}
 	within := timeRange{params.opts.StartNanos, params.opts.EndNanos + 1}
-	result, blocks, err := q.queryMetrics(ctx, project, params, within, engine.QueryInstant)
+	result, blocks, err := q.queryMetrics(ctx, projects, params, within, engine.QueryInstant)
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
-	w := &metricsWriter{result: result, blocks: blocks, maxSeries: params.maxSeries}
-	return reply{contentType: contentJSON, body: w.appendInstant()}, nil
+	series, message := params.shown(result.Series)
+	return &tempopb.QueryInstantResponse{Series: series, Metrics: queryStats(blocks, result.InspectedSpans), Message: message}, nil
+}
+
+// queryStats are the metrics of a query that was one job.
+func queryStats(blocks int, spans uint64) tempopb.SearchMetrics {
+	return tempopb.SearchMetrics{
+		TotalBlocks: uint32(blocks), CompletedJobs: 1, TotalJobs: 1, InspectedSpans: spans, //nolint:gosec // a count of blocks
+	}
 }
 
 type metricsQuery func(context.Context, *engine.MetricsPlan, [][]engine.Source, engine.MetricsOptions) (*engine.MetricsResult, error)
 
 // queryMetrics runs a query over what may have spans that start within.
 func (q *Querier) queryMetrics(
-	ctx context.Context, project schema.ProjectID, params metricsParams, within timeRange, run metricsQuery,
+	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, run metricsQuery,
 ) (result *engine.MetricsResult, blocks int, err error) {
-	err = q.read(ctx, project, q.allPartitions(), func(joined *catalog.Joined) (err error) {
+	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) (err error) {
 		blocks = len(joined.Blocks)
 		result, err = run(ctx, params.plan, [][]engine.Source{q.sourcesAndOthers(joined, within)}, params.opts)
 		return err
@@ -87,7 +116,16 @@ func (q *Querier) metricsError(err error) error {
 type metricsParams struct {
 	plan      *engine.MetricsPlan
 	opts      engine.MetricsOptions
-	maxSeries int
+	maxSeries int // 0: no limit
+}
+
+// shown are the series of a reply, and why they are not all, if they are not.
+func (p *metricsParams) shown(all []engine.Series) (series []engine.Series, message string) {
+	if p.maxSeries == 0 || len(all) <= p.maxSeries {
+		return all, ""
+	}
+	return all[:p.maxSeries], fmt.Sprintf("%d of %d series are shown: raise maxSeries or querier.max-metrics-series, or use topk(%d)",
+		p.maxSeries, len(all), p.maxSeries)
 }
 
 func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams, error) {

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -22,29 +21,16 @@ const (
 )
 
 // search answers GET /api/search: the newest traces that match q or tags.
-func (q *Querier) search(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
+func (q *Querier) search(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
 	params, err := q.searchParams(req.URL.Query(), time.Now())
 	if err != nil {
 		return reply{}, err
 	}
-	var result *engine.SearchResult
-	var blocks int
-	err = q.read(ctx, project, q.allPartitions(), func(joined *catalog.Joined) (err error) {
-		// One group: a source says itself whether a trace is of its partition.
-		groups := [][]engine.Source{q.sourcesBeside(joined, params.within, params.within.widen(q.cfg.SearchMargin))}
-		blocks = len(joined.Blocks)
-		result, err = engine.Search(ctx, params.plan, groups, engine.SearchOptions{
-			StartNanos: params.within.start, EndNanos: params.within.end,
-			Limit: params.limit, SpansPerSpanSet: params.spss, Concurrency: q.cfg.Concurrency,
-			MaxSpanSets: q.cfg.MaxGroups, Repeats: q.repeats,
-		})
-		return err
-	})
+	response, err := q.find(ctx, projects, params, nil)
 	if err != nil {
 		return reply{}, err
 	}
-	body := appendSearch(make([]byte, 0, (1+len(result.Traces))*replyBytes), result, blocks, params.hasQuery)
-	return reply{contentType: contentJSON, body: body}, nil
+	return write(req, response), nil
 }
 
 func (q *Querier) allPartitions() []int {
@@ -57,6 +43,7 @@ func (q *Querier) allPartitions() []int {
 
 type searchParams struct {
 	plan     *engine.Plan
+	ordered  bool // in another order than newest first
 	hasQuery bool
 	within   timeRange
 	limit    int
@@ -66,7 +53,7 @@ type searchParams struct {
 func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, error) {
 	p := searchParams{hasQuery: values.Get("q") != ""}
 	var err error
-	if p.plan, err = searchPlan(values); err != nil {
+	if p.plan, p.ordered, err = searchPlan(values); err != nil {
 		return p, err
 	}
 	if p.limit, err = intParam(values, "limit", defaultLimit, 1, maxLimit); err != nil {
@@ -83,28 +70,29 @@ func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, 
 }
 
 // searchPlan compiles q, or the older form: tags and the trace's duration.
-func searchPlan(values url.Values) (*engine.Plan, error) {
+func searchPlan(values url.Values) (plan *engine.Plan, ordered bool, err error) {
 	text := values.Get("q")
 	if text == "" {
 		filter, err := tagFilter(values)
-		return engine.CompileTags(filter), err
+		return engine.CompileTags(filter), false, err
 	}
 	for name, instead := range map[string]string{
 		"tags": `{ .key = "value" }`, "minDuration": "{ traceDuration >= 1s }", "maxDuration": "{ traceDuration <= 1s }",
 	} {
 		if values.Get(name) != "" {
-			return nil, badRequest("%s and q can not be used together: write %s in q", name, instead)
+			return nil, false, badRequest("%s and q can not be used together: write %s in q", name, instead)
 		}
 	}
 	query, err := traceql.Parse(text)
 	if err != nil {
-		return nil, badRequest("invalid TraceQL query: %s", err)
+		return nil, false, badRequest("invalid TraceQL query: %s", err)
 	}
-	plan, err := engine.Compile(query)
+	plan, err = engine.Compile(query)
 	if err != nil {
-		return nil, badRequest("invalid TraceQL query: %s", err)
+		return nil, false, badRequest("invalid TraceQL query: %s", err)
 	}
-	return plan, nil
+	_, _, ordered = query.OrderBy()
+	return plan, ordered, nil
 }
 
 func tagFilter(values url.Values) (filter engine.TagFilter, err error) {

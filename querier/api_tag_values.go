@@ -3,11 +3,13 @@ package querier
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -31,10 +33,18 @@ func tagOf(path, prefix string) (string, bool) {
 
 // tagValuesV1 answers GET /api/search/tag/{name}/values: the values of an
 // attribute of any scope as text. The name of the span is called name.
-func (q *Querier) tagValuesV1(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
+func (q *Querier) tagValuesV1(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
 	tag, _ := tagOf(req.URL.Path, pathTagValuesV1)
+	response, err := q.listTexts(ctx, projects, tag, req.URL.Query())
+	if err != nil {
+		return reply{}, err
+	}
+	return write(req, response), nil
+}
+
+func (q *Querier) listTexts(ctx context.Context, projects []schema.ProjectID, tag string, from url.Values) (*tempopb.Texts, error) {
 	if tag == "" {
-		return reply{}, badRequest("invalid tag name: it is empty")
+		return nil, badRequest("invalid tag name: it is empty")
 	}
 	fields := []traceql.FieldExpr{&traceql.Intrinsic{ID: traceql.IntrinsicName}}
 	if tag != "name" {
@@ -43,46 +53,54 @@ func (q *Querier) tagValuesV1(ctx context.Context, project schema.ProjectID, req
 			fields = append(fields, &traceql.Attribute{Scope: s.scope, Name: tag})
 		}
 	}
-	params, err := q.tagParams(req.URL.Query(), time.Now())
+	params, err := q.tagParams(from, time.Now())
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
-	values, metrics, err := q.tagValues(ctx, project, params, fields)
+	values, metrics, err := q.tagValues(ctx, projects, params, fields)
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
 	texts := make([]string, len(values))
 	for i, v := range values {
 		texts[i] = tagValueOf(v).Value
 	}
 	slices.Sort(texts)
-	return jsonReply(tagValuesV1Response{TagValues: slices.Compact(texts), Metrics: metrics})
+	return &tempopb.Texts{Name: tempopb.ValuesOfTag, List: slices.Compact(texts), Metrics: metrics}, nil
 }
 
 // tagValuesV2 answers GET /api/v2/search/tag/{field}/values: the typed values of
 // a field as TraceQL names it, of the spans that q finds.
-func (q *Querier) tagValuesV2(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
+func (q *Querier) tagValuesV2(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
 	tag, _ := tagOf(req.URL.Path, pathTagValuesV2)
-	field, err := traceql.ParseField(tag)
-	if err != nil {
-		return reply{}, badRequest("invalid tag name %q: %s", tag, err)
-	}
-	params, err := q.tagParams(req.URL.Query(), time.Now())
+	response, err := q.listValues(ctx, projects, tag, req.URL.Query())
 	if err != nil {
 		return reply{}, err
 	}
-	var metrics metadataMetrics
+	return write(req, response), nil
+}
+
+func (q *Querier) listValues(ctx context.Context, projects []schema.ProjectID, tag string, from url.Values) (*tempopb.Values, error) {
+	field, err := traceql.ParseField(tag)
+	if err != nil {
+		return nil, badRequest("invalid tag name %q: %s", tag, err)
+	}
+	params, err := q.tagParams(from, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	response := &tempopb.Values{}
 	values, fixed := fixedValues(field)
 	if !fixed {
-		if values, metrics, err = q.tagValues(ctx, project, params, []traceql.FieldExpr{field}); err != nil {
-			return reply{}, err
+		if values, response.Metrics, err = q.tagValues(ctx, projects, params, []traceql.FieldExpr{field}); err != nil {
+			return nil, err
 		}
 	}
-	response := tagValuesV2Response{TagValues: make([]tagValue, len(values)), Metrics: metrics}
+	response.List = make([]tempopb.Value, len(values))
 	for i, v := range values {
-		response.TagValues[i] = tagValueOf(v)
+		response.List[i] = tagValueOf(v)
 	}
-	return jsonReply(response)
+	return response, nil
 }
 
 // fixedValues answers for the intrinsics that need no reading: all values of an
@@ -107,9 +125,9 @@ func fixedValues(field traceql.FieldExpr) (values []traceql.Static, ok bool) {
 }
 
 func (q *Querier) tagValues(
-	ctx context.Context, project schema.ProjectID, params tagParams, fields []traceql.FieldExpr,
-) (values []traceql.Static, metrics metadataMetrics, err error) {
-	blocks, err := q.readTags(ctx, project, params, func(groups [][]engine.Source) error {
+	ctx context.Context, projects []schema.ProjectID, params tagParams, fields []traceql.FieldExpr,
+) (values []traceql.Static, metrics tempopb.MetadataMetrics, err error) {
+	blocks, err := q.readTags(ctx, projects, params, func(groups [][]engine.Source) error {
 		found, err := engine.CollectValues(ctx, params.plan, groups, fields, params.options)
 		if err == nil {
 			values = found.Values
@@ -117,4 +135,23 @@ func (q *Querier) tagValues(
 		return err
 	})
 	return values, scanned(blocks), err
+}
+
+// tagValueOf gives a value the type by which the data source decides on quotes,
+// and the text to insert into a query.
+func tagValueOf(v traceql.Static) tempopb.Value {
+	switch v.Type {
+	case traceql.TypeString:
+		return tempopb.Value{Type: "string", Value: v.Str}
+	case traceql.TypeInt:
+		return tempopb.Value{Type: "int", Value: v.String()}
+	case traceql.TypeFloat:
+		return tempopb.Value{Type: "float", Value: v.String()}
+	case traceql.TypeBool:
+		return tempopb.Value{Type: "bool", Value: v.String()}
+	case traceql.TypeDuration:
+		return tempopb.Value{Type: "duration", Value: v.String()}
+	case traceql.TypeStatus, traceql.TypeKind, traceql.TypeUnknown, traceql.TypeNil:
+	}
+	return tempopb.Value{Type: "keyword", Value: v.String()}
 }

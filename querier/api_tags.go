@@ -3,7 +3,6 @@ package querier
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"math"
 	"net/http"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -42,10 +42,19 @@ var intrinsicTags = [...]string{
 }
 
 // tagsV1 answers GET /api/search/tags: the names of all scopes together.
-func (q *Querier) tagsV1(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
-	found, err := q.tagNames(ctx, project, req.URL.Query(), false)
+func (q *Querier) tagsV1(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
+	response, err := q.listNames(ctx, projects, req.URL.Query())
 	if err != nil {
 		return reply{}, err
+	}
+	return write(req, response), nil
+}
+
+func (q *Querier) listNames(ctx context.Context, projects []schema.ProjectID, values url.Values) (*tempopb.Texts, error) {
+	values.Del("q")
+	found, err := q.tagNames(ctx, projects, values)
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, scope := range tagScopes {
@@ -59,26 +68,34 @@ func (q *Querier) tagsV1(ctx context.Context, project schema.ProjectID, req *htt
 	if found.scope == scopeIntrinsic {
 		names = intrinsicTags[:]
 	}
-	return jsonReply(tagsV1Response{TagNames: orEmpty(names), Metrics: found.metrics})
+	return &tempopb.Texts{Name: tempopb.NamesOfTags, List: names, Metrics: found.metrics}, nil
 }
 
 // tagsV2 answers GET /api/v2/search/tags: the names of each scope, of the spans
 // that q finds.
-func (q *Querier) tagsV2(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
-	found, err := q.tagNames(ctx, project, req.URL.Query(), true)
+func (q *Querier) tagsV2(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
+	response, err := q.listScopes(ctx, projects, req.URL.Query())
 	if err != nil {
 		return reply{}, err
 	}
-	response := tagsV2Response{Scopes: []tagScope{}, Metrics: found.metrics}
+	return write(req, response), nil
+}
+
+func (q *Querier) listScopes(ctx context.Context, projects []schema.ProjectID, values url.Values) (*tempopb.Scopes, error) {
+	found, err := q.tagNames(ctx, projects, values)
+	if err != nil {
+		return nil, err
+	}
+	response := &tempopb.Scopes{Metrics: found.metrics}
 	for _, scope := range tagScopes {
 		if names := found.byScope[scope.scope]; len(names) > 0 {
-			response.Scopes = append(response.Scopes, tagScope{scope.name, names})
+			response.List = append(response.List, tempopb.Scope{Name: scope.name, Tags: names})
 		}
 	}
 	if found.scope == "" || found.scope == scopeIntrinsic {
-		response.Scopes = append(response.Scopes, tagScope{scopeIntrinsic, intrinsicTags[:]})
+		response.List = append(response.List, tempopb.Scope{Name: scopeIntrinsic, Tags: intrinsicTags[:]})
 	}
-	return jsonReply(response)
+	return response, nil
 }
 
 // foundNames are the names of attributes, and what was asked for.
@@ -86,24 +103,21 @@ type foundNames struct {
 	scope   string // "" is all
 	limit   int    // 0 is none
 	byScope map[traceql.Scope][]string
-	metrics metadataMetrics
+	metrics tempopb.MetadataMetrics
 }
 
-func (q *Querier) tagNames(ctx context.Context, project schema.ProjectID, values url.Values, filtered bool) (foundNames, error) {
+func (q *Querier) tagNames(ctx context.Context, projects []schema.ProjectID, values url.Values) (foundNames, error) {
 	found := foundNames{scope: values.Get("scope")}
 	scopes, err := scopesOf(found.scope)
 	if err != nil {
 		return found, err
-	}
-	if !filtered {
-		values.Del("q")
 	}
 	params, err := q.tagParams(values, time.Now())
 	if err != nil || len(scopes) == 0 {
 		return found, err
 	}
 	found.limit = params.options.Limit
-	blocks, err := q.readTags(ctx, project, params, func(groups [][]engine.Source) error {
+	blocks, err := q.readTags(ctx, projects, params, func(groups [][]engine.Source) error {
 		names, err := engine.CollectNames(ctx, params.plan, groups, scopes, params.options)
 		if err == nil {
 			found.byScope = names.ByScope
@@ -168,9 +182,9 @@ const maxTagBytes = 1 << 20
 // readTags calls f with the sources, the newest first. It returns the number of
 // blocks.
 func (q *Querier) readTags(
-	ctx context.Context, project schema.ProjectID, params tagParams, f func([][]engine.Source) error,
+	ctx context.Context, projects []schema.ProjectID, params tagParams, f func([][]engine.Source) error,
 ) (blocks int, err error) {
-	err = q.read(ctx, project, q.allPartitions(), func(joined *catalog.Joined) error {
+	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) error {
 		sorted := *joined
 		sorted.Blocks = slices.SortedStableFunc(slices.Values(joined.Blocks), func(a, b schema.BlockName) int {
 			return cmp.Compare(b.MaxEnd, a.MaxEnd)
@@ -181,7 +195,7 @@ func (q *Querier) readTags(
 	return blocks, err
 }
 
-func jsonReply(v any) (reply, error) {
-	body, err := json.Marshal(v)
-	return reply{contentType: contentJSON, body: body}, err
+// scanned are the metrics of a list for which data was read.
+func scanned(blocks int) tempopb.MetadataMetrics {
+	return tempopb.MetadataMetrics{TotalJobs: 1, CompletedJobs: 1, TotalBlocks: uint32(blocks)} //nolint:gosec // a count of blocks
 }

@@ -7,64 +7,63 @@ import (
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // traceV1 answers GET /api/traces/{id}: the bare trace, 404 without a body if
 // there is none.
-func (q *Querier) traceV1(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
-	traces, found, err := q.traceRequest(ctx, project, req)
-	if err != nil || !found {
+func (q *Querier) traceV1(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
+	spans, err := q.traceRequest(ctx, projects, req)
+	if err != nil || len(spans) == 0 {
 		return reply{status: http.StatusNotFound}, err
 	}
-	if wantsProtobuf(req) {
-		return reply{contentType: contentProtobuf, body: traces}, nil
+	traces := otlp.AppendTraces(nil, spans)
+	format, contentType := formatOf(req)
+	if format == tempopb.Protobuf {
+		return reply{contentType: contentType, body: traces}, nil
 	}
 	body, err := otlp.AppendTracesJSON(nil, traces, "batches")
-	return reply{contentType: contentJSON, body: body}, err
+	return reply{contentType: contentType, body: body}, err
 }
 
 // traceV2 answers GET /api/v2/traces/{id}. A trace that is not found is an
 // empty one with status 200: the data source needs the field to be there.
-func (q *Querier) traceV2(ctx context.Context, project schema.ProjectID, req *http.Request) (reply, error) {
-	traces, found, err := q.traceRequest(ctx, project, req)
+func (q *Querier) traceV2(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
+	filter, err := parseTraceFilter(req.URL.Query())
 	if err != nil {
 		return reply{}, err
 	}
-	if wantsProtobuf(req) {
-		// TraceByIDResponse: trace = 1, metrics = 2.
-		body := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), traces)
-		body = protowire.AppendBytes(protowire.AppendTag(body, 2, protowire.BytesType), nil)
-		return reply{contentType: contentProtobuf, body: body}, nil
+	spans, err := q.traceRequest(ctx, projects, req)
+	if err != nil {
+		return reply{}, err
 	}
-	body := []byte(`{"trace":`)
-	if found {
-		body, err = otlp.AppendTracesJSON(body, traces, "resourceSpans")
-	} else {
-		body = append(body, "{}"...)
+	spans, message := filter.apply(spans)
+	if wantsLLM(req) {
+		return reply{contentType: contentLLM + "+json", body: appendLLM(nil, spans, message)}, nil
 	}
-	return reply{contentType: contentJSON, body: append(body, `,"metrics":{}}`...)}, err
+	response := tempopb.TraceByIDResponse{Trace: otlp.AppendTraces(nil, spans), Message: message}
+	format, contentType := formatOf(req)
+	body, err := response.Append(nil, format)
+	return reply{contentType: contentType, body: body}, err
 }
 
-// traceRequest returns the trace that a request asks for as an OTLP TracesData
-// message.
-func (q *Querier) traceRequest(ctx context.Context, project schema.ProjectID, req *http.Request) (traces []byte, found bool, err error) {
+// traceRequest returns the spans of the trace that a request asks for.
+func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID, req *http.Request) ([]schema.Span, error) {
 	id, err := schema.ParseTraceID(req.PathValue("id"))
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	within, err := traceRange(req)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	spans, err := q.trace(ctx, project, id, within)
-	return otlp.AppendTraces(nil, spans), len(spans) > 0, err
+	return q.trace(ctx, projects, id, within)
 }
 
 // traceRange reads the optional start and end of a lookup, in Unix seconds.
@@ -103,10 +102,10 @@ func secondsParam(req *http.Request, name string) (int64, bool, error) {
 // trace collects the spans of a trace from its partition, each once, in the
 // order of blocks. Blocks that lie outside within are not read; the time range
 // does not cut the trace itself.
-func (q *Querier) trace(ctx context.Context, project schema.ProjectID, id schema.TraceID, within timeRange) ([]schema.Span, error) {
+func (q *Querier) trace(ctx context.Context, projects []schema.ProjectID, id schema.TraceID, within timeRange) ([]schema.Span, error) {
 	partition := id.Partition(q.partitions)
 	var spans []schema.Span
-	err := q.read(ctx, project, []int{partition}, func(joined *catalog.Joined) error {
+	err := q.read(ctx, projects, []int{partition}, func(joined *catalog.Joined) error {
 		var err error
 		spans, err = q.gather(ctx, joined, id, within)
 		return err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
@@ -44,15 +45,17 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bu
 // several batches may be purged within a query.
 const maxRetries = 10
 
-// read joins blocks and live data and lets f read them. When a block that the
+// read joins blocks and live data of projects, as if they were one, and lets f
+// read them. A span that several projects have is folded like one that was
+// delivered twice, so no answer has to be put together from others. When a block that the
 // listing named is gone or replaced, merged away meanwhile, or a part of the
 // log was purged, everything that was read is void and f is called again with a
 // newer listing.
-func (q *Querier) read(ctx context.Context, project schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
-	var old *catalog.View
+func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
+	views := make([]*catalog.View, len(projects)) // out of date
 	var gone error
 	for range maxRetries {
-		joined, err := q.catalog.Join(ctx, q.live, project, partitions, old)
+		joined, err := q.join(ctx, projects, partitions, views)
 		if err != nil {
 			return err
 		}
@@ -62,7 +65,30 @@ func (q *Querier) read(ctx context.Context, project schema.ProjectID, partitions
 		}
 		gone = err
 		q.metrics.retries.Inc()
-		old = joined.View
 	}
 	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
+}
+
+// join returns the blocks and segments of all projects, and replaces their
+// views by those that it has used.
+func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) (*catalog.Joined, error) {
+	parts := make([]*catalog.Joined, len(projects))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(q.cfg.Concurrency)
+	for i, project := range projects {
+		group.Go(func() (err error) {
+			parts[i], err = q.catalog.Join(ctx, q.live, project, partitions, views[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	whole := &catalog.Joined{}
+	for i, part := range parts {
+		views[i] = part.View
+		whole.Blocks = append(whole.Blocks, part.Blocks...)
+		whole.Segments = append(whole.Segments, part.Segments...)
+	}
+	return whole, nil
 }

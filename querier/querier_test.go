@@ -81,13 +81,23 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
 	w.reg = reg
-	w.server = httptest.NewServer(q.Handler())
+	w.server = httptest.NewUnstartedServer(q.Handler())
+	w.server.Config.Protocols = new(http.Protocols)
+	w.server.Config.Protocols.SetHTTP1(true)
+	w.server.Config.Protocols.SetUnencryptedHTTP2(true)
+	w.server.Start()
 	t.Cleanup(w.server.Close)
 	return w
 }
 
 // store writes one block with the given spans of the default project.
 func (w *world) store(spans ...[]byte) schema.BlockName {
+	w.t.Helper()
+	return w.storeRows(rowsOf(w, spans...))
+}
+
+// rowsOf are spans of one resource as rows in the order of blocks.
+func rowsOf(w *world, spans ...[]byte) []schema.Span {
 	w.t.Helper()
 	var scope []byte
 	for _, s := range spans {
@@ -97,19 +107,25 @@ func (w *world) store(spans ...[]byte) schema.BlockName {
 	wire := field(nil, 1, field(field(nil, 1, resource), 2, scope))
 	rows, err := otlp.NewDecoder().Decode(wire, uint64(w.blocks+1), nil)
 	require.NoError(w.t, err)
-	return w.storeRows(rows)
+	return rows
 }
 
 // storeRows writes one block with rows in the order of blocks.
 func (w *world) storeRows(rows []schema.Span) schema.BlockName {
 	w.t.Helper()
+	return w.storeIn(schema.DefaultProject, rows)
+}
+
+// storeIn writes one block of a project.
+func (w *world) storeIn(project schema.ProjectID, rows []schema.Span) schema.BlockName {
+	w.t.Helper()
 	w.blocks++
-	object, err := block.Encode(schema.DefaultProject, rows)
+	object, err := block.Encode(project, rows)
 	require.NoError(w.t, err)
 	position, err := w.log.Stream(0).Publish(w.t.Context(), wal.CutMarker(), "")
 	require.NoError(w.t, err)
 	name := schema.BlockName{
-		Project: schema.DefaultProject, Partitions: 1, Epoch: w.log.Stream(0).Epoch(), First: position, Last: position,
+		Project: project, Partitions: 1, Epoch: w.log.Stream(0).Epoch(), First: position, Last: position,
 		LogNanos: uint64(time.Now().UnixNano()), MinStart: object.MinStart, MaxEnd: object.MaxEnd,
 		Spans: uint64(object.Spans), TailBytes: uint64(object.TailBytes),
 	}

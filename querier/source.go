@@ -56,19 +56,21 @@ func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Sou
 // sourcesAndOthers are the same, and the other blocks for the parts of the
 // traces that are found.
 func (q *Querier) sourcesAndOthers(joined *catalog.Joined, within timeRange) []engine.Source {
-	return q.sourcesBeside(joined, within, within)
+	return q.sourcesBeside(joined, within, within, 0)
 }
 
-// sourcesBeside are the same, but what other blocks that reach into near find
-// of these traces counts too.
-func (q *Querier) sourcesBeside(joined *catalog.Joined, within, near timeRange) []engine.Source {
-	sources := q.sources(joined, within)
+// sourcesBeside are those of a slice of a range. Blocks outside of the range, up
+// to a margin, are asked for what they find of the traces that reach into the
+// slice; those of other slices have their turn.
+func (q *Querier) sourcesBeside(joined *catalog.Joined, slice, within timeRange, margin time.Duration) []engine.Source {
+	sources := q.sources(joined, slice)
+	near := within.widen(margin)
 	for _, name := range joined.Blocks {
-		if within.overlaps(name) {
+		if slice.overlaps(name) {
 			continue
 		}
 		source := &blockSource{cache: q.blocks, name: name}
-		if near.overlaps(name) {
+		if near.overlaps(name) && !within.overlaps(name) {
 			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
 		} else {
 			sources = append(sources, engine.LookupOnly(source))

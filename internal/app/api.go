@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/spanlake/spanlake/querier/tempopb"
 )
 
 // newAPI serves the API port: HTTP, and gRPC over HTTP/2 without TLS, which
@@ -21,11 +23,14 @@ func (a *App) newAPI() services.Service {
 	grpc_health_v1.RegisterHealthServer(calls, health{ready: a.ready})
 	routes := a.routes()
 	s := newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") {
+		switch isCall := req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc"); {
+		case isCall && a.cfg.Target != TargetIngester && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
+			a.queries.ServeHTTP(w, req) // while it is closed clients take 503 for UNAVAILABLE
+		case isCall:
 			calls.ServeHTTP(w, req)
-			return
+		default:
+			routes.ServeHTTP(w, req)
 		}
-		routes.ServeHTTP(w, req)
 	}), a.logger)
 	return a.api.service(s.Serve, func(ctx context.Context) {
 		shutdownHTTP(ctx, s)

@@ -77,6 +77,7 @@ func testOnly() []folder {
 		"internal/vec/vectest",
 		"internal/wal/mem",
 		"internal/wal/waltest",
+		"querier/tempopb/tempopbtest",
 		"traceql/traceqltest",
 	}
 }

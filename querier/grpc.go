@@ -1,0 +1,219 @@
+package querier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/querier/tempopb"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// streams answers the calls of tempopb.StreamingQuerier. Its methods translate
+// requests into the parameters of the HTTP API, so that both are read, checked
+// and refused alike.
+type streams struct{ q *Querier }
+
+var _ tempopb.StreamingQuerier = streams{}
+
+// serve is what all calls share: projects, limits, errors, metrics.
+func (s streams) serve(name string, stream tempopb.Stream, f func(context.Context, []schema.ProjectID) error) error {
+	begun := time.Now()
+	ctx, cancel := s.q.withLimits(stream.Context())
+	defer cancel()
+	projects, err := projectsOf(strings.Join(metadata.ValueFromIncomingContext(ctx, headerProject), separator))
+	if err == nil {
+		err = f(ctx, projects)
+	}
+	err = s.q.limited(ctx, err)
+	code := http.StatusOK
+	if err != nil {
+		code = status(err)
+	}
+	if _, sent := errors.AsType[interface {
+		error
+		GRPCStatus() *grpcstatus.Status
+	}](err); sent { // by the stream, since the client is gone
+		code = statusClientClosed
+	}
+	s.q.metrics.queries.WithLabelValues(name, strconv.Itoa(code)).Observe(time.Since(begun).Seconds())
+	if code >= http.StatusInternalServerError {
+		s.q.logger.ErrorContext(ctx, "a query failed", slog.String("query", name), slog.Any("err", err))
+	}
+	if err == nil {
+		return nil
+	}
+	return grpcstatus.Error(codeOf(code), err.Error())
+}
+
+// codeOf is the code of gRPC that Tempo answers for a status of HTTP.
+func codeOf(code int) codes.Code {
+	switch {
+	case code == http.StatusNotFound:
+		return codes.NotFound
+	case code == http.StatusTooManyRequests:
+		return codes.ResourceExhausted
+	case code == statusClientClosed, code == http.StatusGatewayTimeout:
+		return codes.Canceled
+	case code >= http.StatusInternalServerError:
+		return codes.Internal
+	}
+	return codes.InvalidArgument
+}
+
+// Search sends the newest traces that match: what is sure now and then while it
+// searches, and the whole answer at the end.
+func (s streams) Search(r *tempopb.SearchRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_search", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		values, err := searchValues(r)
+		if err != nil {
+			return err
+		}
+		params, err := s.q.searchParams(values, time.Now())
+		if err != nil {
+			return err
+		}
+		return s.q.streamSearch(ctx, projects, params, stream)
+	})
+}
+
+// SearchTags sends the names of tags of all scopes together.
+func (s streams) SearchTags(r *tempopb.TagsRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_tags_v1", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		response, err := s.q.listNames(ctx, projects, tagsValues(r))
+		if err != nil {
+			return err
+		}
+		return stream.SendAll(response)
+	})
+}
+
+// SearchTagsV2 sends the names of tags by scope.
+func (s streams) SearchTagsV2(r *tempopb.TagsRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_tags_v2", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		response, err := s.q.listScopes(ctx, projects, tagsValues(r))
+		if err != nil {
+			return err
+		}
+		return stream.SendAll(response)
+	})
+}
+
+// SearchTagValues sends the values of a tag as texts.
+func (s streams) SearchTagValues(r *tempopb.TagValuesRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_tag_values_v1", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		response, err := s.q.listTexts(ctx, projects, r.TagName, tagValuesValues(r))
+		if err != nil {
+			return err
+		}
+		return stream.SendAll(response)
+	})
+}
+
+// SearchTagValuesV2 sends the values of a field with their types.
+func (s streams) SearchTagValuesV2(r *tempopb.TagValuesRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_tag_values_v2", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		response, err := s.q.listValues(ctx, projects, r.TagName, tagValuesValues(r))
+		if err != nil {
+			return err
+		}
+		return stream.SendAll(response)
+	})
+}
+
+// MetricsQueryRange sends the samples of a metrics query once all are final:
+// clients keep the first that they see of a time.
+func (s streams) MetricsQueryRange(r *tempopb.QueryRangeRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_metrics_range", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		values, err := rangeValues(r)
+		if err != nil {
+			return err
+		}
+		response, err := s.q.queryRange(ctx, projects, values)
+		if err != nil {
+			return err
+		}
+		response.Windows = true
+		return stream.SendAll(response)
+	})
+}
+
+// MetricsQueryInstant sends one value for each series of a metrics query.
+func (s streams) MetricsQueryInstant(r *tempopb.QueryInstantRequest, stream tempopb.Stream) error {
+	return s.serve("grpc_metrics_instant", stream, func(ctx context.Context, projects []schema.ProjectID) error {
+		response, err := s.q.queryInstant(ctx, projects, instantValues(r))
+		if err != nil {
+			return err
+		}
+		return stream.SendAll(response)
+	})
+}
+
+// partialEvery is how often something is sent of a search that is not done.
+const partialEvery = 500 * time.Millisecond
+
+// streamSearch searches and sends. While it searches it sends, not more often
+// than partialEvery, the traces that are new; the search goes on while a client
+// is slow to take them. Every message says how much is done.
+func (q *Querier) streamSearch(ctx context.Context, projects []schema.ProjectID, params searchParams, stream tempopb.Stream) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reports := make(chan tempopb.SearchResponse, 1) // one that holds all that was not sent
+	var response *tempopb.SearchResponse
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		response, err = q.find(ctx, projects, params, reportTo(reports, !params.hasQuery))
+	}()
+	ticker := time.NewTicker(partialEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			if err != nil {
+				return err
+			}
+			return stream.SendAll(response)
+		case <-ticker.C:
+		}
+		select {
+		case partial := <-reports:
+			if err := stream.SendAll(&partial); err != nil {
+				cancel()
+				<-done
+				return err
+			}
+		default:
+		}
+	}
+}
+
+// reportTo returns a report that leaves in the channel what nobody has taken yet.
+func reportTo(reports chan tempopb.SearchResponse, bare bool) searchReport {
+	seen := make(map[schema.TraceID]struct{})
+	return func(found []engine.TraceResult, metrics tempopb.SearchMetrics) {
+		var waiting tempopb.SearchResponse
+		select {
+		case waiting = <-reports:
+		default:
+		}
+		waiting.Bare, waiting.Metrics = bare, metrics
+		for i := range found {
+			if _, ok := seen[found[i].TraceID]; !ok {
+				seen[found[i].TraceID] = struct{}{}
+				waiting.Traces = append(waiting.Traces, found[i])
+			}
+		}
+		reports <- waiting // it is empty: nobody else fills it
+	}
+}
