@@ -50,8 +50,8 @@ func (s *spanFields) of(f *frame) []fieldValue {
 		s.first(from, traceql.ScopeSpan, key, v)
 	}
 	from = len(s.list)
-	s.first(from, traceql.ScopeResource, serviceName, resourceValue(f.resource().attributes, serviceName))
-	for _, a := range f.resource().attributes {
+	s.first(from, traceql.ScopeResource, serviceName, resourceValue(f.resource().attributes(), serviceName))
+	for _, a := range f.resource().attributes() {
 		s.first(from, traceql.ScopeResource, a.Key, a.Value)
 	}
 	from = len(s.list)
