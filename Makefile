@@ -15,8 +15,8 @@ BENCHFLAGS ?=
 # How much each fuzz target runs: executions, or a duration such as 5m. With a
 # duration go test now and then reports its own deadline as a failure.
 FUZZTIME ?= 20000x
-# How often the crash tests make trouble, and what they draw at random from; 0
-# takes another seed each time.
+# How often the crash tests make trouble, how many sets of random traces sim
+# makes, and what both draw at random from; 0 takes another seed each time.
 ROUNDS ?= 20
 SEED ?= 0
 
@@ -31,7 +31,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release image release-check test test-race e2e sql crash fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release image release-check test test-race e2e sim sql crash fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -66,15 +66,20 @@ release-check: ## Build a release twice, with separate caches, and compare
 test: ## Run all tests
 	$(GO) test $(PKG)
 
-# End to end, the detector is for what happens at the same time. The rest of
-# these tests compares answers, and would take it a quarter of an hour. In the
-# packages that are left out nothing happens at the same time.
+# The detector is for what happens at the same time. The rest of the end-to-end
+# and simulation tests compares answers, and would take it a quarter of an hour. In
+# the other packages that are left out nothing happens at the same time.
 test-race: ## Run the tests with the race detector (needs a C compiler)
-	$(GO) test -race $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|benchtable|corpus|lint|release)$$')
+	$(GO) test -race $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|corpus|lint|release)$$')
+	$(GO) test -race -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=8
 	$(GO) test -race -run TestReadYourWrites ./internal/e2e
 
 e2e: ## Run the end-to-end tests, all of them on S3 too
 	$(GO) test -count=1 -timeout 30m ./internal/e2e -full
+
+sim: ROUNDS = 240
+sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random traces
+	$(GO) test -count=1 -timeout 60m -v -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=$(ROUNDS) -sim.seed=$(SEED)
 
 # DuckDB is a module of its own, which nothing else depends on; go test does
 # not see that the page has changed.

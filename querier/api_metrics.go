@@ -92,7 +92,7 @@ func (q *Querier) queryMetrics(
 ) (result *engine.MetricsResult, blocks int, err error) {
 	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) (err error) {
 		blocks = len(joined.Blocks)
-		result, err = run(ctx, params.plan, [][]engine.Source{q.searchSources(joined, within)}, params.opts)
+		result, err = run(ctx, params.plan, [][]engine.Source{q.sourcesAndOthers(joined, within)}, params.opts)
 		return err
 	})
 	return result, blocks, q.metricsError(err)
@@ -104,9 +104,11 @@ func (q *Querier) metricsError(err error) error {
 	case errors.Is(err, engine.ErrTooManySteps):
 		return badRequest("%s exceed the limit of %d samples for each series (querier.max-metrics-steps): ask for a longer step", err, q.cfg.MaxMetricsSteps)
 	case errors.Is(err, engine.ErrTooManySeries):
-		return badRequest("the query makes more than %d groups (querier.max-metrics-groups): filter more, or group by less", q.cfg.MaxMetricsGroups)
+		return &limitError{fmt.Sprintf("the query makes more than %d groups (querier.max-metrics-groups): "+
+			"filter more, or group by less", q.cfg.MaxMetricsGroups)}
 	case errors.Is(err, engine.ErrTooMuchMemory):
-		return badRequest("the query needs more than %s of memory (querier.max-metrics-bytes): ask for a longer step, filter more, or group by less", q.cfg.MaxMetricsBytes.String())
+		return &limitError{fmt.Sprintf("the query needs more than %s of memory (querier.max-metrics-bytes): "+
+			"ask for a longer step, filter more, or group by less", q.cfg.MaxMetricsBytes.String())}
 	}
 	return err
 }

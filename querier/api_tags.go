@@ -190,7 +190,7 @@ func (q *Querier) readTags(
 			return cmp.Compare(b.MaxEnd, a.MaxEnd)
 		})
 		blocks = len(joined.Blocks)
-		return f([][]engine.Source{q.searchSources(&sorted, params.within)})
+		return f([][]engine.Source{q.sourcesAndOthers(&sorted, params.within)})
 	})
 	return blocks, err
 }

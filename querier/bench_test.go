@@ -1,6 +1,7 @@
 package querier_test
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,15 +19,27 @@ import (
 // benchmarkSpans is the size of the workload that searches are measured on.
 const benchmarkSpans = 200_000
 
-// benchmarkWorld stores a workload in two blocks.
-func benchmarkWorld(b *testing.B) *world {
+// benchmarkWorld stores a workload in two blocks. It returns the services that
+// most often call each other.
+func benchmarkWorld(b *testing.B) (w *world, caller, called string) {
 	b.Helper()
-	w := newWorldWith(b, nil, querier.Config{
+	w = newWorldWith(b, nil, querier.Config{
 		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 4, CacheBytes: 64 << 20, PageCacheBytes: 64 << 20,
 	})
 	decoder := otlp.NewDecoder()
 	var spans []schema.Span
+	calls := make(map[[2]string]int)
 	store := func() {
+		services := make(map[schema.SpanID]string, len(spans))
+		for i := range spans {
+			services[spans[i].SpanID] = spans[i].Resource.ServiceName
+		}
+		for i := range spans {
+			pair := [2]string{services[spans[i].ParentSpanID], spans[i].Resource.ServiceName}
+			if calls[pair]++; pair[0] != "" && pair[0] != pair[1] && calls[pair] > calls[[2]string{caller, called}] {
+				caller, called = pair[0], pair[1]
+			}
+		}
 		slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
 		w.storeRows(spans)
 		spans = spans[:0]
@@ -44,26 +57,30 @@ func benchmarkWorld(b *testing.B) *world {
 	if len(spans) > 0 {
 		store()
 	}
-	return w
+	return w, caller, called
 }
 
-// BenchmarkSearch asks over HTTP, with everything in memory that is kept there.
-func BenchmarkSearch(b *testing.B) {
-	w := benchmarkWorld(b)
+// BenchmarkPipelines asks over HTTP, with everything in memory that is kept
+// there.
+func BenchmarkPipelines(b *testing.B) {
+	w, caller, called := benchmarkWorld(b)
+	from, to := fmt.Sprintf("{ resource.service.name = %q }", caller), fmt.Sprintf("{ resource.service.name = %q }", called)
 	for _, bm := range []struct{ name, query string }{
-		{"common", `{ resource.service.name = "cart" }`},
-		{"child", `{ resource.service.name = "checkout" } > { resource.service.name = "payment" }`},
-		{"descendant", `{ resource.service.name = "frontend" } >> { status = error && resource.service.name = "payment" }`},
-		{"not-child", `{ resource.service.name = "checkout" } !> { resource.service.name = "payment" }`},
-		{"sibling-none", `{ resource.service.name = "checkout" } ~ { resource.service.name = "frontend" }`},
-		{"and", `{ resource.service.name = "payment" } && { status = error }`},
+		{"common", from},
+		{"child", from + " > " + to},
+		{"descendant", from + " >> " + to},
+		{"not-child", from + " !> " + to},
+		{"ancestor-none", from + " << { kind = consumer && status = error }"},
+		{"sibling", from + " ~ " + to},
+		{"union-child", from + " &> " + to},
+		{"and", from + " && { status = error }"},
 		{"count", `{ kind = server } | count() > 12`},
 		{"avg", `{ span.gen_ai.operation.name = "chat" } | avg(duration) > 5s`},
 		{"sum", `{ } | sum(span.gen_ai.usage.input_tokens) > 20000`},
 		{"by", `{ status = error } | by(resource.service.name) | count() > 1`},
 		{"select", `{ status = error } | select(span.http.route, span.rpc.method, resource.k8s.pod.name)`},
 		{"root", `{ nestedSetParent < 0 && duration > 1s }`},
-		{"root-name", `{ rootServiceName = "frontend" && status = error }`},
+		{"root-name", `{ rootServiceName = "gateway" && status = error }`},
 		{"trace-duration", `{ traceDuration > 10s }`},
 		{"order", `{ status = error } with(order_by="duration desc")`},
 	} {

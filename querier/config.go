@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Timeout          time.Duration `yaml:"timeout"`
 	MaxSearchRange   time.Duration `yaml:"max_search_range"`
+	SearchMargin     time.Duration `yaml:"search_margin"`
 	MaxReadBytes     flagext.Bytes `yaml:"max_read_bytes"`
 	MaxGroups        int           `yaml:"max_groups"`
 	MaxMetricsRange  time.Duration `yaml:"max_metrics_range"`
@@ -46,6 +47,7 @@ const defaultMaxReadBytes = 64 << 30
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
+	f.DurationVar(&c.SearchMargin, prefix+"search-margin", time.Hour, "How far outside of the range of a search spans may lie by which a trace is found that reaches into it. Spans farther off are in the answer, but no trace is found by them.")
 	f.DurationVar(&c.MaxSearchRange, prefix+"max-search-range", 168*time.Hour, "Longest time range of a search. 0 means no limit.")
 	c.MaxReadBytes = defaultMaxReadBytes
 	f.Var(&c.MaxReadBytes, prefix+"max-read-bytes", "How much of blocks one query may read from the bucket. 0 means no limit.")
@@ -73,6 +75,7 @@ func (c *Config) Validate() error {
 	}
 	refuse(c.Timeout <= 0, "querier.timeout must be positive")
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
+	refuse(c.SearchMargin < 0, "querier.search-margin must not be negative")
 	refuse(c.MaxReadBytes > math.MaxInt64, "querier.max-read-bytes is too large")
 	refuse(c.MaxGroups < 0, "querier.max-groups must not be negative")
 	refuse(c.MaxMetricsRange < 0, "querier.max-metrics-range must not be negative")

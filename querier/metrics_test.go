@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/schema"
 )
 
 // The fields of Tempo's messages.
@@ -151,4 +153,52 @@ func TestMetricsConformance(t *testing.T) {
 		}
 	}
 	require.Equal(t, 58, count)
+}
+
+// What blocks count of whole traces is what the spans say one by one, when every
+// trace is in several blocks.
+func TestCompareDoesNotDependOnBlocks(t *testing.T) {
+	whole, split := newWorld(t, nil), newWorld(t, nil)
+	bodies, err := corpus.Dataset()
+	require.NoError(t, err)
+	var rows []schema.Span
+	for i, body := range bodies {
+		rows, err = otlp.NewDecoder().Decode(body, uint64(i+1), rows)
+		require.NoError(t, err)
+	}
+	sort := func(rows []schema.Span) []schema.Span {
+		slices.SortStableFunc(rows, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+		return rows
+	}
+	whole.storeRows(sort(slices.Clone(rows)))
+	var parts [3][]schema.Span
+	count := make(map[schema.TraceID]int)
+	for _, row := range sort(rows) {
+		part := count[row.TraceID] % 3
+		count[row.TraceID]++
+		parts[part] = append(parts[part], row)
+	}
+	for _, part := range parts {
+		split.storeRows(part)
+	}
+	for _, query := range []string{
+		"{ } | compare({ status = error })",
+		"{ kind = server } | compare({ duration > 10ms }, 1000)",
+		"{ .service.name = `gateway` } | compare({ span.http.response.status_code >= 500 || name = `x` }, 3)",
+		"{ } | compare({ kind = client }, 10, 1768473000000000000, 1768475000000000000)",
+		"{ } | compare({ rootName != `` }, 2)", // blocks can not tell
+		"{ traceDuration > 1s } | compare({ kind = client }, 2)",
+	} {
+		params := map[string]string{"q": query, "start": "1768471200", "end": "1768478400", "step": "600s"}
+		status, want, body := split.metrics("/api/metrics/query_range", params)
+		require.Equal(t, 200, status, body)
+		status, got, body := whole.metrics("/api/metrics/query_range", params)
+		require.Equal(t, 200, status, body)
+		wantSeries, gotSeries := normalSeries(t, want, false), normalSeries(t, got, false)
+		require.Len(t, gotSeries, len(wantSeries), query)
+		for i := range wantSeries {
+			require.Equal(t, wantSeries[i], gotSeries[i], query)
+		}
+		require.Greater(t, len(gotSeries), 20, query)
+	}
 }

@@ -359,6 +359,24 @@ func TestSearchFindsPartsOutsideTheRange(t *testing.T) {
 	require.Contains(t, a.body, `"spanCount":2`)
 }
 
+// A trace is found by a span in a block outside of the range, as it is when all
+// its spans are in one block, up to the margin.
+func TestSearchFindsByPartsOutsideTheRange(t *testing.T) {
+	for margin, want := range map[time.Duration]string{0: `"traces":[]`, time.Hour: `"spanCount":2`} {
+		w := newWorldWith(t, nil, querier.Config{
+			Timeout: time.Minute, SearchMargin: margin, Concurrency: 4, CacheBytes: 4 << 10,
+			MaxMetricsSteps: 1, MaxMetricsSeries: 1, MaxMetricsGroups: 1, MaxMetricsBytes: 1,
+		})
+		w.store(span(traceA, 1, "early", 0), span(traceB, 1, "early", 0))
+		w.store(span(traceA, 2, "late", 3600))
+		for range 2 { // what is where is remembered
+			a := w.get(fmt.Sprintf("/api/search?start=%d&end=%d&q=%s", base+3000, base+4000, url.QueryEscape(`{ name = "early" }`)))
+			require.Contains(t, a.body, want, margin)
+			require.NotContains(t, a.body, "bb\"", "a trace that is not in the range")
+		}
+	}
+}
+
 // vanishing is a bucket in which a block is merged away while a query reads.
 type vanishing struct {
 	objstore.Bucket

@@ -49,8 +49,10 @@ func (q *Querier) findIn(ctx context.Context, joined *catalog.Joined, params sea
 	for i, slice := range slicing {
 		left := params.limit - len(response.Traces)
 		// One group: a source says itself whether a trace is of its partition.
-		result, err := engine.Search(ctx, params.plan, [][]engine.Source{q.searchSources(joined, slice)}, engine.SearchOptions{
+		sources := q.sourcesBeside(joined, slice, params.within, q.cfg.SearchMargin)
+		result, err := engine.Search(ctx, params.plan, [][]engine.Source{sources}, engine.SearchOptions{
 			StartNanos: slice.start, EndNanos: slice.end, Limit: left, SpansPerSpanSet: params.spss, Concurrency: q.cfg.Concurrency,
+			Repeats: q.repeats,
 		})
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
@@ -52,23 +53,50 @@ func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Sou
 	return sources
 }
 
-// searchSources are the same, and the other blocks for the parts of the traces
-// that are found.
-func (q *Querier) searchSources(joined *catalog.Joined, within timeRange) []engine.Source {
-	sources := q.sources(joined, within)
+// sourcesAndOthers are the same, and the other blocks for the parts of the
+// traces that are found.
+func (q *Querier) sourcesAndOthers(joined *catalog.Joined, within timeRange) []engine.Source {
+	return q.sourcesBeside(joined, within, within, 0)
+}
+
+// sourcesBeside are those of a slice of a range. Blocks outside of the range, up
+// to a margin, are asked for what they find of the traces that reach into the
+// slice; those of other slices have their turn.
+func (q *Querier) sourcesBeside(joined *catalog.Joined, slice, within timeRange, margin time.Duration) []engine.Source {
+	sources := q.sources(joined, slice)
+	near := within.widen(margin)
 	for _, name := range joined.Blocks {
-		if !within.overlaps(name) {
-			sources = append(sources, engine.LookupOnly(&blockSource{cache: q.blocks, name: name}))
+		if slice.overlaps(name) {
+			continue
+		}
+		source := &blockSource{cache: q.blocks, name: name}
+		if near.overlaps(name) && !within.overlaps(name) {
+			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
+		} else {
+			sources = append(sources, engine.LookupOnly(source))
 		}
 	}
 	return sources
+}
+
+// widen moves both ends of a range apart.
+func (r timeRange) widen(by time.Duration) timeRange {
+	if r == (timeRange{}) {
+		return r
+	}
+	margin := uint64(max(by, 0)) //nolint:gosec // not negative
+	end := r.end + margin
+	if end < margin {
+		end = math.MaxUint64
+	}
+	return timeRange{r.start - min(r.start, margin), end}
 }
 
 var (
 	_ engine.Summarizer     = (*blockSource)(nil)
 	_ engine.Lister         = (*blockSource)(nil)
 	_ engine.FragmentSource = (*blockSource)(nil)
-	_ engine.Sampler        = (*blockSource)(nil)
+	_ engine.Tabulator      = (*blockSource)(nil)
 	_ engine.Fixed          = (*blockSource)(nil)
 )
 
@@ -203,6 +231,17 @@ func (s *blockSource) Sample(
 		return nil, err
 	}
 	left, err := reader.Sample(ctx, sampling, yield)
+	s.forgetIfGone(err)
+	return left, err
+}
+
+// Tabulate asks the block's reader.
+func (s *blockSource) Tabulate(ctx context.Context, t *vec.Tabulation, table vec.Table) ([]schema.TraceID, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, err := reader.Tabulate(ctx, t, table)
 	s.forgetIfGone(err)
 	return left, err
 }

@@ -46,6 +46,11 @@ func (e pageEncoding) parquet() parquet.Encoding {
 	return [numEncodings]parquet.Encoding{parquet.Plain, parquet.Delta, parquet.Codes}[e]
 }
 
+// directoryEncoding is the encoding as the directory numbers it.
+func directoryEncoding(e parquet.Encoding) pageEncoding {
+	return [...]pageEncoding{parquet.Plain: encodingPlain, parquet.Delta: encodingDelta, parquet.Codes: encodingCodes}[e]
+}
+
 // chunkWriter gathers what the Parquet footer and the directory say about a
 // chunk.
 type chunkWriter struct {

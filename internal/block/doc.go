@@ -12,10 +12,10 @@
 //
 // The writer looks at all rows first: their order (order.go), which attributes
 // occur how often (shred.go), what they share (shared.go). It then reads the rows
-// of each row group once, in their order, into cells of columns: those that every
-// span has (fixed.go) and those of attributes (gather.go, values.go), which
+// of each row group once, in their order, into columns' cells (package cells):
+// those that every span has (fixed.go) and those of attributes (gather.go), which
 // decides where pages begin (plan.go); and it writes column after column
-// (encode.go, chunk_write.go, column_data.go, column_text.go).
+// (encode.go, columns_gathered.go, chunk_write.go).
 //
 // A filter is decided row group by row group (walk.go, select.go). The places
 // where a predicate's field may stand are known from the directory (place.go);

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/block/parquet"
 	"github.com/spanlake/spanlake/internal/vec"
@@ -119,7 +120,7 @@ func (e *encoder) gather(ordinal int) {
 			at++
 		}
 	}
-	e.gathered.finish(e.rows)
+	e.gathered.pager.finish(e.rows)
 }
 
 // warm reads a byte of each cache line that gathering the rows will read: the
@@ -168,26 +169,17 @@ func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 	return meta.Finish(size, ordinal)
 }
 
-// column returns a column of a row group. It is asked for once.
-func (e *encoder) column(i int) columnData {
-	c := &e.dir.columns[i]
-	switch c.attribute.owner {
-	case ownerNone:
-		return e.fixed(c.id)
-	case ownerResource:
-		return e.resource(c.attribute, e.survey.resources.codes[e.first:][:e.rows])
-	default:
-		return cellData(c.attribute.kind, taken(&e.gathered.columns[i]))
-	}
-}
+// pageRows are the rows of a page, [from, to), and their places among the rows
+// that are not null.
+type pageRows struct{ from, to, firstCell, endCell int }
 
 // chunk writes one column of a row group and returns its uncompressed size.
-func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data columnData) (int64, error) {
-	w := chunkWriter{chunk: &g.chunks[column], start: int64(len(e.out)), rows: g.rows(), encoding: data.encoding}
-	data.stats.Nulls = g.rows() - data.cells
-	if data.cells == 0 {
+func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data cells.Column) (int64, error) {
+	w := chunkWriter{chunk: &g.chunks[column], start: int64(len(e.out)), rows: g.rows(), encoding: directoryEncoding(data.Encoding)}
+	data.Stats.Nulls = g.rows() - data.Values
+	if data.Values == 0 {
 		e.absent(&w, g.rows())
-		return w.finish(meta, data.stats)
+		return w.finish(meta, data.Stats)
 	}
 	e.scratch.pages = e.scratch.pages[:0]
 	grid := g.grid(&e.dir.columns[column])
@@ -200,12 +192,12 @@ func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data colum
 		}
 		p.firstCell = p.endCell
 	}
-	if data.encoding == encodingCodes {
+	if data.Encoding == parquet.Codes {
 		e.dictionary(&w, &data)
 	}
 	w.place(int64(len(e.out)))
 	e.out = append(e.out, e.scratch.pages...)
-	return w.finish(meta, data.stats)
+	return w.finish(meta, data.Stats)
 }
 
 // absent writes the one page of a chunk without values.
@@ -223,41 +215,41 @@ func (e *encoder) absent(w *chunkWriter, rows int) {
 
 // dictionary writes the dictionary page of a chunk whose data pages are known:
 // if they are compressed it must be, too.
-func (e *encoder) dictionary(w *chunkWriter, data *columnData) {
-	body := data.dict
-	if !data.raw {
+func (e *encoder) dictionary(w *chunkWriter, data *cells.Column) {
+	body := data.Dict
+	if !data.Random {
 		body = e.shrink(body)
 	}
-	if len(body) < len(data.dict) {
+	if len(body) < len(data.Dict) {
 		w.chunk.compressed = true
 	} else if w.chunk.compressed {
-		e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], data.dict)
+		e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], data.Dict)
 		body = e.scratch.compressed
 	}
-	w.chunk.entries = data.entries
-	w.chunk.dict = pageRef{offset: w.start, raw: uint32(len(data.dict))}
-	e.out = parquet.AppendDictionaryHeader(e.out, len(data.dict), len(body), data.entries)
+	w.chunk.entries = data.Entries
+	w.chunk.dict = pageRef{offset: w.start, raw: uint32(len(data.Dict))}
+	e.out = parquet.AppendDictionaryHeader(e.out, len(data.Dict), len(body), data.Entries)
 	w.chunk.dict.header = uint16(int64(len(e.out)) - w.start)
 	e.out = append(e.out, body...)
 	stored := e.out[w.start:]
 	w.chunk.dict.size, w.chunk.dict.sum = uint32(len(stored)), pageSum(stored)
-	w.raw += int64(w.chunk.dict.header) + int64(len(data.dict))
+	w.raw += int64(w.chunk.dict.header) + int64(len(data.Dict))
 }
 
 // page encodes a page and sets where its cells end.
-func (e *encoder) page(w *chunkWriter, data *columnData, p *pageRows) error {
-	page := parquet.Page{Rows: p.to - p.from, Encoding: data.encoding.parquet()}
+func (e *encoder) page(w *chunkWriter, data *cells.Column, p *pageRows) error {
+	page := parquet.Page{Rows: p.to - p.from, Encoding: data.Encoding}
 	p.endCell = p.firstCell + page.Rows
-	if data.defined != nil {
+	if data.Defined != nil {
 		page.Levels, page.Nulls = e.levels(data, p.from, p.to)
 		p.endCell -= page.Nulls
 	}
-	e.scratch.raw = data.body(e.scratch.raw[:0], *p)
+	e.scratch.raw = data.Body(e.scratch.raw[:0], p.firstCell, p.endCell)
 	page.Body, page.RawBytes = e.scratch.raw, len(e.scratch.raw)
 	if page.RawBytes > maxRawBytes {
 		return fmt.Errorf("%w: a page of %d bytes", ErrTooLarge, page.RawBytes)
 	}
-	if !data.raw {
+	if !data.Random {
 		page.Body = e.shrink(page.Body)
 	}
 	w.chunk.compressed = w.chunk.compressed || len(page.Body) < page.RawBytes
@@ -269,8 +261,8 @@ func (e *encoder) page(w *chunkWriter, data *columnData, p *pageRows) error {
 
 // levels encodes which rows are not null. The result is valid until the next
 // call.
-func (e *encoder) levels(data *columnData, from, to int) (levels []byte, nulls int) {
-	e.scratch.defined = data.defined.Extract(e.scratch.defined, from, to)
+func (e *encoder) levels(data *cells.Column, from, to int) (levels []byte, nulls int) {
+	e.scratch.defined = data.Defined.Extract(e.scratch.defined, from, to)
 	e.scratch.levels = encoding.AppendLevels(e.scratch.levels[:0], e.scratch.defined, to-from)
 	return e.scratch.levels, to - from - e.scratch.defined.Count()
 }

@@ -1,7 +1,7 @@
 package block
 
 import (
-	"github.com/spanlake/spanlake/internal/block/encoding"
+	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -17,32 +17,30 @@ type fixedCells struct {
 	spanIDs                              []byte
 	parentSpanIDs                        []byte // of the rows that have one
 	hasParent                            vec.Bitmap
-	fragmentTimes                        *cells
-	names, statusMessages, traceStates   texts
-	events, links, rests                 *cells
+	fragmentTimes                        *cells.Cells
+	names, statusMessages, traceStates   *cells.Texts
+	events, links, rests                 *cells.Cells
 	minStart, maxEnd                     uint64
 	rows                                 int
 }
 
 func newFixedCells(rows int) *fixedCells {
-	f := &fixedCells{
+	return &fixedCells{
 		traces: make([]uint32, 0, rows),
 		starts: make([]int64, 0, rows), durations: make([]int64, 0, rows), positions: make([]int64, 0, rows),
 		kinds: make([]int32, 0, rows), statusCodes: make([]int32, 0, rows),
 		flags: make([]int32, 0, rows), fragments: make([]int32, 0, rows),
 		spanIDs: make([]byte, 0, rows*len(schema.SpanID{})), parentSpanIDs: make([]byte, 0, rows*len(schema.SpanID{})),
 		hasParent:     vec.NewBitmap(rows),
-		fragmentTimes: newCells(rows), events: newCells(rows), links: newCells(rows), rests: newCells(rows),
+		fragmentTimes: cells.NewNumbers(cells.Int, rows, 0),
+		names:         cells.NewTexts(maxDictBytes, rows, nil), statusMessages: cells.NewTexts(maxDictBytes, rows, nil),
+		traceStates: cells.NewTexts(maxDictBytes, rows, nil),
+		events:      payloads(rows), links: payloads(rows), rests: payloads(rows),
 	}
-	for _, t := range []*texts{&f.names, &f.statusMessages, &f.traceStates} {
-		t.maxDict = maxDictBytes
-		t.expect(rows)
-	}
-	for _, c := range []*cells{f.events, f.links, f.rests} {
-		c.texts.plain = true
-	}
-	return f
 }
+
+// payloads are cells of messages, which have no dictionary.
+func payloads(rows int) *cells.Cells { return cells.NewOptional(rows, cells.NewTexts(0, 0, nil)) }
 
 // add takes the next rows, column after column.
 func (f *fixedCells) add(rows []*schema.Span) {
@@ -57,17 +55,16 @@ func (f *fixedCells) add(rows []*schema.Span) {
 		f.fragments = append(f.fragments, int32(s.Fragment))
 	}
 	for _, s := range rows {
-		f.names.add(s.Name)
+		f.names.Add(s.Name)
 	}
 	for i, s := range rows {
-		f.statusMessages.add(s.StatusMessage)
-		f.traceStates.add(s.TraceState)
-		f.events.addPayload(f.rows+i, s.Events)
-		f.links.addPayload(f.rows+i, s.Links)
-		f.rests.addPayload(f.rows+i, s.Rest)
+		f.statusMessages.Add(s.StatusMessage)
+		f.traceStates.Add(s.TraceState)
+		addPayload(f.events, f.rows+i, s.Events)
+		addPayload(f.links, f.rows+i, s.Links)
+		addPayload(f.rests, f.rows+i, s.Rest)
 		if s.FragmentNanos != 0 {
-			f.fragmentTimes.define(f.rows + i)
-			f.fragmentTimes.numbers = append(f.fragmentTimes.numbers, int64(s.FragmentNanos))
+			f.fragmentTimes.AddNumber(f.rows+i, int64(s.FragmentNanos))
 		}
 	}
 	f.rows += len(rows)
@@ -93,10 +90,9 @@ func (f *fixedCells) addIDs(rows []*schema.Span) {
 }
 
 // addPayload makes b, unless it is empty, the value of the row.
-func (c *cells) addPayload(row int, b []byte) {
+func addPayload(c *cells.Cells, row int, b []byte) {
 	if len(b) > 0 {
-		c.define(row)
-		c.texts.add(alias(b))
+		c.AddText(row, alias(b))
 	}
 }
 
@@ -105,95 +101,59 @@ func (f *fixedCells) trace(code int) schema.TraceID {
 	return schema.TraceID(f.traceIDs[code*len(schema.TraceID{}):])
 }
 
-// data returns a column that has nothing but numbers, ids and own texts, and lets
-// go of it.
-func (f *fixedCells) data(id columnID) columnData {
+// column returns a column that has nothing but numbers, ids and own texts, and
+// lets go of it.
+func (f *fixedCells) column(id columnID) cells.Column {
 	switch id {
 	case colTraceID:
-		return f.traceIDData()
+		return f.traceIDColumn()
 	case colStart:
-		return deltaData(taken(&f.starts), true)
+		return cells.BoundedDeltas(taken(&f.starts))
 	case colDuration:
-		return deltaData(taken(&f.durations), true)
+		return cells.BoundedDeltas(taken(&f.durations))
 	case colPosition:
-		return deltaData(taken(&f.positions), false)
+		return cells.Deltas(taken(&f.positions))
 	case colKind:
-		return int32Data(taken(&f.kinds))
+		return cells.Int32s(taken(&f.kinds))
 	case colStatusCode:
-		return int32Data(taken(&f.statusCodes))
+		return cells.Int32s(taken(&f.statusCodes))
 	case colFlags:
-		return int32Data(taken(&f.flags))
+		return cells.Int32s(taken(&f.flags))
 	case colFragment:
-		return int32Data(taken(&f.fragments))
+		return cells.Int32s(taken(&f.fragments))
 	case colFragmentTime:
-		return cellData(kindInt, taken(&f.fragmentTimes))
+		return taken(&f.fragmentTimes).Column()
 	case colSpanID:
-		d := idData(taken(&f.spanIDs))
-		d.raw = true
+		d := cells.Fixed(taken(&f.spanIDs), len(schema.SpanID{}))
+		d.Random = true
 		return d
 	case colParentSpanID:
-		d := idData(taken(&f.parentSpanIDs))
-		return d.optional(f.hasParent, d.cells)
+		d := cells.Fixed(taken(&f.parentSpanIDs), len(schema.SpanID{}))
+		return d.Optional(f.hasParent, d.Values)
 	case colName:
-		return ownTexts(taken(&f.names))
+		return taken(&f.names).Column()
 	case colStatusMessage:
-		return ownTexts(taken(&f.statusMessages))
+		return taken(&f.statusMessages).Column()
 	case colTraceState:
-		return ownTexts(taken(&f.traceStates))
+		return taken(&f.traceStates).Column()
 	case colEvents:
-		return cellData(kindString, taken(&f.events))
+		return taken(&f.events).Column()
 	case colLinks:
-		return cellData(kindString, taken(&f.links))
+		return taken(&f.links).Column()
 	case colRest:
-		return cellData(kindString, taken(&f.rests))
+		return taken(&f.rests).Column()
 	default:
-		return columnData{} // of a catalogue that is larger than this one
+		return cells.Column{} // of a catalogue that is larger than this one
 	}
 }
 
-// traceIDData has the sorted dictionary of the trace ids, which are sorted
-// already.
-func (f *fixedCells) traceIDData() columnData {
+// traceIDColumn has the sorted dictionary of the trace ids, which are sorted already.
+func (f *fixedCells) traceIDColumn() cells.Column {
 	size := len(schema.TraceID{})
-	n := len(f.traceIDs) / size
-	d := codedData(f.traces, f.traceIDs, n, encoding.CodeWidth(n))
-	d.raw = true
-	d.stats.Min, d.stats.Max, d.stats.Distinct = f.traceIDs[:size], f.traceIDs[len(f.traceIDs)-size:], n
+	d := cells.Coded(f.traces, f.traceIDs, len(f.traceIDs)/size)
+	d.Random = true
+	d.Stats.Min, d.Stats.Max, d.Stats.Distinct = f.traceIDs[:size], f.traceIDs[len(f.traceIDs)-size:], d.Entries
 	return d
-}
-
-// deltaData is a column of integers that hardly repeat.
-func deltaData(values []int64, bounds bool) columnData {
-	d := columnData{encoding: encodingDelta, cells: len(values)}
-	if bounds {
-		d.setBounds(values)
-	}
-	d.body = func(dst []byte, p pageRows) []byte { return encoding.AppendDelta(dst, values[p.firstCell:p.endCell]) }
-	return d
-}
-
-// int32Data builds a dictionary in the order of first occurrence.
-func int32Data(values []int32) columnData {
-	if codes, entries := numberDictionary(values); codes != nil {
-		return codedData(codes, encoding.AppendInt32s(nil, entries), len(entries), encoding.CodeWidth(len(entries)))
-	}
-	d := columnData{cells: len(values)}
-	d.body = func(dst []byte, p pageRows) []byte { return encoding.AppendInt32s(dst, values[p.firstCell:p.endCell]) }
-	return d
-}
-
-// idData is a column of span ids that stand one after another.
-func idData(ids []byte) columnData {
-	size := len(schema.SpanID{})
-	d := columnData{cells: len(ids) / size}
-	d.body = func(dst []byte, p pageRows) []byte { return append(dst, ids[size*p.firstCell:size*p.endCell]...) }
-	return d
-}
-
-// ownTexts is a column of texts that each row has for itself.
-func ownTexts(t texts) columnData {
-	t.finish()
-	return textData(&t)
 }
 
 // taken returns what v holds and empties it, so that its memory is free when the

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -15,16 +16,16 @@ type gatherer struct {
 	survey  *survey
 	ordinal int32 // of the row group
 
-	badNames bool     // an event's name is not UTF-8
-	columns  []*cells // by column of the directory; nil if not of a row's attributes
+	badNames bool           // an event's name is not UTF-8
+	columns  []*cells.Cells // by column of the directory; nil if not of a row's attributes
 	// shapeNumber is what stands for a column in a shape.
 	shapeNumber []uint64
 	fine        []int // by column of the directory: its number among those of content
-	arena       arena
+	arena       cells.Arena
 
-	shapes [2]texts // of attributes and derived
-	rests  [2]*cells
-	names  *cells // of events
+	shapes [2]*cells.Texts // of attributes and derived
+	rests  [2]*cells.Cells
+	names  *cells.Cells // of events
 	pager  pager
 
 	// Of the current row.
@@ -39,9 +40,8 @@ type gatherer struct {
 func newGatherer(s *survey, ordinal, rows int) *gatherer {
 	g := &gatherer{
 		survey: s, ordinal: int32(ordinal),
-		columns: make([]*cells, len(s.columns)), shapeNumber: make([]uint64, len(s.columns)),
+		columns: make([]*cells.Cells, len(s.columns)), shapeNumber: make([]uint64, len(s.columns)),
 		fine: make([]int, len(s.columns)), lists: make([][]byte, len(s.columns)),
-		names: newCells(rows),
 	}
 	var next [numOwners]uint64
 	contents := 0
@@ -51,10 +51,15 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 		if owner == ownerNone || owner == ownerResource {
 			continue
 		}
-		g.columns[i] = newCells(rows)
-		g.columns[i].content = c.fine
-		g.columns[i].texts = texts{maxDict: maxDictBytes, arena: &g.arena, plain: c.fine}
-		g.columns[i].expect(c.attribute.kind, min(s.cells[i], rows))
+		expected := min(s.cells[i], rows)
+		switch kind := c.attribute.kind.cells(); {
+		case kind != cells.Text:
+			g.columns[i] = cells.NewNumbers(kind, rows, expected)
+		case c.fine:
+			g.columns[i] = cells.NewOptional(rows, cells.NewTexts(0, expected, &g.arena))
+		default:
+			g.columns[i] = cells.NewOptional(rows, cells.NewTexts(maxDictBytes, expected, &g.arena))
+		}
 		next[owner]++
 		g.shapeNumber[i] = next[owner]
 		if c.fine {
@@ -63,12 +68,10 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 		}
 	}
 	for i := range g.shapes {
-		g.shapes[i] = texts{maxDict: maxDictBytes, arena: &g.arena}
-		g.rests[i] = newCells(rows)
-		g.shapes[i].expect(rows)
-		g.rests[i].texts = texts{arena: &g.arena, plain: true}
+		g.shapes[i] = cells.NewTexts(maxDictBytes, rows, &g.arena)
+		g.rests[i] = cells.NewOptional(rows, cells.NewTexts(0, 0, nil))
 	}
-	g.names.texts = texts{maxDict: maxDictBytes, arena: &g.arena}
+	g.names = cells.NewOptional(rows, cells.NewTexts(maxDictBytes, 0, &g.arena))
 	g.pager = newPager(s.limits, contents)
 	return g
 }
@@ -87,25 +90,11 @@ func (g *gatherer) row(i int, s *schema.Span) {
 	g.pager.end(i)
 }
 
-// finish ends the row group after so many rows.
-func (g *gatherer) finish(rows int) {
-	g.pager.finish(rows)
-	for _, c := range g.columns {
-		if c != nil {
-			c.texts.finish()
-		}
-	}
-	g.names.texts.finish()
-	for i := range g.shapes {
-		g.shapes[i].finish()
-	}
-}
-
 // attributes takes the attributes of a row: part 0 those of the span, part 1
 // the derived ones.
 func (g *gatherer) attributes(row, part int, from owner, fields []byte) {
 	if len(fields) == 0 {
-		g.shapes[part].add("")
+		g.shapes[part].Add("")
 		return
 	}
 	t := g.survey.keys[from]
@@ -137,11 +126,11 @@ func (g *gatherer) attributes(row, part int, from owner, fields []byte) {
 	g.rest = rest.scattered
 	if kv.Foreign || len(g.placed) == 0 {
 		g.takeBack(row, t, fields)
-		g.shapes[part].add("")
+		g.shapes[part].Add("")
 		g.addRest(row, part, alias(fields))
 		return
 	}
-	g.shapes[part].addCopy(g.shape)
+	g.shapes[part].AddCopy(g.shape)
 	if whole := rest.whole(&g.arena); len(whole) > 0 {
 		g.addRest(row, part, whole)
 	}
@@ -154,8 +143,7 @@ func (g *gatherer) place(row int, info *keyInfo, value []byte) int16 {
 		return 0
 	}
 	v := otlp.ParseScalar(value)
-	if number := info.columns[kindString]; v.Kind == schema.KindString && number != 0 && g.columns[number-1].texts.addKnown(alias(v.Text)) {
-		g.columns[number-1].define(row)
+	if number := info.columns[kindString]; v.Kind == schema.KindString && number != 0 && g.columns[number-1].AddKnown(row, alias(v.Text)) {
 		g.pager.wide(len(v.Text))
 		return number
 	}
@@ -165,21 +153,18 @@ func (g *gatherer) place(row int, info *keyInfo, value []byte) int16 {
 		return 0
 	}
 	column := g.columns[number-1]
-	column.define(row)
 	switch kind {
 	case kindString, kindAny:
-		column.texts.add(alias(text))
-		if column.content {
+		column.AddText(row, alias(text))
+		if g.survey.columns[number-1].fine {
 			g.pager.content(g.fine[number-1], len(text))
 		} else {
 			g.pager.wide(len(text))
 		}
 	case kindInt, kindDouble:
-		column.numbers = append(column.numbers, int64(bits))
+		column.AddNumber(row, int64(bits))
 	case kindBool:
-		if bits != 0 {
-			column.bools.Set(column.n - 1)
-		}
+		column.AddBool(row, bits != 0)
 	case kindList, numKinds:
 	}
 	return number
@@ -189,7 +174,7 @@ func (g *gatherer) place(row int, info *keyInfo, value []byte) int16 {
 // notes that all its keys are outside of columns.
 func (g *gatherer) takeBack(row int, t *keyTable, fields []byte) {
 	for _, column := range g.placed {
-		g.columns[column].takeBack(row, g.survey.columns[column].attribute.kind)
+		g.columns[column].TakeBack(row)
 	}
 	if len(g.placed) == 0 {
 		return
@@ -203,9 +188,7 @@ func (g *gatherer) takeBack(row int, t *keyTable, fields []byte) {
 
 func (g *gatherer) addRest(row, part int, fields string) {
 	g.pager.wide(len(fields))
-	rest := g.rests[part]
-	rest.define(row)
-	rest.texts.add(fields)
+	g.rests[part].AddText(row, fields)
 }
 
 // remainder gathers those fields of a message that stay. While they lie side by
@@ -230,9 +213,9 @@ func (r *remainder) add(start, end int) {
 }
 
 // whole is what was added, in memory that stays as it is.
-func (r *remainder) whole(a *arena) string {
+func (r *remainder) whole(a *cells.Arena) string {
 	if len(r.scattered) > 0 {
-		return a.copy(alias(r.scattered))
+		return a.Copy(alias(r.scattered))
 	}
 	return alias(r.of[r.start:r.end])
 }
@@ -253,8 +236,7 @@ func (g *gatherer) events(row int, fields []byte) {
 	}
 	if len(list) > 0 {
 		g.shape = append(list, ']')
-		g.names.define(row)
-		g.names.texts.addCopy(g.shape)
+		g.names.AddCopy(row, g.shape)
 	}
 	g.endLists(row)
 }
@@ -294,10 +276,8 @@ func (g *gatherer) member(from owner, kv otlp.KeyValues) {
 // endLists adds the lists of a row to their columns.
 func (g *gatherer) endLists(row int) {
 	for _, column := range g.touched {
-		c := g.columns[column]
 		g.lists[column] = append(g.lists[column], ']')
-		c.define(row)
-		c.texts.addCopy(g.lists[column])
+		g.columns[column].AddCopy(row, g.lists[column])
 		g.lists[column] = g.lists[column][:0]
 	}
 	g.touched = g.touched[:0]

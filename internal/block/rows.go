@@ -34,6 +34,9 @@ func (r *rowReader) done() bool { return len(r.tasks) == 0 }
 
 // next appends the rows of the next task. REQUIRES: r is not done.
 func (r *rowReader) next(ctx context.Context, dst []schema.Span) ([]schema.Span, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if r.shaped == 0 {
 		if err := r.fetchShapes(ctx); err != nil {
 			return nil, err

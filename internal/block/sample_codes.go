@@ -3,6 +3,7 @@ package block
 import (
 	"math"
 
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
 )
 
@@ -174,4 +175,81 @@ func (p *codedPart) codeOfWord(d *vec.Dictionary, word uint64) uint32 {
 	default:
 		return d.Int(int64(word))
 	}
+}
+
+// present reports which rows have a value that is a label, without numbering
+// the values. Of long texts it reads no more than where there are some.
+func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
+	out := make([]bool, len(rows))
+	decided := make([]bool, len(rows))
+	for i := range c.parts {
+		part := &c.parts[i]
+		if len(c.parts) == 1 && part.kind == kindString && g.chunk(part.column).encoding == encodingPlain && g.column(part.column).optional {
+			return out, g.loadDefined(out, part.column, rows)
+		}
+		if err := g.load(&part.values, part.column, rows); err != nil {
+			return nil, err
+		}
+		for k := range rows {
+			if !decided[k] {
+				decided[k], out[k] = part.has(k)
+			}
+		}
+	}
+	return out, nil
+}
+
+// isContent reports whether the values are long texts, in one column.
+func (c *coder) isContent(g *groupReader) bool {
+	return len(c.parts) == 1 && c.parts[0].kind == kindString && g.column(c.parts[0].column).fine
+}
+
+// has reports whether a row has a value here, and whether that is one.
+func (p *codedPart) has(row int) (has, full bool) {
+	if p.kind != kindString && p.kind != kindAny {
+		_, has = p.values.word(row)
+		return has, has
+	}
+	stored := p.values.text(row)
+	switch {
+	case stored == nil:
+		return false, false
+	case p.kind == kindString:
+		return true, true
+	}
+	v, found := p.value(stored)
+	return found, isLabel(v)
+}
+
+// loadDefined reports which rows of an optional column are not null, without
+// decompressing it. REQUIRES: the pages were fetched.
+func (g *groupReader) loadDefined(out []bool, c int, rows []int32) error {
+	grid := g.grid(c)
+	for i := 0; i < len(rows); {
+		p := pageOf(grid, int(rows[i]))
+		defined, err := g.definedOf(c, p, grid[p+1]-grid[p])
+		if err != nil {
+			return g.corruptPage(c, p, err)
+		}
+		for ; i < len(rows) && int(rows[i]) < grid[p+1]; i++ {
+			row := int(rows[i]) - grid[p]
+			out[i] = defined[row/64]>>(row%64)&1 != 0
+		}
+	}
+	return nil
+}
+
+// definedOf says which of the n rows of a page are not null.
+func (g *groupReader) definedOf(c, p, n int) ([]uint64, error) {
+	ref := g.chunk(c).pages[p]
+	if view, ok := g.parts[ref.offset].(*pageView); ok {
+		return view.defined, nil
+	}
+	_, levels, err := g.stored(ref)
+	if err != nil {
+		return nil, err
+	}
+	defined := resize(&g.scratch.defined, (n+63)/64)
+	_, err = encoding.DecodeLevels(defined, levels, n)
+	return defined, err
 }

@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"slices"
+	"unsafe"
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -137,3 +138,6 @@ var (
 	noResource schema.Resource
 	noScope    schema.Scope
 )
+
+// alias is the text of b without a copy.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -24,6 +24,9 @@ func (r *Reader) Summaries(
 		if len(ids) == 0 {
 			continue
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("summarize traces: %w", err)
+		}
 		s := summarizer{selector: r.newSelector(i, filter), few: few}
 		if err := s.run(ctx, ids, w); err != nil {
 			return nil, fmt.Errorf("summarize traces: %w", err)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -63,13 +64,12 @@ func (c *columnCheck) page(t *task, spans []schema.Span) error {
 	for i := range spans {
 		gathered.row(i, &spans[i])
 	}
-	gathered.finish(len(spans))
 	c.keys = gathered.keys()
 	for i := range c.reader.dir.columns {
 		var want func(row int) cell
 		switch a := c.column(i).attribute; {
 		case c.column(i).id == colEventName:
-			want = cellsOf(gathered.names, kindString)
+			want = cellsOf(gathered.names, true)
 		case c.column(i).id == colServiceName:
 			want = func(row int) cell { return cell{text: c.resource(spans[row].Resource).service, there: true} }
 		case c.column(i).id == colScopeName:
@@ -79,7 +79,7 @@ func (c *columnCheck) page(t *task, spans []schema.Span) error {
 		case a.owner == ownerResource:
 			want = func(row int) cell { return c.resource(spans[row].Resource).cell(a) }
 		case a.owner != ownerNone:
-			want = cellsOf(gathered.columns[i], a.kind)
+			want = cellsOf(gathered.columns[i], a.kind.cells() == cells.Text)
 		default:
 			continue
 		}
@@ -133,34 +133,19 @@ func (c *columnCheck) finish(g *groupCheck) {
 }
 
 // cellsOf returns what gives the values of rows, asked for in ascending order.
-func cellsOf(c *cells, kind valueKind) func(row int) cell {
+func cellsOf(c *cells.Cells, text bool) func(row int) cell {
 	next := 0
 	return func(row int) cell {
-		if !c.defined.Has(row) {
+		if !c.Has(row) {
 			return cell{}
 		}
 		n := next
 		next++
-		switch kind {
-		case kindInt, kindDouble:
-			return cell{word: uint64(c.numbers[n]), there: true}
-		case kindBool:
-			if c.bools.Has(n) {
-				return cell{word: 1, there: true}
-			}
-			return cell{there: true}
-		case kindString, kindAny, kindList, numKinds:
+		if text {
+			return cell{text: c.Text(n), there: true}
 		}
-		return cell{text: c.texts.at(n), there: true}
+		return cell{word: c.Word(n), there: true}
 	}
-}
-
-// at is the n-th string.
-func (t *texts) at(n int) string {
-	if len(t.codes) > 0 {
-		return t.dict.entry(t.codes[n])
-	}
-	return t.all[n]
 }
 
 // resource returns what the columns should hold of a resource.

@@ -24,6 +24,10 @@ type walker struct {
 // whether it has or not: then they may be nil. It returns nil after the last.
 func (w *walker) next(ctx context.Context, wanted func(*rowGroup) bool) (*groupReader, vec.Bitmap, error) {
 	for {
+		// What is in memory is read without anyone else asking.
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
 		if len(w.queue) == 0 {
 			if w.ordinal == len(w.reader.dir.groups) {
 				return nil, nil, nil

@@ -85,7 +85,11 @@ func normalTrace(t *testing.T, found foundTrace, attrs bool) corpus.Trace {
 		}
 		for _, span := range f.Spans {
 			text := span.SpanID
-			if all := textOfJSON(t, span.Attributes); attrs && len(all) > 0 {
+			all := textOfJSON(t, span.Attributes)
+			if span.Name != "" {
+				all["name"] = "s:" + span.Name
+			}
+			if attrs && len(all) > 0 {
 				text += " " + joinText(all)
 			}
 			set.Spans = append(set.Spans, text)
@@ -162,12 +166,9 @@ func textOfJSON(t *testing.T, attributes []json.RawMessage) map[string]string {
 // textOf is attributes as "type:value" by key. Of a key that occurs twice both
 // are there, in the order of values.
 func textOf(attributes []*commonpb.KeyValue) map[string]string {
-	var texts map[string]string
+	texts := make(map[string]string)
 	for _, a := range attributes {
 		text := valueText(a.GetValue())
-		if texts == nil {
-			texts = make(map[string]string)
-		}
 		if old, ok := texts[a.GetKey()]; ok && old != text {
 			text = min(old, text) + "|" + max(old, text)
 		}

@@ -41,7 +41,7 @@ func (c *compiler) aggregate(e *traceql.Aggregate) (aggregateFunc, error) {
 	}
 	read, err := c.reader(e.Expr)
 	return func(ctx context.Context, f *frame, rows []int32) (traceql.Static, bool, error) {
-		a, any := newAggregator(), false
+		a, found := newAggregator(), false
 		for i, row := range rows {
 			if i%rowsBetweenChecks == 0 && ctx.Err() != nil {
 				return traceql.Static{}, false, ctx.Err()
@@ -49,10 +49,10 @@ func (c *compiler) aggregate(e *traceql.Aggregate) (aggregateFunc, error) {
 			f.setRow(row)
 			if o := read(f); o.state == stateScalar && o.value.Type.IsNumeric() {
 				a.add(o.value)
-				any = true
+				found = true
 			}
 		}
-		if !any {
+		if !found {
 			return traceql.Static{}, false, nil
 		}
 		return a.value(), true, nil

@@ -120,7 +120,9 @@ func (a *answer) takeSummary(ctx context.Context, s *vec.Summary) error {
 			return nil
 		}
 	}
-	r := a.plan.summaryResult(&vec.Summary{Hit: s.Hit, RootName: s.RootName, RootService: s.RootService, Services: s.Services})
+	head := *s
+	head.Spans = nil // the plan says which
+	r := a.plan.summaryResult(&head)
 	r.SpanSets = a.plan.spanSets(t, sets, a.opts.SpansPerSpanSet)
 	a.add(entry{rank: at, trace: r})
 	return nil

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/schema"
 )
 
 // benchmarkQueries are the common shapes of predicates.
@@ -74,6 +75,41 @@ func BenchmarkSearch(b *testing.B) {
 				require.NoError(b, err)
 			}
 			b.ReportMetric(float64(b.N)*float64(len(spans))/b.Elapsed().Seconds(), "spans/s")
+		})
+	}
+}
+
+// BenchmarkStages runs stages on a trace of 5,000 spans.
+func BenchmarkStages(b *testing.B) {
+	nodes := make([]node, 5000)
+	for i := range nodes {
+		nodes[i] = node{name: "a", change: with("n", integer(int64(i%40)))}
+	}
+	spans := traceOf(1, nodes...)
+	for i := range spans {
+		spans[i].SpanID = schema.SpanID{1, byte(i >> 8), byte(i)}
+		if i > 0 {
+			spans[i].ParentSpanID = schema.SpanID{1, byte((i / 3) >> 8), byte(i / 3)}
+		}
+	}
+	for _, bm := range []struct{ name, query string }{
+		{"filter", `{ span.n > 20 }`},
+		{"child", `{ span.n = 1 } > { span.n > 20 }`},
+		{"descendant", `{ span.n = 1 } >> { span.n > 20 }`},
+		{"ancestor", `{ span.n > 20 } << { }`},
+		{"sibling", `{ span.n > 20 } ~ { span.n > 20 }`},
+		{"not-descendant", `{ span.n = 1 } !>> { }`},
+		{"union-descendant", `{ span.n = 1 } &>> { span.n > 20 }`},
+		{"nested-set", `{ nestedSetLeft > 50 }`},
+		{"sum", `{ } | sum(span.n) > 0`},
+		{"by", `{ } | by(span.n) | count() > 1`},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			plan := compile(b, bm.query)
+			b.ReportAllocs()
+			for b.Loop() {
+				require.NoError(b, engine.RunOn(b.Context(), plan, spans))
+			}
 		})
 	}
 }

@@ -31,6 +31,7 @@ type hunt struct {
 	startNanos  uint64 // the range that a trace must reach into
 	endNanos    uint64 // 0 means no end
 	minRoom     int    // candidates to keep before some are settled
+	repeats     *Repeats
 
 	// missing is about how many more traces are wanted.
 	missing func() int
@@ -105,6 +106,9 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	h.room, h.tight = h.minRoom, minTight
 	h.judged = make(map[schema.TraceID]struct{})
 	h.parts = make(map[schema.TraceID]part)
+	if err := h.lookBeside(ctx); err != nil {
+		return 0, err
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(h.concurrency)
 	for p, sources := range h.partitions {
@@ -336,6 +340,9 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 func holds(ctx context.Context, source Source, asked []candidate, partition, index int) ([]bool, error) {
 	answers := make([]bool, len(asked))
 	for i := range asked {
+		if i%rowsBetweenChecks == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if int(asked[i].partition) != partition {
 			continue
 		}

@@ -158,11 +158,17 @@ func joinAttributes(attributes, later []byte) []byte {
 	case len(attributes) == 0:
 		return later
 	}
-	var joined []byte
+	said := make(map[string]schema.Value) // of equal keys the first counts
+	for key, value := range otlp.Attributes(later) {
+		if _, ok := said[key]; !ok {
+			said[key] = value
+		}
+	}
+	joined := make([]byte, 0, len(attributes)+len(later))
 	known := make(map[string]bool)
 	for key, value := range otlp.Attributes(attributes) {
 		known[key] = true
-		if v, ok := otlp.Lookup(later, key); ok && v.Kind != schema.KindEmpty {
+		if v, ok := said[key]; ok && v.Kind != schema.KindEmpty {
 			value = v
 		}
 		joined = otlp.AppendKeyValue(joined, spanAttributesField, key, value)

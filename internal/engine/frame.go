@@ -34,9 +34,39 @@ type frame struct {
 // resourceState is what is known of one resource. Rows share resources, so
 // conditions on nothing else are decided once for each.
 type resourceState struct {
-	attributes []schema.Attribute
+	of       *schema.Resource
+	decoded  []schema.Attribute // all, nil while nobody asked for all
+	lookedUp []lookedUp
 	known      uint64 // bit i: condition i was decided
 	holds      uint64 // bit i: it holds
+}
+
+// lookedUp is an attribute that was asked for.
+type lookedUp struct {
+	key   string
+	value schema.Value
+	found bool
+}
+
+// attributes are all of them.
+func (r *resourceState) attributes() []schema.Attribute {
+	if r.decoded == nil {
+		r.decoded = otlp.ResourceAttributes(r.of)
+	}
+	return r.decoded
+}
+
+// lookup returns the first attribute with the key. A query asks for few, of
+// resources that have many.
+func (r *resourceState) lookup(key string) (schema.Value, bool) {
+	for i := range r.lookedUp {
+		if l := &r.lookedUp[i]; l.key == key {
+			return l.value, l.found
+		}
+	}
+	v, ok := otlp.LookupResource(r.of, key)
+	r.lookedUp = append(r.lookedUp, lookedUp{key, v, ok})
+	return v, ok
 }
 
 func newFrame() *frame {
@@ -76,7 +106,7 @@ func (f *frame) resource() *resourceState {
 		if len(f.resources) >= maxCached {
 			clear(f.resources)
 		}
-		state = &resourceState{attributes: otlp.ResourceAttributes(r)}
+		state = &resourceState{of: r}
 		f.resources[r] = state
 	}
 	f.lastResource, f.lastResourceState = r, state
@@ -144,7 +174,7 @@ const serviceName = "service.name"
 // lookupResource is lookup in the resource of the frame's span, where
 // service.name is never absent.
 func (f *frame) lookupResource(key string) (schema.Value, bool) {
-	v, ok := lookup(f.resource().attributes, key)
+	v, ok := f.resource().lookup(key)
 	if key == serviceName && (!ok || v.Kind == schema.KindEmpty) {
 		return schema.Value{Kind: schema.KindString}, true
 	}

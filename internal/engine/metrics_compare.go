@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -13,6 +14,10 @@ import (
 // tells them apart: more are ids or texts, of which none says much. It is no
 // less than traceql.MaxTopN.
 const maxCompareValues = 1000
+
+// maxCompareText is how many bytes a value may have so that its field's values
+// are told apart. Longer ones are texts: prompts, answers, stack traces.
+const maxCompareText = 256
 
 // Labels of compare's series.
 const (
@@ -24,13 +29,23 @@ const (
 // comparing are the arguments of compare.
 type comparing struct {
 	selection            condition
+	filter               *vec.Filter // the same for sources, nil if they can not tell
 	topN                 int
 	startNanos, endNanos uint64 // both 0: any time
 }
 
 func newComparing(c *traceql.Compare) (*comparing, error) {
-	selection, err := newCompiler().exact(c.Selection.Expr)
-	return &comparing{selection: selection, topN: c.TopN, startNanos: c.StartNanos, endNanos: c.EndNanos}, err
+	compiler := newCompiler()
+	selection, err := compiler.exact(c.Selection.Expr)
+	if err != nil {
+		return nil, err
+	}
+	compared := &comparing{selection: selection, topN: c.TopN, startNanos: c.StartNanos, endNanos: c.EndNanos}
+	filter, err := compiler.filter(c.Selection.Expr, modeMay)
+	if !compiler.loose && !compiler.partsOf(c.Selection.Expr).has(partTrace) {
+		compared.filter = filter
+	}
+	return compared, err
 }
 
 // selects reports whether a span that starts then can be selected.
@@ -56,8 +71,14 @@ type comparedField struct {
 	numbers map[string]int32
 	values  []schema.Value
 	counts  []cellCounts // by value, of cells: side and step
-	totals  []uint64 // by side and step
+	totals  []uint64     // by side and step
 	tooMany bool
+}
+
+// giveUp forgets the values: there are too many, or too long ones.
+func (f *comparedField) giveUp() {
+	f.tooMany = true
+	f.numbers, f.values, f.counts = nil, nil, nil
 }
 
 // compareObserver counts, for every field, how often it has which value.
@@ -103,7 +124,7 @@ func (o *compareObserver) field(label string) (*comparedField, error) {
 	label = strings.Clone(label)
 	field = &comparedField{
 		label: label, numbers: make(map[string]int32),
-		totals: make([]uint64, int(numSides)*o.run.grid.steps),
+		totals: make([]uint64, o.cells()),
 	}
 	o.fields[label] = field
 	if len(o.fields) > o.run.opts.MaxSeries {
@@ -113,14 +134,21 @@ func (o *compareObserver) field(label string) (*comparedField, error) {
 }
 
 func (o *compareObserver) count(field *comparedField, v schema.Value, which side, step int32) error {
-	steps := o.run.grid.steps
-	field.totals[int(which)*steps+int(step)]++
+	cell := o.cell(which, step)
+	field.totals[cell]++
 	n, err := o.value(field, v)
 	if err != nil || n < 0 {
 		return err
 	}
-	return o.run.budget.take(field.counts[n].add(int32(int(which)*steps)+step, 1, int(numSides)*steps)) //nolint:gosec // bounded by MaxSteps
+	return o.run.budget.take(field.counts[n].add(cell, 1, o.cells()))
 }
+
+// cell is where a span of a side and step counts, cells their number.
+func (o *compareObserver) cell(which side, step int32) int32 {
+	return int32(int(which)*o.run.grid.steps) + step //nolint:gosec // bounded by MaxSteps
+}
+
+func (o *compareObserver) cells() int { return int(numSides) * o.run.grid.steps }
 
 // value is the number of a value, negative if the field has too many.
 func (o *compareObserver) value(field *comparedField, v schema.Value) (int32, error) {
@@ -132,9 +160,8 @@ func (o *compareObserver) value(field *comparedField, v schema.Value) (int32, er
 		return n, nil
 	}
 	n := int32(len(field.values)) //nolint:gosec // bounded by maxCompareValues
-	if n == maxCompareValues {
-		field.tooMany = true
-		field.numbers, field.values, field.counts = nil, nil, nil
+	if n == maxCompareValues || len(v.Str) > maxCompareText {
+		field.giveUp()
 		return -1, nil
 	}
 	v.Str = strings.Clone(v.Str)
@@ -152,11 +179,10 @@ func (o *compareObserver) merge(other observer) error {
 		}
 		addAll(field.totals, f.totals)
 		if f.tooMany {
-			field.tooMany = true
-			field.numbers, field.values, field.counts = nil, nil, nil
+			field.giveUp()
 			continue
 		}
-		size := int(numSides) * o.run.grid.steps
+		size := o.cells()
 		for i, v := range f.values {
 			n, err := o.value(field, v)
 			if err != nil {

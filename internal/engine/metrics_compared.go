@@ -50,17 +50,28 @@ func (s *spanFields) of(f *frame) []fieldValue {
 		s.first(from, traceql.ScopeSpan, key, v)
 	}
 	from = len(s.list)
-	if service, _ := f.lookupResource(serviceName); true {
-		s.first(from, traceql.ScopeResource, serviceName, service)
-	}
-	for _, a := range f.resource().attributes {
+	s.first(from, traceql.ScopeResource, serviceName, resourceValue(f.resource().attributes(), serviceName))
+	for _, a := range f.resource().attributes() {
 		s.first(from, traceql.ScopeResource, a.Key, a.Value)
 	}
 	from = len(s.list)
 	for _, a := range f.scopeAttributes() {
 		s.first(from, traceql.ScopeInstrumentation, a.Key, a.Value)
 	}
-	from = len(s.list)
+	s.appendMembers(f)
+	s.list = slices.DeleteFunc(s.list, func(v fieldValue) bool { return v.value.Kind == schema.KindEmpty })
+	return s.list
+}
+
+// members lists the fields of the frame's events and links.
+func (s *spanFields) members(f *frame) []fieldValue {
+	s.list = s.list[:0]
+	s.appendMembers(f)
+	return s.list
+}
+
+func (s *spanFields) appendMembers(f *frame) {
+	from := len(s.list)
 	for _, e := range f.allEvents() {
 		s.distinct(from, "event:name", schema.Value{Kind: schema.KindString, Str: e.Name})
 		for _, a := range e.Attributes {
@@ -73,8 +84,6 @@ func (s *spanFields) of(f *frame) []fieldValue {
 			s.distinct(from, s.label(traceql.ScopeLink, a.Key), labelOf(a.Value))
 		}
 	}
-	s.list = slices.DeleteFunc(s.list, func(v fieldValue) bool { return v.value.Kind == schema.KindEmpty })
-	return s.list
 }
 
 func (s *spanFields) text(label, text string) {

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/engine"
-	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
 
@@ -84,7 +82,7 @@ func normalSeries(result *engine.MetricsResult) []corpus.Series {
 	for _, s := range result.Series {
 		var labels []string
 		for _, l := range s.Labels {
-			labels = append(labels, l.Key+"="+labelText(l.Value))
+			labels = append(labels, l.Key+"="+corpus.ValueText(l.Value))
 		}
 		slices.Sort(labels)
 		n := corpus.Series{Labels: "{" + strings.Join(labels, ", ") + "}"}
@@ -97,21 +95,6 @@ func normalSeries(result *engine.MetricsResult) []corpus.Series {
 	}
 	slices.SortFunc(out, func(a, b corpus.Series) int { return strings.Compare(a.Labels, b.Labels) })
 	return out
-}
-
-func labelText(v schema.Value) string {
-	switch v.Kind {
-	case schema.KindString:
-		return "s:" + v.Str
-	case schema.KindInt:
-		return "i:" + strconv.FormatInt(v.Int, 10)
-	case schema.KindBool:
-		return "b:" + strconv.FormatBool(v.Bool)
-	case schema.KindDouble:
-		return "d:" + strconv.FormatFloat(v.Double, 'g', 12, 64)
-	default:
-		return fmt.Sprintf("kind %d", v.Kind)
-	}
 }
 
 func requireSeries(t *testing.T, q corpus.Query, want, got []corpus.Series) {

@@ -71,9 +71,12 @@ func (g *gatherer) partition(ctx context.Context, sources []Source) error {
 	p := &gathering{gatherer: g, sources: sources}
 	var ids []schema.TraceID
 	var err error
-	if g.leaf.plan.trace || g.leaf.whole {
+	switch {
+	case g.leaf.tabulates():
+		ids, err = p.tables(ctx)
+	case g.leaf.plan.trace || g.leaf.whole:
 		ids, err = p.candidates(ctx)
-	} else {
+	default:
 		ids, err = p.rows(ctx)
 	}
 	if err != nil {

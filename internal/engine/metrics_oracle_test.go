@@ -95,18 +95,24 @@ func metricsOracles() []metricsOracle {
 		{"{ } | rate() by (name)", all, name, nil, func(all int, _ []float64, seconds float64) map[string]float64 {
 			return map[string]float64{"": float64(all) / seconds}
 		}},
-		{"{ status = ok } | count_over_time() by (span.n)", func(s *schema.Span) bool { return s.StatusCode == 1 }, tag, nil,
-			func(all int, _ []float64, _ float64) map[string]float64 { return map[string]float64{"": float64(all)} }},
+		{
+			"{ status = ok } | count_over_time() by (span.n)", func(s *schema.Span) bool { return s.StatusCode == 1 }, tag, nil,
+			func(all int, _ []float64, _ float64) map[string]float64 { return map[string]float64{"": float64(all)} },
+		},
 		{"{ } | sum_over_time(span.n)", all, none, value, one(total)},
 		{"{ } | min_over_time(span.n) by (name)", all, name, value, one(func(v []float64) float64 { return slices.Min(v) })},
 		{"{ } | max_over_time(duration) by (span.n)", all, tag, duration, one(func(v []float64) float64 { return slices.Max(v) })},
-		{"{ name != `z` } | avg_over_time(duration) by (name)", func(s *schema.Span) bool { return s.Name != "z" }, name, duration,
-			one(func(v []float64) float64 { return total(v) / float64(len(v)) })},
+		{
+			"{ name != `z` } | avg_over_time(duration) by (name)", func(s *schema.Span) bool { return s.Name != "z" }, name, duration,
+			one(func(v []float64) float64 { return total(v) / float64(len(v)) }),
+		},
 		{"{ } | histogram_over_time(duration) by (name)", all, name, duration, buckets},
-		{"{ span.n + 1 = 2 } | rate() by (name)", func(s *schema.Span) bool { v, ok := n(s); return ok && v.Int == 1 }, name, nil,
+		{
+			"{ span.n + 1 = 2 } | rate() by (name)", func(s *schema.Span) bool { v, ok := n(s); return ok && v.Int == 1 }, name, nil,
 			func(all int, _ []float64, seconds float64) map[string]float64 {
 				return map[string]float64{"": float64(all) / seconds}
-			}},
+			},
+		},
 	}
 }
 

@@ -17,9 +17,9 @@ type Fixed interface {
 	Identity() string
 }
 
-// Repeats remembers which traces have a span in more than one of some sources
-// that never change, since queries read the same ones again and again. It is
-// safe for concurrent use.
+// Repeats remembers which traces, and which with a span, are in more than one
+// of some sources that never change, since queries read the same ones again and
+// again. It is safe for concurrent use.
 type Repeats struct {
 	mu    sync.Mutex
 	known map[[sha256.Size]byte][]schema.TraceID

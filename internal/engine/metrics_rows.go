@@ -44,8 +44,8 @@ func (p *gathering) openTraces(ctx context.Context) (all []schema.TraceID, err e
 	return slices.Compact(all), nil
 }
 
-// rows shows the rows that are spans, and returns the traces that have others.
-func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
+// held lists the traces of the sources that are searched, nil for the others.
+func (p *gathering) held(ctx context.Context) ([]*vec.Held, error) {
 	held := make([]*vec.Held, len(p.sources))
 	err := p.each(ctx, len(p.sources), func(ctx context.Context, i int) (err error) {
 		if _, ok := p.sources[i].(lookupOnly); !ok {
@@ -55,6 +55,15 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list traces: %w", err)
+	}
+	return held, nil
+}
+
+// rows shows the rows that are spans, and returns the traces that have others.
+func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
+	held, err := p.held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	open, err := p.openTraces(ctx)
 	if err != nil {

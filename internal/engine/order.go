@@ -41,6 +41,9 @@ func (o *ordering) compare(a, b rank) int {
 // compareValues is the order of values of all types: numbers by value,
 // whatever their types, before booleans, statuses, kinds and texts.
 func compareValues(a, b traceql.Static) int {
+	if a.Type.IsNumeric() && b.Type.IsNumeric() {
+		return compareExactly(a, b)
+	}
 	if less, ok := traceql.OpLess.Compare(a, b); ok {
 		switch greater, _ := traceql.OpGreater.Compare(a, b); {
 		case less:
@@ -51,6 +54,32 @@ func compareValues(a, b traceql.Static) int {
 		return 0
 	}
 	return cmp.Or(cmp.Compare(kindOfRank(a), kindOfRank(b)), cmp.Compare(a.Int, b.Int))
+}
+
+// compareExactly orders numbers. As floats, two ints that differ may both equal
+// a third number, and what has such numbers has no order.
+func compareExactly(a, b traceql.Static) int {
+	switch {
+	case a.Type == traceql.TypeFloat && b.Type == traceql.TypeFloat:
+		return cmp.Compare(a.Float, b.Float)
+	case a.Type == traceql.TypeFloat:
+		return -compareIntWithFloat(b.Int, a.Float)
+	case b.Type == traceql.TypeFloat:
+		return compareIntWithFloat(a.Int, b.Float)
+	default:
+		return cmp.Compare(a.Int, b.Int)
+	}
+}
+
+func compareIntWithFloat(i int64, f float64) int {
+	switch {
+	case f >= 1<<63:
+		return -1
+	case f < -1<<63:
+		return 1
+	}
+	whole := math.Trunc(f)
+	return cmp.Or(cmp.Compare(i, int64(whole)), cmp.Compare(whole, f))
 }
 
 func kindOfRank(v traceql.Static) int {

@@ -11,10 +11,11 @@ type SearchOptions struct {
 	// A trace qualifies if it reaches into the range; all its spans count
 	// then. An EndNanos of 0 means no end.
 	StartNanos, EndNanos uint64
-	Limit                int // traces, default 20
-	SpansPerSpanSet      int // default 3
-	Concurrency          int // sources or traces read at a time, default 1
-	MaxSpanSets          int // of all traces in the answer, which by() can make many of; 0 means no limit
+	Limit                int      // traces, default 20
+	SpansPerSpanSet      int      // default 3
+	Concurrency          int      // sources or traces read at a time, default 1
+	MaxSpanSets          int      // of the traces in the answer that by() makes several of; 0 means no limit
+	Repeats              *Repeats // nil to find out anew which traces are where
 }
 
 func (o *SearchOptions) setDefaults() {
@@ -43,8 +44,9 @@ type SearchResult struct {
 // partition, and rows that are there twice count once.
 //
 // Which sources to give is the caller's choice. Exact answers need every
-// source with rows of the traces that reach into the range; sources that can
-// hold no match themselves are best given as LookupOnly.
+// source with rows of the traces that reach into the range; sources without rows
+// in the range are best given as Beside, and as LookupOnly those so far from it
+// that they hold no match of a trace that reaches into it.
 //
 // It works in two phases. Each source decides on its rows, one by one, which
 // traces are candidates (hunt says in which order). That misses no trace:
@@ -62,7 +64,7 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
-		missing: a.missing, enough: a.enough, take: a.take,
+		missing: a.missing, enough: a.enough, take: a.take, repeats: opts.Repeats,
 	}
 	if plan.trace {
 		h.light = &plan.deciding
@@ -91,7 +93,9 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 func (r *SearchResult) check(most int) error {
 	n := 0
 	for i := range r.Traces {
-		n += len(r.Traces[i].SpanSets)
+		if sets := len(r.Traces[i].SpanSets); sets > 1 { // one is what every trace has
+			n += sets
+		}
 	}
 	if most > 0 && n > most {
 		return &GroupsError{Groups: n, Limit: most}

@@ -200,6 +200,29 @@ func TestLookupOnly(t *testing.T) {
 	require.EqualValues(t, 1, r.InspectedSpans)
 }
 
+// A trace is found by a span that lies outside of the range, in a source of its
+// own, if it reaches into the range; other traces of that source are not.
+func TestBeside(t *testing.T) {
+	before := []schema.Span{span(1, 1, "before", 50, 60), span(2, 1, "before", 50, 60), span(3, 1, "before", 50, 60), span(4, 1, "before", 50, 60)}
+	in := []schema.Span{span(1, 2, "in", 100, 200)}
+	after := []schema.Span{span(3, 3, "after", 300, 310), span(4, 3, "after", 300, 310), span(5, 3, "after", 300, 310)}
+	live := []schema.Span{span(4, 4, "live", 110, 120)}
+	for _, remembered := range []*engine.Repeats{nil, engine.NewRepeats()} {
+		partitions := [][]engine.Source{{
+			engine.Beside(newMemory(before), false), newMemory(in), newMemory(live), engine.Beside(newMemory(after), true),
+		}}
+		for query, want := range map[string][]byte{
+			`{ name = "before" }`: {1, 3, 4}, `{ name = "in" }`: {1}, `{ name = "after" }`: {3, 4},
+			`{ name = "before" } && { name = "live" }`: {4}, `{ name = "before" && span:parentID = "" }`: {1, 3, 4},
+		} {
+			for range 2 {
+				r := search(t, query, partitions, engine.SearchOptions{StartNanos: 90, EndNanos: 250, Repeats: remembered})
+				require.Equal(t, want, traceIDs(r), query)
+			}
+		}
+	}
+}
+
 func TestResultContent(t *testing.T) {
 	spans := []schema.Span{
 		span(1, 3, "late", 5_000_000, 4_000_000, childOfRoot, func(s *schema.Span) { s.StatusCode = 2 }),

@@ -71,6 +71,16 @@ type Sampler interface {
 	Sample(ctx context.Context, sampling *vec.Sampling, yield func(*vec.Samples) error) ([]schema.TraceID, error)
 }
 
+// Tabulator is a Sampler that can count the values of all fields.
+type Tabulator interface {
+	Sampler
+	// Tabulate counts the rows for which the filter of the tabulation holds,
+	// except those of traces that are to be left out, whose rows have to be
+	// folded, or whose parents make no tree: it returns which of these have
+	// a row for which the filter holds. The first error of the table ends it.
+	Tabulate(ctx context.Context, t *vec.Tabulation, table vec.Table) ([]schema.TraceID, error)
+}
+
 // LookupOnly is s without what it finds, as if it had no rows to search: for a
 // source that matters only because it may hold rows of traces that were found
 // elsewhere.

@@ -35,7 +35,7 @@ func newNameTaker(sets map[traceql.Scope]*distinct[string]) *nameTaker {
 func (t *nameTaker) take(f *frame) {
 	s := f.span
 	if t.resource != nil && t.resources.first(s.Resource) {
-		addKeys(t.resource, f.resource().attributes)
+		addKeys(t.resource, f.resource().attributes())
 		addKey(t.resource, serviceName) // never absent
 	}
 	if t.scope != nil && t.scopes.first(s.Scope) {

@@ -64,6 +64,19 @@ func ResourceAttributes(r *schema.Resource) []schema.Attribute {
 	return out
 }
 
+// LookupResource returns the first attribute with the key that the resource
+// has.
+func LookupResource(r *schema.Resource, key string) (schema.Value, bool) {
+	for resource := range members(r.Wire, resourceSpansResource) {
+		for kv := range members(resource, resourceAttributes) {
+			if k, v := keyAndValue(kv); k == key {
+				return parseValue(v, 0), true
+			}
+		}
+	}
+	return schema.Value{}, false
+}
+
 // ScopeAttributes returns the attributes of the scope in their order.
 func ScopeAttributes(s *schema.Scope) []schema.Attribute {
 	var out []schema.Attribute

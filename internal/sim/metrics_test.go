@@ -32,10 +32,12 @@ func (p placed) Metrics(
 		Exemplars: options.Exemplars, Concurrency: 2,
 	}
 	query := engine.QueryRange
+	first, last := engine.QueryTimes(o)
 	if options.StepNanos == 0 {
 		query = engine.QueryInstant
+		first, last = o.StartNanos, o.EndNanos
 	}
-	result, err := query(ctx, plan, p.partitions, o)
+	result, err := query(ctx, plan, p.within(first, last), o)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +62,23 @@ func (p placed) Metrics(
 		list = append(list, line)
 	}
 	return list, nil
+}
+
+// within are the sources as a querier gives them: blocks without rows in the
+// range, both ends included, are not searched.
+func (p placed) within(first, last uint64) [][]engine.Source {
+	partitions := make([][]engine.Source, len(p.partitions))
+	for i, sources := range p.partitions {
+		for _, s := range sources {
+			if b, ok := s.(stored); ok {
+				if from, to := b.Times(); from > last || to < first {
+					s = engine.LookupOnly(s)
+				}
+			}
+			partitions[i] = append(partitions[i], s)
+		}
+	}
+	return partitions
 }
 
 // TestMetrics asks random metrics queries: the engine answers as the oracle

@@ -3,7 +3,6 @@ package sim_test
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/corpus"
-	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql/traceqltest"
 )
 
@@ -51,35 +49,24 @@ func normalTraces(traces []traceqltest.Trace, attrs bool) []corpus.Trace {
 		}
 		for _, set := range tr.SpanSets {
 			s := corpus.SpanSet{Matched: set.Matched}
-			if attrs && len(set.Attributes) > 0 {
-				s.Attrs = texts(set.Attributes)
+			if attrs {
+				s.Attrs = corpus.AttributeTexts(set.Attributes)
 			}
 			for _, span := range set.Spans {
-				text := span.ID.String()
-				if all := texts(span.Attributes); attrs {
-					if span.Name != "" {
-						all["name"] = "s:" + span.Name
-					}
-					text = strings.TrimSuffix(text+" "+joined(all), " ")
-				}
-				s.Spans = append(s.Spans, text)
+				s.Spans = append(s.Spans, corpus.SpanText(span.ID.String(), span.Name, span.Attributes, attrs))
 			}
-			slices.Sort(s.Spans)
 			n.SpanSets = append(n.SpanSets, s)
 		}
-		slices.SortFunc(n.SpanSets, func(a, b corpus.SpanSet) int {
-			return cmp.Or(cmp.Compare(joined(a.Attrs), joined(b.Attrs)), slices.Compare(a.Spans, b.Spans))
-		})
 		out = append(out, n)
 	}
-	slices.SortFunc(out, func(a, b corpus.Trace) int { return cmp.Compare(a.ID, b.ID) })
+	corpus.SortTraces(out)
 	return out
 }
 
 func normalSeries(list []traceqltest.Series) []corpus.Series {
 	var out []corpus.Series
 	for _, s := range list {
-		n := corpus.Series{Labels: "{" + joined(texts(s.Labels)) + "}"}
+		n := corpus.Series{Labels: "{" + corpus.JoinTexts(corpus.AttributeTexts(s.Labels)) + "}"}
 		for _, p := range s.Samples {
 			n.Samples = append(n.Samples, [2]float64{float64(p.Nanos / 1e6), p.Value})
 		}
@@ -109,43 +96,6 @@ func differSeries(want, got []corpus.Series, tolerance float64) string {
 		}
 	}
 	return ""
-}
-
-func texts(attributes []schema.Attribute) map[string]string {
-	out := make(map[string]string)
-	for _, a := range attributes {
-		out[a.Key] = text(a.Value)
-	}
-	return out
-}
-
-func joined(texts map[string]string) string {
-	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(texts)) {
-		parts = append(parts, key+"="+texts[key])
-	}
-	return strings.Join(parts, ", ")
-}
-
-func text(v schema.Value) string {
-	switch v.Kind {
-	case schema.KindString:
-		return "s:" + v.Str
-	case schema.KindBool:
-		return "b:" + strconv.FormatBool(v.Bool)
-	case schema.KindInt:
-		return "i:" + strconv.FormatInt(v.Int, 10)
-	case schema.KindDouble:
-		return "d:" + strconv.FormatFloat(v.Double, 'g', 12, 64)
-	case schema.KindArray:
-		var items []string
-		for _, item := range v.Array {
-			items = append(items, text(item))
-		}
-		return "[" + strings.Join(items, ",") + "]"
-	default:
-		return "nil"
-	}
 }
 
 // differTraces says how the answers to a search differ, "" if they do not.

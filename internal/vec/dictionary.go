@@ -11,7 +11,8 @@ import (
 // Dictionary numbers values. Equal ones have one number, and 0 is that of the
 // empty value. It serves one goroutine.
 type Dictionary struct {
-	Values []schema.Value // by number
+	Values  []schema.Value // by number
+	Longest int            // bytes of the longest text
 
 	texts  map[string]uint32
 	words  map[word]uint32
@@ -37,6 +38,7 @@ func NewDictionary() *Dictionary {
 func (d *Dictionary) Text(text string) uint32 {
 	n, ok := d.texts[text]
 	if !ok {
+		d.Longest = max(d.Longest, len(text))
 		text = strings.Clone(text)
 		n = d.add(schema.Value{Kind: schema.KindString, Str: text})
 		d.texts[text] = n

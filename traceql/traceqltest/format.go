@@ -30,11 +30,12 @@ func FormatTraces(traces []Trace, name Namer) (lines []string) {
 			tr.ID, tr.StartNanos, tr.DurationMs, tr.RootService, tr.RootName))
 		var sets []string
 		for _, set := range tr.SpanSets {
-			text := fmt.Sprintf("  %s%d:", inParentheses(set.Attributes), set.Matched)
+			var text strings.Builder
+			fmt.Fprintf(&text, "  %s%d:", inParentheses(set.Attributes), set.Matched)
 			for _, s := range set.Spans {
-				text += fmt.Sprintf(" %s%s", name(tr.ID, s), shownOf(s))
+				fmt.Fprintf(&text, " %s%s", name(tr.ID, s), shownOf(s))
 			}
-			sets = append(sets, text)
+			sets = append(sets, text.String())
 		}
 		slices.Sort(sets)
 		lines = append(lines, sets...)
@@ -99,15 +100,16 @@ func LabelsText(labels []schema.Attribute) string {
 // exemplars.
 func FormatSeries(list []Series, origin uint64) (lines []string) {
 	for _, s := range list {
-		text := LabelsText(s.Labels)
+		var text strings.Builder
+		text.WriteString(LabelsText(s.Labels))
 		for _, p := range s.Samples {
 			seconds := float64(int64(p.Nanos-origin)) / 1e9 //nolint:gosec // negative before the origin
 			if p.Nanos == 0 {
 				seconds = 0
 			}
-			text += fmt.Sprintf(" %s:%s", strconv.FormatFloat(seconds, 'g', -1, 64), strconv.FormatFloat(round(p.Value), 'g', -1, 64))
+			fmt.Fprintf(&text, " %s:%s", strconv.FormatFloat(seconds, 'g', -1, 64), strconv.FormatFloat(round(p.Value), 'g', -1, 64))
 		}
-		lines = append(lines, text)
+		lines = append(lines, text.String())
 	}
 	slices.Sort(lines)
 	return lines

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -297,21 +296,17 @@ func (o MetricsOptions) times() (times []uint64) {
 // there is none.
 func seriesLines(list []Series, times []uint64) (lines []string) {
 	for _, s := range list {
-		text := LabelsText(s.Labels)
+		points := []string{LabelsText(s.Labels)}
 		for _, at := range times {
-			value := math.NaN()
+			point := "_"
 			for _, sample := range s.Samples {
 				if sample.Nanos == at {
-					value = sample.Value
+					point = strconv.FormatFloat(round(sample.Value), 'g', -1, 64)
 				}
 			}
-			if math.IsNaN(value) {
-				text += " _"
-			} else {
-				text += " " + strconv.FormatFloat(round(value), 'g', -1, 64)
-			}
+			points = append(points, point)
 		}
-		lines = append(lines, text)
+		lines = append(lines, strings.Join(points, " "))
 	}
 	slices.Sort(lines)
 	return lines

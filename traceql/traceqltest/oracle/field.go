@@ -209,12 +209,11 @@ func asID(field traceql.FieldExpr, text string) string {
 	if !ok {
 		return text
 	}
-	digits := 0
+	digits := spanDigits
 	switch i.ID {
 	case traceql.IntrinsicTraceID, traceql.IntrinsicLinkTraceID:
 		digits = traceDigits
 	case traceql.IntrinsicSpanID, traceql.IntrinsicParentID, traceql.IntrinsicLinkSpanID:
-		digits = spanDigits
 	default:
 		return text
 	}

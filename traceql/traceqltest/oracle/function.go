@@ -61,11 +61,12 @@ func line(key string, label float64, g group, o traceqltest.MetricsOptions, f fu
 // single is the value of the functions with one series for a group. Those of a
 // field have none where no span has a number.
 func single(f *traceql.MetricsFunction, spans []scene, o traceqltest.MetricsOptions) (float64, bool) {
-	switch f.Op {
-	case traceql.MetricsRate:
-		return float64(len(spans)) / seconds(o), true
-	case traceql.MetricsCountOverTime:
-		return float64(len(spans)), true
+	count := float64(len(spans))
+	if f.Op == traceql.MetricsRate {
+		return count / seconds(o), true
+	}
+	if f.Op == traceql.MetricsCountOverTime {
+		return count, true
 	}
 	values := measures(spans, f.Field)
 	if len(values) == 0 {

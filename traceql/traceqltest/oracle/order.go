@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"math"
+	"math/big"
 	"slices"
 
 	"github.com/spanlake/spanlake/traceql"
@@ -49,11 +50,14 @@ func (t *trace) bestOf(sets []spanset, field traceql.FieldExpr, largest bool) (b
 	for _, set := range sets {
 		for _, i := range set.spans {
 			for _, v := range (scene{trace: t, index: i}).last(field).items {
+				if math.IsNaN(v.Float) {
+					continue
+				}
 				better := compareRanks(v, best) < 0
 				if largest {
 					better = compareRanks(v, best) > 0
 				}
-				if !math.IsNaN(v.Float) && (!there || better) {
+				if !there || better {
 					best, there = v, true
 				}
 			}
@@ -72,15 +76,16 @@ func compareRanks(a, b traceql.Static) int {
 		}
 		return slices.Index(kinds, v.Type)
 	}
-	if less, ok := compareItems(traceql.OpLess, a, b); ok && a.Type.IsNumeric() {
-		greater, _ := compareItems(traceql.OpGreater, a, b)
-		switch {
-		case less:
-			return -1
-		case greater:
-			return 1
-		}
-		return 0
+	if a.Type.IsNumeric() && b.Type.IsNumeric() {
+		return exact(a).Cmp(exact(b))
 	}
 	return cmp.Or(cmp.Compare(kind(a), kind(b)), cmp.Compare(a.Int, b.Int), cmp.Compare(a.Str, b.Str))
+}
+
+// exact is a number as it is: as floats, different ints may be equal.
+func exact(v traceql.Static) *big.Float {
+	if v.Type == traceql.TypeFloat {
+		return big.NewFloat(v.Float)
+	}
+	return new(big.Float).SetInt64(v.Int)
 }

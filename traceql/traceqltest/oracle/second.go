@@ -154,7 +154,7 @@ func scaled(list []series, f func(float64) point) []series {
 // calculated is "a op b", no point where one would divide by zero or that is no
 // number.
 func calculated(op traceql.Operator, a, b float64) point {
-	v := 0.0
+	var v float64
 	switch op {
 	case traceql.OpAdd:
 		v = a + b

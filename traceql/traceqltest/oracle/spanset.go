@@ -44,12 +44,12 @@ func (t *trace) operation(op *traceql.SpansetOperation, in spanset) ([]spanset, 
 		return nil, err
 	}
 	var spans []int
-	switch {
-	case op.Op == traceql.SpansetAnd:
+	switch op.Op {
+	case traceql.SpansetAnd:
 		if len(a) > 0 && len(b) > 0 {
 			spans = slices.Concat(a, b)
 		}
-	case op.Op == traceql.SpansetUnion:
+	case traceql.SpansetUnion:
 		spans = slices.Concat(a, b)
 	default:
 		spans = t.related(op.Op, a, b)

@@ -98,17 +98,17 @@ func compare(op traceql.Operator, a, b value) bool {
 		return false
 	}
 	negated := op == traceql.OpNotEqual || op == traceql.OpNotRegex
-	comparable, some, all := false, false, true
+	decided, some, all := false, false, true
 	for _, x := range a.items {
 		for _, y := range b.items {
 			holds, ok := compareItems(op, x, y)
 			if ok {
-				comparable, some, all = true, some || holds, all && holds
+				decided, some, all = true, some || holds, all && holds
 			}
 		}
 	}
 	if negated {
-		return comparable && all
+		return decided && all
 	}
 	return some
 }

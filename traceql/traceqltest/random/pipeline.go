@@ -11,14 +11,14 @@ func pipeline(rng *rand.Rand, stages, depth int) string {
 	if depth > 1 && oneIn(rng, 8) {
 		return operands(rng, depth-1)
 	}
-	text := spansets(rng, depth)
+	list := []string{spansets(rng, depth)}
 	if oneIn(rng, 20) {
-		text = scalarFilter(rng)
+		list[0] = scalarFilter(rng)
 	}
 	for range stages - 1 {
-		text += " | " + stage(rng)
+		list = append(list, stage(rng))
 	}
-	return text
+	return strings.Join(list, " | ")
 }
 
 func stage(rng *rand.Rand) string {
@@ -53,11 +53,11 @@ func scalarFilter(rng *rand.Rand) string {
 	if oneIn(rng, 2) {
 		return "count()" + comparer(rng) + strconv.Itoa(rng.IntN(5))
 	}
-	over := numbered(rng, 1)
-	for over == "-" || over[0] == '-' {
-		over = numbered(rng, 0)
+	over := pick(rng, []string{"span.n", "span.f", ".both.n", ".n", "resource.n", "duration", "span.mixed"})
+	if oneIn(rng, 3) {
+		over = numbered(rng, 1)
 	}
-	return pick(rng, []string{"min", "max", "sum", "avg"}) + "(" + over + ")" + comparer(rng) + literalNumber(rng)
+	return pick(rng, []string{"min", "max", "sum", "avg"}) + "(" + over + ")" + pick(rng, []string{comparer(rng), " != "}) + literalNumber(rng)
 }
 
 // spansets is an expression of span filters, each operation in parentheses of

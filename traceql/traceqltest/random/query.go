@@ -1,7 +1,7 @@
 package random
 
 import (
-	"fmt"
+	"encoding/hex"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -221,7 +221,7 @@ func literalNumber(rng *rand.Rand) string {
 // identified compares ids.
 func identified(rng *rand.Rand) string {
 	op := pick(rng, []string{" = ", " != ", " = ", " > "})
-	id := fmt.Sprintf("%x", spanID(1+rng.IntN(5)))
+	id := hex.EncodeToString(spanID(1 + rng.IntN(5)))
 	switch rng.IntN(4) {
 	case 0:
 		id = strings.ToUpper(id)

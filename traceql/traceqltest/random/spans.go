@@ -82,9 +82,13 @@ func trace(rng *rand.Rand) (messages []*tracepb.ResourceSpans) {
 func version(rng *rand.Rand, of *tracepb.ResourceSpans) *tracepb.ResourceSpans {
 	again, _ := proto.Clone(of).(*tracepb.ResourceSpans)
 	s := again.GetScopeSpans()[0].GetSpans()[0]
-	switch rng.IntN(4) {
+	switch rng.IntN(6) {
 	case 0:
 		s.EndTimeUnixNano, s.Attributes = 0, nil
+	case 3:
+		s.StartTimeUnixNano += pick(rng, []uint64{1, 1e9, 20e9})
+	case 4:
+		s.StartTimeUnixNano, s.Events = s.GetStartTimeUnixNano()-2e9, nil
 	case 1:
 		s.Attributes = attributes(rng)
 	case 2:

@@ -1,4 +1,4 @@
-package block
+package cells
 
 import (
 	"hash/maphash"
@@ -95,12 +95,13 @@ func (d *codebook) size(code uint32) int {
 // alias is the text of b without a copy.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// arena keeps copies of many small strings.
-type arena struct{ free []byte }
+// Arena keeps copies of many small strings. The zero value is empty.
+type Arena struct{ free []byte }
 
 const arenaBytes = 64 << 10
 
-func (a *arena) copy(s string) string {
+// Copy returns a copy of s.
+func (a *Arena) Copy(s string) string {
 	if len(s) > arenaBytes/4 {
 		return string([]byte(s))
 	}

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/schema"
+	"github.com/spanlake/spanlake/traceql"
+)
+
+// tabulates reports whether sources can count for the query.
+func (q *metricsLeaf) tabulates() bool {
+	return q.compare != nil && q.compare.filter != nil && !q.plan.trace && q.plan.row.sure
+}
+
+// tables lets sources count the rows of traces that are in one place, and
+// returns the traces that have others: what a trace says of its spans, the root
+// and the number of children, takes all of its rows.
+func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
+	held, err := p.held(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apart, err := p.openTraces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.add(apart); err != nil {
+		return nil, err
+	}
+	apart = append(apart, sharedIDs(held)...)
+	var tabulators []Tabulator
+	for i, source := range p.sources {
+		if held[i] == nil {
+			continue
+		}
+		if t, ok := source.(Tabulator); ok {
+			tabulators = append(tabulators, t)
+			elsewhere, err := p.mayBeElsewhere(ctx, held[i].IDs)
+			if err != nil {
+				return nil, err
+			}
+			apart = append(apart, elsewhere...)
+			continue
+		}
+		apart = append(apart, held[i].IDs...)
+		if err := p.addFound(ctx, source); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(apart, compareTraceIDs)
+	apart = slices.Compact(apart)
+	err = p.each(ctx, len(tabulators), func(ctx context.Context, i int) error {
+		return p.borrow(func(o observer) error { return p.tabulate(ctx, o, tabulators[i], apart) })
+	})
+	return p.sorted(), err
+}
+
+// mayBeElsewhere returns the traces that sources may have that are not searched.
+func (p *gathering) mayBeElsewhere(ctx context.Context, ids []schema.TraceID) (list []schema.TraceID, err error) {
+	for _, source := range p.sources {
+		if _, ok := source.(lookupOnly); !ok {
+			continue
+		}
+		for i, id := range ids {
+			if i%waveTraces == 0 && ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			ok, err := source.MayHold(ctx, id)
+			if err != nil {
+				return nil, fmt.Errorf("look up traces: %w", err)
+			}
+			if ok {
+				list = append(list, id)
+			}
+		}
+	}
+	return list, nil
+}
+
+// addFound adds the traces that a source finds.
+func (p *gathering) addFound(ctx context.Context, source Source) error {
+	var ids []schema.TraceID
+	for hits, err := range find(ctx, source, &p.leaf.plan.row) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("find traces: %w", err)
+		}
+		for i := range hits {
+			ids = append(ids, hits[i].ID)
+		}
+	}
+	return p.add(ids)
+}
+
+func (p *gathering) tabulate(ctx context.Context, o observer, source Tabulator, apart []schema.TraceID) error {
+	into, ok := o.(*compareObserver)
+	if !ok {
+		return fmt.Errorf("%w: a table of %s", traceql.ErrUnsupported, p.leaf.op)
+	}
+	left, err := source.Tabulate(ctx, &vec.Tabulation{
+		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart,
+		After: p.grid.base, Until: p.grid.end(), Cell: into.cellOf, Cells: into.cells(),
+		MaxValues: maxCompareValues, MaxText: maxCompareText,
+	}, &compareTable{into})
+	if err != nil {
+		return fmt.Errorf("tabulate: %w", err)
+	}
+	return p.add(left)
+}
+
+// cellOf is where a span counts, negative for nowhere.
+func (o *compareObserver) cellOf(startNanos uint64, selected bool) int32 {
+	step := o.run.grid.at(startNanos)
+	if step < 0 {
+		return -1
+	}
+	which := sideBaseline
+	if selected && o.leaf.compare.selects(startNanos) {
+		which = sideSelection
+	}
+	return o.cell(which, int32(step)) //nolint:gosec // below the number of steps
+}
+
+// compareTable gives an observer what a source has counted.
+type compareTable struct{ *compareObserver }
+
+var _ vec.Table = (*compareTable)(nil)
+
+// Value takes the rows that have a value.
+func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) error {
+	label, v := t.labelled(field, v)
+	if v.Kind == schema.KindEmpty {
+		return nil
+	}
+	f, err := t.field(label)
+	if err != nil {
+		return err
+	}
+	addCounts(f.totals, counts)
+	n, err := t.value(f, v)
+	if err != nil || n < 0 {
+		return err
+	}
+	for cell, count := range counts {
+		if count > 0 {
+			if err := t.run.budget.take(f.counts[n].add(int32(cell), count, len(counts))); err != nil { //nolint:gosec // bounded by MaxSteps
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Many takes rows of which a field has too many values.
+func (t *compareTable) Many(field vec.Field, counts []uint32) error {
+	label, _ := t.labelled(field, schema.Value{})
+	f, err := t.field(label)
+	if err != nil {
+		return err
+	}
+	f.giveUp()
+	addCounts(f.totals, counts)
+	return nil
+}
+
+// Attributes takes rows that share attributes.
+func (t *compareTable) Attributes(scope vec.Scope, attributes []schema.Attribute, counts []uint32) error {
+	if scope == vec.ScopeResource {
+		service := resourceValue(attributes, serviceName)
+		if err := t.Value(vec.Field{Scope: scope, Key: serviceName}, service, counts); err != nil {
+			return err
+		}
+	}
+	for i, a := range attributes {
+		again := slices.ContainsFunc(attributes[:i], func(b schema.Attribute) bool { return b.Key == a.Key })
+		if again || scope == vec.ScopeResource && a.Key == serviceName {
+			continue
+		}
+		if err := t.Value(vec.Field{Scope: scope, Key: a.Key}, a.Value, counts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resourceValue is an attribute of a resource, whose service.name is never
+// absent.
+func resourceValue(attributes []schema.Attribute, key string) schema.Value {
+	v, _ := lookup(attributes, key)
+	if key == serviceName && v.Kind == schema.KindEmpty {
+		return schema.Value{Kind: schema.KindString}
+	}
+	return v
+}
+
+// One takes one row's value.
+func (t *compareTable) One(field vec.Field, v schema.Value, cell int32) error {
+	label, v := t.labelled(field, v)
+	return t.one(label, v, cell)
+}
+
+func (t *compareTable) one(label string, v schema.Value, cell int32) error {
+	if v.Kind == schema.KindEmpty {
+		return nil
+	}
+	f, err := t.field(label)
+	if err != nil {
+		return err
+	}
+	f.totals[cell]++
+	n, err := t.value(f, v)
+	if err != nil || n < 0 {
+		return err
+	}
+	return t.run.budget.take(f.counts[n].add(cell, 1, t.cells()))
+}
+
+// Members takes the events and links of one row.
+func (t *compareTable) Members(events, links []byte, cell int32) error {
+	t.frame.setSpan(&schema.Span{Events: events, Links: links})
+	for _, v := range t.spans.members(t.frame) {
+		if err := t.one(v.label, v.value, cell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelled is the label of a field and of its value.
+func (t *compareTable) labelled(field vec.Field, v schema.Value) (string, schema.Value) {
+	switch field.Scope {
+	case vec.ScopeResource:
+		return t.spans.label(traceql.ScopeResource, field.Key), labelOf(v)
+	case vec.ScopeInstrumentation:
+		return t.spans.label(traceql.ScopeInstrumentation, field.Key), labelOf(v)
+	case vec.ScopeIntrinsic:
+		switch field.Key {
+		case vec.Kind:
+			return "kind", labelOfStatic(traceql.NewKind(int32(v.Int))) //nolint:gosec // was an int32
+		case vec.StatusCode:
+			return "status", labelOfStatic(traceql.NewStatus(int32(v.Int))) //nolint:gosec // was an int32
+		}
+		return intrinsicLabels()[field.Key], labelOf(v)
+	case vec.ScopeSpan, vec.ScopeEvent, vec.ScopeLink:
+	}
+	return t.spans.label(traceql.ScopeSpan, field.Key), labelOf(v)
+}
+
+// intrinsicLabels are the labels of the other intrinsics that sources count.
+func intrinsicLabels() map[string]string {
+	return map[string]string{
+		vec.Name: "name", vec.StatusMessage: "statusMessage",
+		vec.ScopeName: "instrumentation:name", vec.ScopeVersion: "instrumentation:version",
+		vec.RootName: "rootName", vec.RootService: "rootServiceName", vec.ChildCount: "span:childCount",
+	}
+}
+
+func addCounts(into []uint64, counts []uint32) {
+	for i, n := range counts {
+		into[i] += uint64(n)
+	}
+}
