@@ -46,7 +46,7 @@ func (q *Querier) Handler() http.Handler {
 	tempopb.Register(calls, streams{q})
 	web := q.webHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		patient := newPatient(w)
+		patient := newPatient(w, patience)
 		defer patient.rest()
 		if req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), contentGRPC) {
 			calls.ServeHTTP(patient, req)

@@ -28,10 +28,10 @@ type caller struct {
 	conn *grpc.ClientConn
 }
 
-func (w *world) caller(options ...grpc.DialOption) *caller {
+func (w *world) caller() *caller {
 	w.t.Helper()
 	conn, err := grpc.NewClient(w.server.Listener.Addr().String(),
-		append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, conn.Close()) })
 	return &caller{w.t, tempopbtest.Load(w.t), conn}

@@ -137,7 +137,7 @@ func TestTraceFilter(t *testing.T) {
 				}
 			}
 			require.Equal(t, tc.want, strings.Join(names, " "))
-			require.EqualValues(t, len(names) < 4, tempopbtest.Get(t, m, "status").Enum() == 1, "it says that spans are missing")
+			require.Equal(t, len(names) < 4, tempopbtest.Get(t, m, "status").Enum() == 1, "it says that spans are missing")
 			require.Equal(t, len(names) < 4, tempopbtest.Get(t, m, "message").String() != "")
 			require.True(t, tempopbtest.Has(t, m, "trace"))
 		})

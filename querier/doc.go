@@ -1,5 +1,5 @@
-// Package querier answers queries over Grafana Tempo's HTTP API: trace by id
-// and TraceQL search. Blocks and live data are joined by log position, so that
+// Package querier answers queries over Grafana Tempo's API, HTTP and gRPC: traces
+// by id, TraceQL searches and metrics, names and values of tags. Blocks and live data are joined by log position, so that
 // a query sees every span that was acknowledged before it began, once.
 //
 // It promises no compatibility: it is importable only because of its place.

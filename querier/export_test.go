@@ -1,4 +1,14 @@
 package querier
 
+import (
+	"net/http"
+	"time"
+)
+
 // ParseTags is parseTags.
 var ParseTags = parseTags
+
+// NewPatient is newPatient.
+func NewPatient(w http.ResponseWriter, patience time.Duration) http.ResponseWriter {
+	return newPatient(w, patience)
+}

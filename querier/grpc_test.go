@@ -30,19 +30,29 @@ func TestMethods(t *testing.T) {
 	c := w.caller()
 	metricsQuery := url.QueryEscape("{} | count_over_time() by (name)")
 	tests := []struct{ method, request, body, response, path string }{
-		{"Search", "SearchRequest", `{"Query":"{ span.user != nil }","Limit":5,"SpansPerSpanSet":1,` + rangeJSON + `}`, "SearchResponse",
-			"/api/search?limit=5&spss=1&q=" + url.QueryEscape("{ span.user != nil }") + "&" + inRange},
-		{"Search", "SearchRequest", `{"Tags":{"user":"<ada>","name":"first"},"MinDurationMs":5000,"MaxDurationMs":8000,` + rangeJSON + `}`, "SearchResponse",
-			"/api/search?minDuration=5s&maxDuration=8s&tags=" + url.QueryEscape(`name=first user="<ada>"`) + "&" + inRange},
+		{
+			"Search", "SearchRequest", `{"Query":"{ span.user != nil }","Limit":5,"SpansPerSpanSet":1,` + rangeJSON + `}`, "SearchResponse",
+			"/api/search?limit=5&spss=1&q=" + url.QueryEscape("{ span.user != nil }") + "&" + inRange,
+		},
+		{
+			"Search", "SearchRequest", `{"Tags":{"user":"<ada>","name":"first"},"MinDurationMs":5000,"MaxDurationMs":8000,` + rangeJSON + `}`, "SearchResponse",
+			"/api/search?minDuration=5s&maxDuration=8s&tags=" + url.QueryEscape(`name=first user="<ada>"`) + "&" + inRange,
+		},
 		{"SearchTags", "SearchTagsRequest", `{"scope":"span",` + rangeJSON + `}`, "SearchTagsResponse", "/api/search/tags?scope=span&" + inRange},
 		{"SearchTagsV2", "SearchTagsRequest", `{"query":"{ name = ","maxTagsPerScope":1,` + rangeJSON + `}`, "SearchTagsV2Response", "/api/v2/search/tags?limit=1&" + inRange},
 		{"SearchTagValues", "SearchTagValuesRequest", `{"tagName":"name",` + rangeJSON + `}`, "SearchTagValuesResponse", "/api/search/tag/name/values?" + inRange},
-		{"SearchTagValuesV2", "SearchTagValuesRequest", `{"tagName":"name","query":"{ name = \"first\" }",` + rangeJSON + `}`, "SearchTagValuesV2Response",
-			"/api/v2/search/tag/name/values?q=" + url.QueryEscape(`{ name = "first" }`) + "&" + inRange},
-		{"MetricsQueryRange", "QueryRangeRequest", `{"query":"{} | count_over_time() by (name)","start":"1768471200000000000","end":"1768471300000000000","step":"10000000000","exemplars":2}`,
-			"QueryRangeResponse", "/api/metrics/query_range?step=10s&exemplars=2&q=" + metricsQuery + "&" + inRange},
-		{"MetricsQueryInstant", "QueryInstantRequest", `{"query":"{} | count_over_time() by (name)","start":"1768471200000000000","end":"1768471300000000000"}`,
-			"QueryInstantResponse", "/api/metrics/query?q=" + metricsQuery + "&" + inRange},
+		{
+			"SearchTagValuesV2", "SearchTagValuesRequest", `{"tagName":"name","query":"{ name = \"first\" }",` + rangeJSON + `}`, "SearchTagValuesV2Response",
+			"/api/v2/search/tag/name/values?q=" + url.QueryEscape(`{ name = "first" }`) + "&" + inRange,
+		},
+		{
+			"MetricsQueryRange", "QueryRangeRequest", `{"query":"{} | count_over_time() by (name)","start":"1768471200000000000","end":"1768471300000000000","step":"10000000000","exemplars":2}`,
+			"QueryRangeResponse", "/api/metrics/query_range?step=10s&exemplars=2&q=" + metricsQuery + "&" + inRange,
+		},
+		{
+			"MetricsQueryInstant", "QueryInstantRequest", `{"query":"{} | count_over_time() by (name)","start":"1768471200000000000","end":"1768471300000000000"}`,
+			"QueryInstantResponse", "/api/metrics/query?q=" + metricsQuery + "&" + inRange,
+		},
 	}
 	for _, tc := range tests {
 		t.Run(tc.method, func(t *testing.T) {

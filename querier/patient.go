@@ -18,17 +18,18 @@ const (
 type patient struct {
 	http.ResponseWriter
 
+	patience time.Duration
 	deadline *http.ResponseController
 }
 
-func newPatient(w http.ResponseWriter) *patient {
-	return &patient{w, http.NewResponseController(w)}
+func newPatient(w http.ResponseWriter, patience time.Duration) *patient {
+	return &patient{w, patience, http.NewResponseController(w)}
 }
 
 // Write is http.ResponseWriter's.
 func (p *patient) Write(b []byte) (written int, err error) {
 	for len(b) > 0 && err == nil {
-		n := 0
+		var n int
 		p.extend()
 		n, err = p.ResponseWriter.Write(b[:min(len(b), patientBytes)])
 		written, b = written+n, b[n:]
@@ -43,7 +44,7 @@ func (p *patient) Flush() {
 }
 
 func (p *patient) extend() {
-	_ = p.deadline.SetWriteDeadline(time.Now().Add(patience)) // without deadlines it waits for good
+	_ = p.deadline.SetWriteDeadline(time.Now().Add(p.patience)) // without deadlines it waits for good
 }
 
 // rest lets the connection serve other requests, which may take their time.

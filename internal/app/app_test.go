@@ -19,10 +19,13 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/spanlake/spanlake/internal/app"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
+	"github.com/spanlake/spanlake/querier/tempopb"
+	"github.com/spanlake/spanlake/querier/tempopb/tempopbtest"
 )
 
 const (
@@ -58,6 +61,25 @@ func TestExportOverGRPC(t *testing.T) {
 }
 
 // Grafana dials the address of the HTTP API for its streaming calls.
+func TestStreamingOnTheAPIPort(t *testing.T) {
+	p := start(t, "-data-dir", t.TempDir())
+	p.export(t, traceA, "checkout")
+	api := tempopbtest.Load(t)
+	call := func(addr net.Addr) (*dynamicpb.Message, error) {
+		stream, err := dial(t, addr).NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/"+tempopb.ServiceName+"/Search")
+		require.NoError(t, err)
+		require.NoError(t, stream.SendMsg(api.JSON(t, "SearchRequest", `{"Query":"{ name = \"checkout\" }","start":1699999999,"end":1700000001}`)))
+		require.NoError(t, stream.CloseSend())
+		m := api.New(t, "SearchResponse")
+		return m, stream.RecvMsg(m)
+	}
+	m, err := call(p.APIAddr())
+	require.NoError(t, err)
+	require.Equal(t, 1, tempopbtest.Get(t, m, "traces").List().Len())
+	_, err = call(p.OTLPGRPCAddr())
+	require.Equal(t, codes.Unimplemented, status.Code(err), "that port takes spans only")
+}
+
 func TestGRPCHealth(t *testing.T) {
 	p := start(t, "-data-dir", t.TempDir())
 	for name, addr := range map[string]net.Addr{"api": p.APIAddr(), "otlp": p.OTLPGRPCAddr()} {
