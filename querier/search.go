@@ -91,9 +91,13 @@ func addWork(m *tempopb.SearchMetrics, result *engine.SearchResult, traces bool)
 
 func clip(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) } //nolint:gosec // bounded on this line
 
+// spanSets counts those of the traces that by() makes several of: of the others
+// there are no more than traces are asked for.
 func spanSets(traces []engine.TraceResult) (n int) {
 	for i := range traces {
-		n += len(traces[i].SpanSets)
+		if sets := len(traces[i].SpanSets); sets > 1 {
+			n += sets
+		}
 	}
 	return n
 }
