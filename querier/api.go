@@ -113,6 +113,7 @@ func (q *Querier) serve(name string, f apiFunc) http.HandlerFunc {
 }
 
 func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.Request, f apiFunc) (int, error) {
+	begun := time.Now()
 	projects, err := projectsOf(req.Header.Get(headerProject))
 	var r reply
 	if err == nil {
@@ -123,6 +124,9 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	}
 	if r.status == 0 {
 		r.status = http.StatusOK
+	}
+	if used := usageOf(ctx); used.explain {
+		used.writeTo(w.Header(), time.Since(begun))
 	}
 	if r.contentType != "" {
 		w.Header().Set("Content-Type", r.contentType)

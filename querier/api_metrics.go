@@ -95,6 +95,10 @@ func (q *Querier) queryMetrics(
 		result, err = run(ctx, params.plan, [][]engine.Source{q.sourcesAndOthers(joined, within)}, params.opts)
 		return err
 	})
+	if err == nil {
+		used := usageOf(ctx)
+		used.explain, used.rows = params.explain, result.InspectedSpans
+	}
 	return result, blocks, q.metricsError(err)
 }
 
@@ -117,6 +121,7 @@ type metricsParams struct {
 	plan      *engine.MetricsPlan
 	opts      engine.MetricsOptions
 	maxSeries int // 0: no limit
+	explain   bool
 }
 
 // shown are the series of a reply, and why they are not all, if they are not.
@@ -138,6 +143,7 @@ func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams
 	if err != nil {
 		return p, badRequest("invalid TraceQL query: %s", err)
 	}
+	p.explain = query.Explain()
 	p.plan, err = engine.CompileMetrics(query)
 	switch {
 	case errors.Is(err, engine.ErrNotMetrics):

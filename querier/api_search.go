@@ -30,6 +30,8 @@ func (q *Querier) search(ctx context.Context, projects []schema.ProjectID, req *
 	if err != nil {
 		return reply{}, err
 	}
+	used := usageOf(ctx)
+	used.explain, used.rows = params.explain, response.Metrics.InspectedSpans
 	return write(req, response), nil
 }
 
@@ -44,6 +46,7 @@ func (q *Querier) allPartitions() []int {
 type searchParams struct {
 	plan     *engine.Plan
 	ordered  bool // in another order than newest first
+	explain  bool
 	hasQuery bool
 	within   timeRange
 	limit    int
@@ -53,8 +56,13 @@ type searchParams struct {
 func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, error) {
 	p := searchParams{hasQuery: values.Get("q") != ""}
 	var err error
-	if p.plan, p.ordered, err = searchPlan(values); err != nil {
+	var query *traceql.Query
+	if p.plan, query, err = searchPlan(values); err != nil {
 		return p, err
+	}
+	if query != nil {
+		_, _, p.ordered = query.OrderBy()
+		p.explain = query.Explain()
 	}
 	if p.limit, err = intParam(values, "limit", defaultLimit, 1, maxLimit); err != nil {
 		return p, err
@@ -69,30 +77,29 @@ func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, 
 	return p, err
 }
 
-// searchPlan compiles q, or the older form: tags and the trace's duration.
-func searchPlan(values url.Values) (plan *engine.Plan, ordered bool, err error) {
+// searchPlan compiles q, or the older form, for which there is no query: tags
+// and the trace's duration.
+func searchPlan(values url.Values) (plan *engine.Plan, query *traceql.Query, err error) {
 	text := values.Get("q")
 	if text == "" {
 		filter, err := tagFilter(values)
-		return engine.CompileTags(filter), false, err
+		return engine.CompileTags(filter), nil, err
 	}
 	for name, instead := range map[string]string{
 		"tags": `{ .key = "value" }`, "minDuration": "{ traceDuration >= 1s }", "maxDuration": "{ traceDuration <= 1s }",
 	} {
 		if values.Get(name) != "" {
-			return nil, false, badRequest("%s and q can not be used together: write %s in q", name, instead)
+			return nil, nil, badRequest("%s and q can not be used together: write %s in q", name, instead)
 		}
 	}
-	query, err := traceql.Parse(text)
-	if err != nil {
-		return nil, false, badRequest("invalid TraceQL query: %s", err)
+	if query, err = traceql.Parse(text); err != nil {
+		return nil, nil, badRequest("invalid TraceQL query: %s", err)
 	}
 	plan, err = engine.Compile(query)
 	if err != nil {
-		return nil, false, badRequest("invalid TraceQL query: %s", err)
+		return nil, nil, badRequest("invalid TraceQL query: %s", err)
 	}
-	_, _, ordered = query.OrderBy()
-	return plan, ordered, nil
+	return plan, query, nil
 }
 
 func tagFilter(values url.Values) (filter engine.TagFilter, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/engine"
@@ -24,11 +23,7 @@ var errOutOfTime = errors.New("out of time")
 
 // withLimits is ctx for one query, with the time and the bytes that it has.
 func (q *Querier) withLimits(ctx context.Context) (context.Context, context.CancelFunc) {
-	if q.cfg.MaxReadBytes > 0 {
-		left := &readBudget{}
-		left.bytes.Store(int64(q.cfg.MaxReadBytes)) //nolint:gosec // Config.Validate bounds it
-		ctx = context.WithValue(ctx, budgetKey{}, left)
-	}
+	ctx = context.WithValue(ctx, usageKey{}, &usage{maxBytes: int64(q.cfg.MaxReadBytes)}) //nolint:gosec // Config.Validate bounds it
 	return context.WithTimeoutCause(ctx, q.cfg.Timeout, errOutOfTime)
 }
 
@@ -51,23 +46,17 @@ func (q *Querier) limited(ctx context.Context, err error) error {
 // errBudget means that a query has read as much of blocks as it may.
 var errBudget = errors.New("read budget spent")
 
-type budgetKey struct{}
-
-// readBudget is what a query may still read of blocks.
-type readBudget struct{ bytes atomic.Int64 }
-
-// budgeted charges the budget of the context for what is read.
+// budgeted counts what queries read, and ends those that have read too much.
 type budgeted struct{ objstore.Bucket }
 
-// Get is the bucket's, or errBudget once the budget is spent.
+// Get is the bucket's, or errBudget if the query would read more than it may.
 func (b budgeted) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
-	budget, _ := ctx.Value(budgetKey{}).(*readBudget)
-	if budget != nil && budget.bytes.Load() < max(opts.Length, 1) {
+	u := usageOf(ctx)
+	if u.maxBytes > 0 && u.bytes.Load()+max(opts.Length, 1) > u.maxBytes {
 		return nil, objstore.Object{}, fmt.Errorf("read %s: %w", key, errBudget)
 	}
+	u.requests.Add(1)
 	data, object, err := b.Bucket.Get(ctx, key, opts)
-	if budget != nil {
-		budget.bytes.Add(-int64(len(data)))
-	}
+	u.bytes.Add(int64(len(data)))
 	return data, object, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -53,13 +54,19 @@ const maxRetries = 10
 // newer listing.
 func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
 	views := make([]*catalog.View, len(projects)) // out of date
+	used := usageOf(ctx)
 	var gone error
 	for range maxRetries {
+		begun := time.Now()
 		joined, err := q.join(ctx, projects, partitions, views)
+		since(begun, &used.list)
 		if err != nil {
 			return err
 		}
+		used.blocks = len(joined.Blocks)
+		begun = time.Now()
 		err = f(joined)
+		since(begun, &used.run)
 		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) && !errors.Is(err, catalog.ErrStale) {
 			return err
 		}
