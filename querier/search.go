@@ -63,7 +63,7 @@ func (q *Querier) findIn(ctx context.Context, joined *catalog.Joined, params sea
 		if i < len(slicing)-1 {
 			sure = settled(waiting, slice.start)
 		}
-		if groups += spanSets(waiting[:sure]); q.cfg.MaxGroups > 0 && groups > q.cfg.MaxGroups {
+		if groups += engine.Groups(waiting[:sure]); q.cfg.MaxGroups > 0 && groups > q.cfg.MaxGroups {
 			return nil, &engine.GroupsError{Groups: groups, Limit: q.cfg.MaxGroups}
 		}
 		response.Traces = append(response.Traces, waiting[:sure]...)
@@ -90,17 +90,6 @@ func addWork(m *tempopb.SearchMetrics, result *engine.SearchResult, traces bool)
 }
 
 func clip(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) } //nolint:gosec // bounded on this line
-
-// spanSets counts those of the traces that by() makes several of: of the others
-// there are no more than traces are asked for.
-func spanSets(traces []engine.TraceResult) (n int) {
-	for i := range traces {
-		if sets := len(traces[i].SpanSets); sets > 1 {
-			n += sets
-		}
-	}
-	return n
-}
 
 // settled is how many of the traces begin at a time or later.
 func settled(traces []engine.TraceResult, start uint64) int {

@@ -107,7 +107,6 @@ type groupSampler struct {
 	number  *measure // nil: none
 	shown   []*coder
 	samples vec.Samples
-	row     values // of shown
 }
 
 func newGroupSampler(g *groupReader, sampling *vec.Sampling, tasks []task) *groupSampler {

@@ -64,10 +64,7 @@ func (c *coder) codes(g *groupReader, rows []int32) ([]uint32, error) {
 		if err := g.load(&part.values, part.column, rows); err != nil {
 			return nil, err
 		}
-		empty, err := part.fill(g, c.dictionary, out)
-		if err != nil {
-			return nil, err
-		}
+		empty := part.fill(g, c.dictionary, out)
 		emptied = emptied || empty
 	}
 	for i, code := range out {
@@ -89,9 +86,9 @@ func reopen(out []uint32) {
 
 // fill sets the codes of the open rows that have a value here. It reports
 // whether one is empty.
-func (p *codedPart) fill(g *groupReader, d *vec.Dictionary, out []uint32) (emptied bool, err error) {
+func (p *codedPart) fill(g *groupReader, d *vec.Dictionary, out []uint32) (emptied bool) {
 	if p.values.dict == nil {
-		return p.fillPlain(d, out), nil
+		return p.fillPlain(d, out)
 	}
 	if p.table == nil {
 		p.table = make([]uint32, g.chunk(p.column).entries)
@@ -114,7 +111,7 @@ func (p *codedPart) fill(g *groupReader, d *vec.Dictionary, out []uint32) (empti
 		out[i] = code
 		emptied = emptied || code == codeEmpty
 	}
-	return emptied, nil
+	return emptied
 }
 
 func (p *codedPart) codeOfEntry(d *vec.Dictionary, entry uint32) uint32 {

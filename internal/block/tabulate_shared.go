@@ -3,8 +3,8 @@ package block
 import (
 	"context"
 
-	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/block/encoding"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )

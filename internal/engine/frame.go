@@ -37,8 +37,8 @@ type resourceState struct {
 	of       *schema.Resource
 	decoded  []schema.Attribute // all, nil while nobody asked for all
 	lookedUp []lookedUp
-	known      uint64 // bit i: condition i was decided
-	holds      uint64 // bit i: it holds
+	known    uint64 // bit i: condition i was decided
+	holds    uint64 // bit i: it holds
 }
 
 // lookedUp is an attribute that was asked for.

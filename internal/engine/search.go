@@ -88,17 +88,22 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	return result, result.check(opts.MaxSpanSets)
 }
 
-// check refuses an answer with more spansets than allowed. Which traces are in
+// check refuses an answer with more groups than allowed. Which traces are in
 // the answer does not depend on it.
 func (r *SearchResult) check(most int) error {
-	n := 0
-	for i := range r.Traces {
-		if sets := len(r.Traces[i].SpanSets); sets > 1 { // one is what every trace has
-			n += sets
-		}
-	}
-	if most > 0 && n > most {
+	if n := Groups(r.Traces); most > 0 && n > most {
 		return &GroupsError{Groups: n, Limit: most}
 	}
 	return nil
+}
+
+// Groups counts the spansets of traces that have several. One is what every
+// trace has.
+func Groups(traces []TraceResult) (n int) {
+	for i := range traces {
+		if sets := len(traces[i].SpanSets); sets > 1 {
+			n += sets
+		}
+	}
+	return n
 }
