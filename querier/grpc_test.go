@@ -262,7 +262,7 @@ func TestNewestTracesComeFirst(t *testing.T) {
 	require.True(t, slices.IsSortedFunc(last, func(a, b string) int { return strings.Compare(b, a) }))
 }
 
-// A search that has enough reads no older blocks.
+// A search that has enough reads nothing of older blocks but their filters.
 func TestEnoughIsEnough(t *testing.T) {
 	w, _ := olderHeld(t)
 	a := w.get("/api/search?limit=50&q=%7B%7D&" + inRange)
