@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,7 +151,6 @@ func testNegotiation(t *testing.T, c *client) {
 		{acceptJSON + ", " + acceptProtobuf, acceptProtobuf},
 		{acceptProtobuf + ";q=0.5, " + acceptJSON, acceptProtobuf},
 		{"text/html", acceptJSON},
-		{"application/vnd.grafana.llm", acceptJSON},
 	} {
 		for _, version := range []string{"v1", "v2"} {
 			f := form{version, tc.contentType}
@@ -162,6 +162,13 @@ func testNegotiation(t *testing.T, c *client) {
 			require.NoError(t, err)
 			require.Len(t, onlyTrace(t, data), 1)
 		}
+	}
+	for version, contentType := range map[string]string{"v1": acceptJSON, "v2": "application/vnd.grafana.llm+json"} {
+		got, err := c.get(t.Context(), "", form{version, acceptJSON}.path(longTraceID), "Accept", "application/vnd.grafana.llm")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, got.status)
+		require.Equal(t, contentType, got.header.Get("Content-Type"))
+		require.True(t, json.Valid(got.body), version)
 	}
 }
 
