@@ -117,13 +117,18 @@ func (e *encoder) open(num protowire.Number, name string) int {
 	return e.begin()
 }
 
-// item begins a message that is an element of a list.
-func (e *encoder) item(num protowire.Number) int {
+// element begins an element of a list.
+func (e *encoder) element(num protowire.Number) {
 	if e.json {
 		e.comma()
 	} else {
 		e.out = protowire.AppendTag(e.out, num, protowire.BytesType)
 	}
+}
+
+// item begins a message that is an element of a list.
+func (e *encoder) item(num protowire.Number) int {
+	e.element(num)
 	return e.begin()
 }
 
@@ -174,11 +179,7 @@ func (e *encoder) endList() {
 
 // textItem writes an element of a list of texts.
 func (e *encoder) textItem(num protowire.Number, s string) {
-	if e.json {
-		e.comma()
-	} else {
-		e.out = protowire.AppendTag(e.out, num, protowire.BytesType)
-	}
+	e.element(num)
 	e.string(s)
 }
 

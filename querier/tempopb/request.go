@@ -25,19 +25,19 @@ func (r *SearchRequest) decode(b []byte) error {
 		case 1:
 			return r.decodeTag(body)
 		case 2:
-			r.MinDurationMs = uint32(v) //nolint:gosec // what protobuf does with more bits
+			r.MinDurationMs = low32(v)
 		case 3:
-			r.MaxDurationMs = uint32(v) //nolint:gosec // likewise
+			r.MaxDurationMs = low32(v)
 		case 4:
-			r.Limit = uint32(v) //nolint:gosec // likewise
+			r.Limit = low32(v)
 		case 5:
-			r.Start = uint32(v) //nolint:gosec // likewise
+			r.Start = low32(v)
 		case 6:
-			r.End = uint32(v) //nolint:gosec // likewise
+			r.End = low32(v)
 		case 8:
 			r.Query = string(body)
 		case 9:
-			r.SpansPerSpanSet = uint32(v) //nolint:gosec // likewise
+			r.SpansPerSpanSet = low32(v)
 		}
 		return nil
 	})
@@ -76,11 +76,11 @@ func (r *TagsRequest) decode(b []byte) error {
 		case 2:
 			r.Query = string(body)
 		case 3:
-			r.Start = uint32(v) //nolint:gosec // what protobuf does with more bits
+			r.Start = low32(v)
 		case 4:
-			r.End = uint32(v) //nolint:gosec // likewise
+			r.End = low32(v)
 		case 5:
-			r.Limit = uint32(v) //nolint:gosec // likewise
+			r.Limit = low32(v)
 		}
 		return nil
 	})
@@ -101,11 +101,11 @@ func (r *TagValuesRequest) decode(b []byte) error {
 		case 2:
 			r.Query = string(body)
 		case 4:
-			r.Start = uint32(v) //nolint:gosec // what protobuf does with more bits
+			r.Start = low32(v)
 		case 5:
-			r.End = uint32(v) //nolint:gosec // likewise
+			r.End = low32(v)
 		case 6:
-			r.Limit = uint32(v) //nolint:gosec // likewise
+			r.Limit = low32(v)
 		}
 		return nil
 	})
@@ -132,9 +132,9 @@ func (r *QueryRangeRequest) decode(b []byte) error {
 		case 4:
 			r.StepNanos = v
 		case 16:
-			r.Exemplars = uint32(v) //nolint:gosec // what protobuf does with more bits
+			r.Exemplars = low32(v)
 		case 17:
-			r.MaxSeries = uint32(v) //nolint:gosec // likewise
+			r.MaxSeries = low32(v)
 		}
 		return nil
 	})
@@ -189,3 +189,6 @@ func fields(b []byte, f func(num protowire.Number, v uint64, body []byte) error)
 	}
 	return nil
 }
+
+// low32 is what protobuf makes of more bits than a field has.
+func low32(v uint64) uint32 { return uint32(v) } //nolint:gosec // on purpose

@@ -1,6 +1,10 @@
 package tempopb
 
-import "github.com/spanlake/spanlake/internal/engine"
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/spanlake/spanlake/internal/engine"
+)
 
 // SearchMetrics say what a query read.
 type SearchMetrics struct {
@@ -74,40 +78,24 @@ func (e *encoder) spanSets(sets []engine.SpanSet, cut int) (more bool) {
 	if len(sets) == 0 {
 		return false
 	}
-	first := 0
+	var first []byte // as it was written, to be copied
 	if cut == 0 {
-		e.key(6, 2, "spanSet")
-		first = 1
-	}
-	begin := len(e.out)
-	if cut == 0 {
+		e.key(6, protowire.BytesType, "spanSet")
+		begin := len(e.out)
 		e.spanSet(&sets[0], spans)
+		first = e.out[begin:]
 	}
-	end := len(e.out)
 	e.list(7, "spanSets")
-	if cut == 0 {
-		e.same(7, begin, end)
-	}
-	for i := range sets[first:] {
-		if e.json {
-			e.comma()
+	for i := range sets {
+		e.element(7)
+		if i == 0 && cut == 0 {
+			e.out = append(e.out, first...)
 		} else {
-			e.out = append(e.out, 7<<3|2)
+			e.spanSet(&sets[i], spans)
 		}
-		e.spanSet(&sets[first+i], spans)
 	}
 	e.endList()
 	return true
-}
-
-// same writes what was written before as an element of a list.
-func (e *encoder) same(num byte, begin, end int) {
-	if e.json {
-		e.comma()
-	} else {
-		e.out = append(e.out, num<<3|2)
-	}
-	e.out = append(e.out, e.out[begin:end]...)
 }
 
 // spanSet writes a spanset behind its key, with so many spans at most.
