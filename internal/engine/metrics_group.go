@@ -123,12 +123,16 @@ func allMissing(values []schema.Value) bool {
 
 // compareLabels orders label sets: by their texts, then keys, types and
 // numbers.
-func compareLabels(a, b []schema.Attribute) int {
+func compareLabels(a, b []schema.Attribute) int { return compareLabelsBy(a, b, 1) }
+
+// compareLabelsBy is compareLabels with types and numbers the other way round
+// if the sign is -1.
+func compareLabelsBy(a, b []schema.Attribute, sign int) int {
 	for i := range min(len(a), len(b)) {
 		x, y := &a[i], &b[i]
 		if c := cmp.Or(
 			strings.Compare(x.Value.Str, y.Value.Str), strings.Compare(x.Key, y.Key),
-			cmp.Compare(x.Value.Kind, y.Value.Kind), compareNumbers(&x.Value, &y.Value),
+			sign*cmp.Compare(x.Value.Kind, y.Value.Kind), sign*compareNumbers(&x.Value, &y.Value),
 		); c != 0 {
 			return c
 		}

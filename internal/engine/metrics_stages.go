@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spanlake/spanlake/schema"
@@ -71,18 +70,7 @@ func keepTop(series []Series, stage *traceql.TopK) {
 
 // compareTies ranks the labels of points with equal values: by their texts, and
 // of numbers the larger first.
-func compareTies(a, b []schema.Attribute) int {
-	for i := range min(len(a), len(b)) {
-		x, y := &a[i], &b[i]
-		if c := cmp.Or(
-			strings.Compare(x.Value.Str, y.Value.Str), strings.Compare(x.Key, y.Key),
-			cmp.Compare(y.Value.Kind, x.Value.Kind), compareNumbers(&y.Value, &x.Value),
-		); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(len(a), len(b))
-}
+func compareTies(a, b []schema.Attribute) int { return compareLabelsBy(a, b, -1) }
 
 // keepPoints keeps the points for which a comparison holds.
 func keepPoints(series []Series, stage *traceql.MetricsFilter) {
