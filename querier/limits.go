@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
 )
 
@@ -29,10 +28,7 @@ func (q *Querier) withLimits(ctx context.Context) (context.Context, context.Canc
 
 // limited names the limit that an error is about.
 func (q *Querier) limited(ctx context.Context, err error) error {
-	var groups *engine.GroupsError
 	switch {
-	case errors.As(err, &groups):
-		return &limitError{fmt.Sprintf("%s (querier.max-groups): group by something with fewer values, or lower limit", groups)}
 	case errors.Is(err, errBudget):
 		return &limitError{fmt.Sprintf("the query reads more than %s of blocks (querier.max-read-bytes): "+
 			"narrow the time range or the conditions", q.cfg.MaxReadBytes.String())}

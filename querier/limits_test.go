@@ -30,7 +30,9 @@ func TestGroupsAreLimited(t *testing.T) {
 	a := w.get(searchPath(`{ } | by(name)`))
 	require.Equal(t, 422, a.status)
 	require.Contains(t, a.body, "2 groups")
-	require.Contains(t, a.body, "querier.max-groups")
+	require.Contains(t, a.body, "more than the limit of 1 (querier.max-groups)")
+	two := limitedWorld(t, nil, func(c *querier.Config) { c.MaxGroups = 2 })
+	require.Equal(t, 200, two.get(searchPath(`{ } | by(name)`)).status)
 	require.Equal(t, 200, w.get(searchPath(`{ name != "b" } | by(name)`)).status, "one group of each trace")
 }
 

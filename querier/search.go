@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -63,8 +64,9 @@ func (q *Querier) findIn(ctx context.Context, joined *catalog.Joined, params sea
 		if i < len(slicing)-1 {
 			sure = settled(waiting, slice.start)
 		}
-		if groups += engine.Groups(waiting[:sure]); q.cfg.MaxGroups > 0 && groups > q.cfg.MaxGroups {
-			return nil, &engine.GroupsError{Groups: groups, Limit: q.cfg.MaxGroups}
+		if groups += countGroups(waiting[:sure]); q.cfg.MaxGroups > 0 && groups > q.cfg.MaxGroups {
+			return nil, &limitError{fmt.Sprintf("the answer has %d groups, more than the limit of %d (querier.max-groups): "+
+				"group by something with fewer values, or lower limit", groups, q.cfg.MaxGroups)}
 		}
 		response.Traces = append(response.Traces, waiting[:sure]...)
 		addWork(&response.Metrics, result, !params.hasQuery)
@@ -90,6 +92,17 @@ func addWork(m *tempopb.SearchMetrics, result *engine.SearchResult, traces bool)
 }
 
 func clip(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) } //nolint:gosec // bounded on this line
+
+// countGroups counts the spansets of traces that have several. One is what every
+// trace has.
+func countGroups(traces []engine.TraceResult) (n int) {
+	for i := range traces {
+		if sets := len(traces[i].SpanSets); sets > 1 {
+			n += sets
+		}
+	}
+	return n
+}
 
 // settled is how many of the traces begin at a time or later.
 func settled(traces []engine.TraceResult, start uint64) int {

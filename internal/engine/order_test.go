@@ -78,14 +78,3 @@ func TestOrderByLongestOfMany(t *testing.T) {
 		require.Equal(t, ids[:min(limit, len(ids))], traceIDs(r))
 	}
 }
-
-func TestTooManyGroups(t *testing.T) {
-	partitions := one(numbers()...)
-	_, err := engine.Search(t.Context(), compile(t, `{ } | by(name)`), partitions, engine.SearchOptions{MaxSpanSets: 6})
-	var groups *engine.GroupsError
-	require.ErrorAs(t, err, &groups)
-	require.Equal(t, engine.GroupsError{Groups: 7, Limit: 6}, *groups)
-	r, err := engine.Search(t.Context(), compile(t, `{ } | by(name)`), partitions, engine.SearchOptions{MaxSpanSets: 7})
-	require.NoError(t, err)
-	require.Len(t, r.Traces[0].SpanSets, 7)
-}

@@ -14,7 +14,6 @@ type SearchOptions struct {
 	Limit                int      // traces, default 20
 	SpansPerSpanSet      int      // default 3
 	Concurrency          int      // sources or traces read at a time, default 1
-	MaxSpanSets          int      // of the traces in the answer that by() makes several of; 0 means no limit
 	Repeats              *Repeats // nil to find out anew which traces are where
 }
 
@@ -84,26 +83,5 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	if err := a.complete(ctx, &h); err != nil {
 		return nil, err
 	}
-	result := &SearchResult{Traces: a.traces(), InspectedSpans: rows, InspectedTraces: a.inspected}
-	return result, result.check(opts.MaxSpanSets)
-}
-
-// check refuses an answer with more groups than allowed. Which traces are in
-// the answer does not depend on it.
-func (r *SearchResult) check(most int) error {
-	if n := Groups(r.Traces); most > 0 && n > most {
-		return &GroupsError{Groups: n, Limit: most}
-	}
-	return nil
-}
-
-// Groups counts the spansets of traces that have several. One is what every
-// trace has.
-func Groups(traces []TraceResult) (n int) {
-	for i := range traces {
-		if sets := len(traces[i].SpanSets); sets > 1 {
-			n += sets
-		}
-	}
-	return n
+	return &SearchResult{Traces: a.traces(), InspectedSpans: rows, InspectedTraces: a.inspected}, nil
 }
