@@ -125,7 +125,7 @@ func (r *Reader) Int() int64 {
 // Small reads what AppendUint wrote of an int that is no larger than most.
 func (r *Reader) Small(most int) int {
 	v := r.Uint()
-	if v > uint64(most) { //nolint:gosec // not negative
+	if most < 0 || v > uint64(most) {
 		r.Fail("%d is more than %d", v, most)
 		return 0
 	}
