@@ -29,11 +29,14 @@ func status(err error) int {
 	var request *requestError
 	var query *traceql.Error
 	var limit *limitError
+	var busy *busyError
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
 		return http.StatusBadRequest
 	case errors.As(err, &limit):
 		return http.StatusUnprocessableEntity
+	case errors.As(err, &busy):
+		return http.StatusTooManyRequests
 	case errors.Is(err, context.Canceled):
 		return statusClientClosed
 	case errors.Is(err, context.DeadlineExceeded):

@@ -50,6 +50,35 @@ func (r *SearchResult) valueOf(i int) traceql.Static {
 	return r.values[i]
 }
 
+// Take takes the first traces out of the result.
+func (r *SearchResult) Take(n int) []TraceResult {
+	taken := r.Traces[:n:n]
+	r.Traces = r.Traces[n:]
+	if len(r.values) > 0 {
+		r.values = r.values[n:]
+	}
+	return taken
+}
+
+// Drop takes some traces out of the result.
+func (r *SearchResult) Drop(traces map[schema.TraceID]struct{}) {
+	if len(traces) == 0 {
+		return
+	}
+	n := 0
+	for i := range r.Traces {
+		if _, ok := traces[r.Traces[i].TraceID]; ok {
+			continue
+		}
+		if r.Traces[n] = r.Traces[i]; len(r.values) > 0 {
+			r.values[n] = r.values[i]
+		}
+		n++
+	}
+	r.Traces = r.Traces[:n]
+	r.values = r.values[:min(n, len(r.values))]
+}
+
 // Append encodes the result for ParseSearchResult.
 func (r *SearchResult) Append(dst []byte) []byte {
 	dst = wire.AppendUint(wire.AppendUint(dst, r.InspectedSpans), r.InspectedTraces)

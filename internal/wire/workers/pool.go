@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,17 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/spanlake/spanlake/internal/wire"
-)
-
-var (
-	// ErrNobody means that there is no worker, or that the server cannot be
-	// reached: do it yourself.
-	ErrNobody = errors.New("there is no worker")
-	// ErrLost means that a worker has taken the job and nothing was heard of it
-	// any more: ask again.
-	ErrLost = errors.New("the worker is lost")
-	// ErrTooLarge means that the job is larger than a message may be.
-	ErrTooLarge = errors.New("the job is too large for a message")
 )
 
 // Options say where the server is. They are those of the log.

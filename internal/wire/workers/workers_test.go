@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/wal/embedded"
+	"github.com/spanlake/spanlake/internal/wire"
 	"github.com/spanlake/spanlake/internal/wire/workers"
 )
 
@@ -90,12 +91,12 @@ func TestJobThatIsTooLarge(t *testing.T) {
 	w := newWorld(t)
 	w.serve(echo(1))
 	_, err := w.pool().Ask(t.Context(), make([]byte, 1<<20))
-	require.ErrorIs(t, err, workers.ErrTooLarge)
+	require.ErrorIs(t, err, wire.ErrTooLarge)
 }
 
 func TestNobodyWorks(t *testing.T) {
 	_, err := newWorld(t).pool().Ask(t.Context(), []byte("job"))
-	require.ErrorIs(t, err, workers.ErrNobody)
+	require.ErrorIs(t, err, wire.ErrNobody)
 }
 
 func TestServerIsAway(t *testing.T) {
@@ -103,7 +104,7 @@ func TestServerIsAway(t *testing.T) {
 	require.NoError(t, err)
 	defer p.Close()
 	_, err = p.Ask(t.Context(), []byte("job"))
-	require.ErrorIs(t, err, workers.ErrNobody)
+	require.ErrorIs(t, err, wire.ErrNobody)
 }
 
 // dialer adapts a server to the client library.
@@ -126,7 +127,7 @@ func TestWorkerIsLost(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
 	_, err = w.pool().Ask(t.Context(), []byte("job"))
-	require.ErrorIs(t, err, workers.ErrLost)
+	require.ErrorIs(t, err, wire.ErrLost)
 }
 
 // blocked is a handler that tells when it begins and waits for the end of ctx.
@@ -173,7 +174,7 @@ func TestWorkerStops(t *testing.T) {
 	}()
 	<-begun
 	stop()
-	require.ErrorIs(t, <-answered, workers.ErrLost)
+	require.ErrorIs(t, <-answered, wire.ErrLost)
 	_, err := asker.Ask(t.Context(), []byte("wait"))
-	require.ErrorIs(t, err, workers.ErrNobody)
+	require.ErrorIs(t, err, wire.ErrNobody)
 }
