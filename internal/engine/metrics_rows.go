@@ -98,7 +98,6 @@ func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apa
 		}
 		sampling := *p.leaf.sampling
 		sampling.After, sampling.Until, sampling.Except = p.grid.base, p.grid.end(), apart
-		columns.beginSamples()
 		left, err := sampler.Sample(ctx, &sampling, func(s *vec.Samples) error {
 			if err := ctx.Err(); err != nil {
 				return err
