@@ -240,7 +240,7 @@ func (m *member) counter(name string) float64 {
 	return w.metric(name)
 }
 
-// clusterQueries are one of every kind.
+// clusterQueries are one of every kind that is split. The first is a search.
 func clusterQueries() (paths []string) {
 	for path, queries := range map[string][]string{
 		"/api/search": {
@@ -258,13 +258,16 @@ func clusterQueries() (paths []string) {
 		"/api/metrics/query": {`{ } | count_over_time() by (resource.service.name)`, `{ } | sum_over_time(span.gen_ai.usage.input_tokens)`},
 	} {
 		for _, q := range queries {
-			for _, more := range []string{"", "&limit=5"} {
-				paths = append(paths, path+"?"+url.Values{
-					"start": {strconv.Itoa(corpus.WorkloadStart / 1e9)}, "end": {strconv.Itoa(corpus.WorkloadStart/1e9 + 7200)}, "q": {q},
-				}.Encode()+more)
+			params := url.Values{
+				"start": {strconv.Itoa(corpus.WorkloadStart / 1e9)}, "end": {strconv.Itoa(corpus.WorkloadStart/1e9 + 300)}, "q": {q},
+			}
+			paths = append(paths, path+"?"+params.Encode())
+			if path == "/api/search" {
+				paths = append(paths, path+"?"+params.Encode()+"&limit=5")
 			}
 		}
 	}
 	slices.Sort(paths)
+	slices.Reverse(paths)
 	return paths
 }
