@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -109,12 +107,11 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	if err := h.lookBeside(ctx); err != nil {
 		return 0, err
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group := newGroup(ctx, h.concurrency)
 	for p, sources := range h.partitions {
 		for i, source := range sources {
-			group.Go(func() error {
-				return h.collect(groupCtx, source, candidate{partition: int32(p), source: int32(i)}) //nolint:gosec // few
+			group.Go(func(ctx context.Context) error {
+				return h.collect(ctx, source, candidate{partition: int32(p), source: int32(i)}) //nolint:gosec // few
 			})
 		}
 	}
@@ -307,8 +304,7 @@ func (h *hunt) wasJudged(id schema.TraceID) bool {
 
 // ask fills in the holders.
 func (h *hunt) ask(ctx context.Context, asked []candidate) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group := newGroup(ctx, h.concurrency)
 	answers := make([][][]bool, len(h.partitions)) // by partition, source, candidate
 	for p, sources := range h.partitions {
 		answers[p] = make([][]bool, len(sources))
@@ -317,7 +313,7 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 				answers[p][i] = slices.Repeat([]bool{true}, len(asked))
 				continue
 			}
-			group.Go(func() (err error) {
+			group.Go(func(ctx context.Context) (err error) {
 				answers[p][i], err = holds(ctx, source, asked, p, i)
 				return err
 			})

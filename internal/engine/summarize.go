@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -39,11 +37,10 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 			tasks = append(tasks, &task{source: source, ids: ids})
 		}
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group := newGroup(ctx, h.concurrency)
 	for _, t := range tasks {
-		group.Go(func() (err error) {
-			if t.list, err = t.source.Summaries(groupCtx, t.ids, h.plan.head.filter, h.plan.shown, h.few); err != nil {
+		group.Go(func(ctx context.Context) (err error) {
+			if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.head.filter, h.plan.shown, h.few); err != nil {
 				return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
 			}
 			return nil
