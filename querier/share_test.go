@@ -23,7 +23,7 @@ func inParts() querier.Config { return querier.Config{JobSpans: 120, QueryJobs: 
 
 // The answer does not depend on where it comes from.
 func TestSharedAnswers(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	require.Greater(t, c.live, 100)
 	for range 3 {
 		c.work(c.querier(inParts()).Work)
@@ -42,7 +42,7 @@ func TestSharedAnswers(t *testing.T) {
 
 // When a worker ends in the middle of a query, others do its part.
 func TestWorkerIsKilled(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	for range 2 {
 		c.work(c.querier(inParts()).Work)
 	}
@@ -72,7 +72,7 @@ func TestWorkerIsKilled(t *testing.T) {
 
 // A worker that is there but does not get on does not hold up a query.
 func TestSlowWorkerIsOvertaken(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	cfg := inParts()
 	cfg.HedgeAfter = 50 * time.Millisecond
 	c.work(c.querier(cfg).Work)
@@ -97,7 +97,7 @@ func TestSlowWorkerIsOvertaken(t *testing.T) {
 
 // A client that goes away ends the work of all.
 func TestUnwantedWorkEnds(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	begun, ended := make(chan time.Time, 100), make(chan time.Time, 100)
 	c.work(func(ctx context.Context, job []byte) []byte {
 		if len(job) > 0 {
@@ -120,7 +120,7 @@ func TestUnwantedWorkEnds(t *testing.T) {
 
 // A worker says what is wrong with a query as this process would.
 func TestSharedLimits(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	c.work(c.querier(inParts()).Work)
 	for _, test := range []struct {
 		name string
@@ -151,7 +151,7 @@ func TestSharedLimits(t *testing.T) {
 
 // Without workers, or with work that no message can hold, a querier does it itself.
 func TestNobodyToShareWith(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	p := c.pool()
 	defer p.Close()
 	alone := c.querier(inParts())
@@ -167,7 +167,7 @@ func TestNobodyToShareWith(t *testing.T) {
 func TestBlockMergedAwayUnderAJob(t *testing.T) {
 	for name, share := range map[string]bool{"here": false, "elsewhere": true} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, 1200)
+			c := newCluster(t)
 			path := clusterQueries()[0]
 			want := c.querier(whole()).found(path)
 			plain := c.bucket
@@ -196,7 +196,7 @@ func TestBlockMergedAwayUnderAJob(t *testing.T) {
 // What is acknowledged while a query is on its way to a worker counts, too; what
 // was before it must.
 func TestSharedReadYourWrites(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	c.work(c.querier(inParts()).Work)
 	shared := c.asker(inParts())
 	path := "/api/search?start=1768471200&end=1768478400&q=" + url.QueryEscape(`{ name = "written" }`)
@@ -214,7 +214,7 @@ func TestSharedReadYourWrites(t *testing.T) {
 
 // A project that asks too much at once is told so; others are not.
 func TestTooManyJobs(t *testing.T) {
-	c := newCluster(t, 1200)
+	c := newCluster(t)
 	cfg := inParts()
 	cfg.MaxJobs, cfg.MaxWaitingJobs, cfg.QueryJobs = 2, 1, 4
 	q := c.querier(cfg)

@@ -44,13 +44,13 @@ const clusterPartitions = 4
 
 // newCluster holds a workload, of which each span is in one of many blocks, of
 // logs with two and with four partitions, or in the log only; some are in two.
-func newCluster(t testing.TB, spans int) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New()}
 	t.Cleanup(c.log.Close)
 	var requests [][]schema.Span
 	decoder := otlp.NewDecoder()
-	for wire := range corpus.Workload(3, spans, corpus.MixBoth) {
+	for wire := range corpus.Workload(3, 1200, corpus.MixBoth) {
 		rows, err := decoder.Decode(wire, uint64(len(requests)+1), nil)
 		require.NoError(t, err)
 		requests = append(requests, rows)

@@ -150,9 +150,9 @@ func (h *hunt) read(ctx context.Context, wave []candidate, columns vec.Columns) 
 			}
 		}
 	}
-	group := newGroup(ctx, h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	for _, t := range tasks {
-		group.Go(func(ctx context.Context) (err error) {
+		group.Go(groupCtx, func(ctx context.Context) (err error) {
 			if t.spans, err = t.source.Traces(ctx, t.ids, columns); err != nil {
 				return fmt.Errorf("read %d traces: %w", len(t.ids), err)
 			}

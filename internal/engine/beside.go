@@ -25,7 +25,7 @@ type beside struct {
 // lookBeside replaces the sources beside the searched ones by their rows of the
 // traces that these have. Most have none.
 func (h *hunt) lookBeside(ctx context.Context) error {
-	group := newGroup(ctx, h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	partitions := make([][]Source, len(h.partitions))
 	for p, sources := range h.partitions {
 		partitions[p] = slices.Clone(sources)
@@ -34,7 +34,7 @@ func (h *hunt) lookBeside(ctx context.Context) error {
 			if !ok {
 				continue
 			}
-			group.Go(func(ctx context.Context) error {
+			group.Go(groupCtx, func(ctx context.Context) error {
 				ids, err := h.sharedWith(ctx, next, sources)
 				if err != nil {
 					return fmt.Errorf("list traces that reach into the range: %w", err)

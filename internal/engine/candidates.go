@@ -107,10 +107,10 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	if err := h.lookBeside(ctx); err != nil {
 		return 0, err
 	}
-	group := newGroup(ctx, h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	for p, sources := range h.partitions {
 		for i, source := range sources {
-			group.Go(func(ctx context.Context) error {
+			group.Go(groupCtx, func(ctx context.Context) error {
 				return h.collect(ctx, source, candidate{partition: int32(p), source: int32(i)}) //nolint:gosec // few
 			})
 		}
@@ -304,7 +304,7 @@ func (h *hunt) wasJudged(id schema.TraceID) bool {
 
 // ask fills in the holders.
 func (h *hunt) ask(ctx context.Context, asked []candidate) error {
-	group := newGroup(ctx, h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	answers := make([][][]bool, len(h.partitions)) // by partition, source, candidate
 	for p, sources := range h.partitions {
 		answers[p] = make([][]bool, len(sources))
@@ -313,7 +313,7 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 				answers[p][i] = slices.Repeat([]bool{true}, len(asked))
 				continue
 			}
-			group.Go(func(ctx context.Context) (err error) {
+			group.Go(groupCtx, func(ctx context.Context) (err error) {
 				answers[p][i], err = holds(ctx, source, asked, p, i)
 				return err
 			})

@@ -98,9 +98,9 @@ type gathering struct {
 
 // each calls f for some sources at once.
 func (p *gathering) each(ctx context.Context, count int, f func(ctx context.Context, i int) error) error {
-	group := newGroup(ctx, p.opts.Concurrency)
+	group, groupCtx := newGroup(ctx, p.opts.Concurrency)
 	for i := range count {
-		group.Go(func(ctx context.Context) error { return f(ctx, i) })
+		group.Go(groupCtx, func(ctx context.Context) error { return f(ctx, i) })
 	}
 	return group.Wait()
 }

@@ -155,6 +155,6 @@ func FuzzParseSearchResult(f *testing.F) {
 		}
 		again, err := engine.ParseSearchResult(result.Append(nil))
 		require.NoError(t, err)
-		require.Equal(t, len(result.Traces), len(again.Traces))
+		require.Len(t, again.Traces, len(result.Traces))
 	})
 }

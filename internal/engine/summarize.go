@@ -37,9 +37,9 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 			tasks = append(tasks, &task{source: source, ids: ids})
 		}
 	}
-	group := newGroup(ctx, h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	for _, t := range tasks {
-		group.Go(func(ctx context.Context) (err error) {
+		group.Go(groupCtx, func(ctx context.Context) (err error) {
 			if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.head.filter, h.plan.shown, h.few); err != nil {
 				return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
 			}

@@ -155,9 +155,9 @@ func (c *collector) run(ctx context.Context, partitions [][]Source) (uint64, err
 	}
 	sources := slices.Concat(partitions...)
 	counts := make([]uint64, len(sources))
-	group := newGroup(ctx, c.opts.Concurrency)
+	group, groupCtx := newGroup(ctx, c.opts.Concurrency)
 	for i, s := range sources {
-		group.Go(func(ctx context.Context) (err error) {
+		group.Go(groupCtx, func(ctx context.Context) (err error) {
 			counts[i], err = c.fromRows(ctx, s)
 			return err
 		})

@@ -29,28 +29,26 @@ func takeTurn(ctx context.Context) (turn context.Context, leave func(), err erro
 }
 
 // group is an errgroup whose functions have a turn each.
-type group struct {
-	*errgroup.Group
+type group struct{ all *errgroup.Group }
 
-	ctx context.Context
-}
-
-// newGroup runs so many functions at once.
-func newGroup(ctx context.Context, limit int) *group {
-	g := &group{}
-	g.Group, g.ctx = errgroup.WithContext(ctx)
-	g.SetLimit(limit)
-	return g
+// newGroup runs so many functions at once. Its context ends with the first error.
+func newGroup(ctx context.Context, limit int) (*group, context.Context) {
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(limit)
+	return &group{all}, ctx
 }
 
 // Go runs f in a turn, whose context it gets.
-func (g *group) Go(f func(ctx context.Context) error) {
-	g.Group.Go(func() error {
-		ctx, leave, err := takeTurn(g.ctx)
+func (g *group) Go(ctx context.Context, f func(ctx context.Context) error) {
+	g.all.Go(func() error {
+		turn, leave, err := takeTurn(ctx)
 		if err != nil {
 			return err
 		}
 		defer leave()
-		return f(ctx)
+		return f(turn)
 	})
 }
+
+// Wait returns the first error when all have returned.
+func (g *group) Wait() error { return g.all.Wait() }

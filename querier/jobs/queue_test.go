@@ -2,8 +2,9 @@ package jobs_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,13 +77,7 @@ func sorted(names string) string {
 			counts[c-'a']++
 		}
 	}
-	out := ""
-	for i, n := range counts {
-		for range n {
-			out += string(rune('a'+i)) + " "
-		}
-	}
-	return out
+	return strings.Repeat("a ", counts[0]) + strings.Repeat("b ", counts[1]) + strings.Repeat("c ", counts[2])
 }
 
 func TestQueueBoundsMemory(t *testing.T) {
@@ -147,7 +142,7 @@ func TestQueueUnderLoad(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(i), 0))
 			for range 20 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+rng.IntN(3))*time.Millisecond)
-				leave, err := q.Enter(ctx, fmt.Sprint(i%7), rng.Int64N(120))
+				leave, err := q.Enter(ctx, strconv.Itoa(i%7), rng.Int64N(120))
 				running, _, bytes := q.Stats()
 				if running > limits.Running || bytes > limits.Bytes {
 					t.Errorf("%d jobs run with %d bytes", running, bytes)

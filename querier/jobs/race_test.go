@@ -60,7 +60,7 @@ func TestRace(t *testing.T) {
 				race := jobs.Race[string]{
 					Ask: func(ctx context.Context) (string, error) {
 						i := calls.Add(1) - 1
-						return do(ctx, test.asked[i], string(rune('0'+i)))
+						return do(ctx, test.asked[i], string('0'+i))
 					},
 					Do:    func(ctx context.Context) (string, error) { return do(ctx, test.here, "here") },
 					Final: func(err error) bool { return errors.Is(err, errFinal) },

@@ -17,6 +17,7 @@ import (
 
 // work takes turns of a project until so much is done, and yields between pieces.
 func work(t *testing.T, turns *jobs.Turns, project string, pieces int, piece time.Duration) {
+	t.Helper()
 	ctx, leave, err := turns.Take(t.Context(), project)
 	if err != nil {
 		t.Error(err)
