@@ -48,7 +48,11 @@ type turn struct {
 	project string
 	user    *user
 	since   time.Time
-	held    bool // not while it waits, nor after it gave up waiting
+
+	// Guarded by turns.mu.
+	held   bool // not while it waits, nor after it gave up waiting
+	away   int  // goroutines that wait for something else
+	coming bool // one of them waits for the turn
 }
 
 type turnKey struct{}
@@ -78,14 +82,37 @@ func Yield(ctx context.Context) error {
 }
 
 // Away gives the turn of ctx to others while it waits for something else than a
-// processor, and back waits for another one.
+// processor, and back waits for another one. Several goroutines of a turn may be
+// away at once.
 func Away(ctx context.Context) (back func()) {
 	own, _ := ctx.Value(turnKey{}).(*turn)
 	if own == nil {
 		return func() {}
 	}
-	own.end()
-	return func() { _ = own.begin(context.WithoutCancel(ctx)) } // which does not fail
+	t := own.turns
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own.away++
+	own.release()
+	return func() { own.comeBack(ctx) }
+}
+
+// comeBack waits for a turn unless others who share it are still away, or one of
+// them does.
+func (own *turn) comeBack(ctx context.Context) {
+	t := own.turns
+	t.mu.Lock()
+	own.away--
+	waits := own.away == 0 && !own.held && !own.coming
+	own.coming = own.coming || waits
+	t.mu.Unlock()
+	if !waits {
+		return
+	}
+	_ = own.begin(context.WithoutCancel(ctx)) // which does not fail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own.coming = false
 }
 
 // userOf finds a project. What was used of those that are idle is forgotten when
@@ -139,6 +166,8 @@ func (own *turn) begin(ctx context.Context) error {
 		t.dispatch()
 		return ctx.Err()
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	own.since, own.held = time.Now(), true
 	return nil
 }
@@ -147,10 +176,15 @@ func (own *turn) end() {
 	t := own.turns
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	own.release()
+}
+
+// release ends the turn if it is held. REQUIRES: t.mu.
+func (own *turn) release() {
 	if own.held {
 		own.held = false
-		t.stop(own.user)
-		t.dispatch()
+		own.turns.stop(own.user)
+		own.turns.dispatch()
 	}
 }
 

@@ -95,6 +95,33 @@ func TestTurnsWhileAway(t *testing.T) {
 	})
 }
 
+// Goroutines that share a turn leave it once and come back to one.
+func TestSeveralAreAway(t *testing.T) {
+	turns := jobs.NewTurns(1)
+	for range 200 {
+		ctx, leave, err := turns.Take(t.Context(), "a")
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 10 {
+					jobs.Away(ctx)()
+				}
+			})
+		}
+		all.Wait()
+		leave()
+	}
+	first, leave, err := turns.Take(t.Context(), "a")
+	require.NoError(t, err)
+	ended, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, _, err = turns.Take(ended, "a")
+	require.ErrorIs(t, err, context.DeadlineExceeded, "there is one")
+	require.NoError(t, jobs.Yield(first))
+	leave()
+}
+
 func TestTurnWithinATurn(t *testing.T) {
 	turns := jobs.NewTurns(1)
 	ctx, leave, err := turns.Take(t.Context(), "a")
