@@ -29,6 +29,7 @@ func status(err error) int {
 	var request *requestError
 	var query *traceql.Error
 	var limit *limitError
+	var timeout *timeoutError
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
 		return http.StatusBadRequest
@@ -36,7 +37,7 @@ func status(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, context.Canceled):
 		return statusClientClosed
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
 	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled):
 		return http.StatusServiceUnavailable
