@@ -35,7 +35,7 @@ func status(err error) int {
 		return http.StatusBadRequest
 	case errors.As(err, &limit):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errClientGone):
 		return statusClientClosed
 	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
