@@ -56,12 +56,18 @@ var errLarge = errors.New("the trace is large")
 // errLarge if they are more bytes than that.
 func (q *Querier) collectTrace(ctx context.Context, sources []engine.Source, id schema.TraceID, most int64) ([]schema.Span, error) {
 	parts := make([][]schema.Span, len(sources))
-	var bytes atomic.Int64
+	var bytes, ahead atomic.Int64
+	notTooMuch := func(n int64) error {
+		if ahead.Add(n) > most {
+			return errLarge
+		}
+		return nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.cfg.Concurrency)
 	for i, source := range sources {
 		group.Go(func() error {
-			for page, err := range tracePages(ctx, source, id) {
+			for page, err := range tracePages(ctx, source, id, notTooMuch) {
 				if err != nil {
 					return err
 				}
@@ -89,14 +95,16 @@ func sizeOf(spans []schema.Span) (n int64) {
 
 // tracePages yields the rows of a trace that a source has, in their order and in
 // slices that are valid until the next iteration. What is in memory anyway comes
-// at once.
-func tracePages(ctx context.Context, source engine.Source, id schema.TraceID) iter.Seq2[[]schema.Span, error] {
+// at once. ahead may refuse what is about to be read, see block.Reader.TracePages.
+func tracePages(
+	ctx context.Context, source engine.Source, id schema.TraceID, ahead func(bytes int64) error,
+) iter.Seq2[[]schema.Span, error] {
 	if s, ok := source.(*blockSource); ok {
 		if !s.ofPartition(id) {
 			return func(func([]schema.Span, error) bool) {}
 		}
 		return yieldFrom(ctx, s, func(r *block.Reader) iter.Seq2[[]schema.Span, error] {
-			return r.TracePages(ctx, id, vec.AllColumns())
+			return r.TracePages(ctx, id, vec.AllColumns(), ahead)
 		})
 	}
 	return func(yield func([]schema.Span, error) bool) {

@@ -45,7 +45,7 @@ func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id s
 	var bytes int64 // of pieces
 	for i, source := range sources {
 		row := 0
-		for page, err := range tracePages(ctx, source, id) {
+		for page, err := range tracePages(ctx, source, id, nil) {
 			if err != nil {
 				return nil, err
 			}
@@ -180,7 +180,7 @@ func (s *survey) pages(ctx context.Context) iter.Seq2[[]schema.Span, error] {
 				continue
 			}
 			row := 0
-			for page, err := range tracePages(ctx, source, s.id) {
+			for page, err := range tracePages(ctx, source, s.id, nil) {
 				if err == nil && row+len(page) > len(s.wanted[i]) {
 					err = fmt.Errorf("read trace %s: a source has other rows than before", s.id)
 				}

@@ -2,6 +2,7 @@ package block_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 
 // tracePages reads a trace page by page.
 func tracePages(ctx context.Context, r *block.Reader, id schema.TraceID) (all []schema.Span, err error) {
-	for page, err := range r.TracePages(ctx, id, vec.AllColumns()) {
+	for page, err := range r.TracePages(ctx, id, vec.AllColumns(), nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -37,12 +38,25 @@ func TestTraceComesInPages(t *testing.T) {
 	requireSame(t, want, all)
 
 	asked.reset()
-	for page, err := range r.TracePages(t.Context(), want[0].TraceID, vec.AllColumns()) {
+	for page, err := range r.TracePages(t.Context(), want[0].TraceID, vec.AllColumns(), nil) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(page), 256)
 		break
 	}
 	require.Less(t, asked.bytes, len(o.Data)/2)
+
+	asked.reset()
+	var told int64
+	enough := errors.New("enough")
+	for _, err := range r.TracePages(t.Context(), want[0].TraceID, vec.AllColumns(), func(bytes int64) error { told = bytes; return enough }) {
+		require.ErrorIs(t, err, enough)
+	}
+	size := 0
+	for i := range want {
+		size += len(want[i].Attributes) + len(want[i].Events) + len(want[i].Links) + len(want[i].Rest)
+	}
+	require.InEpsilon(t, size, told, 0.3)
+	require.Less(t, asked.bytes, len(o.Data)/10, "nothing is read that was not wanted")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
