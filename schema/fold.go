@@ -15,8 +15,23 @@ type foldKey struct {
 // The order of spans matters only for rows of one position, so callers pass
 // each source's rows in the order of Compare.
 func Fold(spans []Span) []Span {
-	if len(spans) < 2 {
+	stays := Stays(spans)
+	if stays == nil {
 		return spans
+	}
+	kept := spans[:0]
+	for i := range spans {
+		if stays[i] {
+			kept = append(kept, spans[i])
+		}
+	}
+	return kept
+}
+
+// Stays tells which rows Fold keeps, nil for all.
+func Stays(spans []Span) []bool {
+	if len(spans) < 2 {
+		return nil
 	}
 	best := make(map[foldKey]int, len(spans))
 	for i := range spans {
@@ -26,15 +41,13 @@ func Fold(spans []Span) []Span {
 		}
 	}
 	if len(best) == len(spans) {
-		return spans
+		return nil
 	}
-	kept := spans[:0]
-	for i := range spans {
-		if best[foldKey{spans[i].TraceID, spans[i].SpanID, spans[i].Kind}] == i {
-			kept = append(kept, spans[i])
-		}
+	stays := make([]bool, len(spans))
+	for _, i := range best {
+		stays[i] = true
 	}
-	return kept
+	return stays
 }
 
 // moreComplete reports whether a replaces b.
