@@ -25,6 +25,7 @@ type Config struct {
 	Concurrency      int           `yaml:"concurrency"`
 	CacheBytes       flagext.Bytes `yaml:"cache_bytes"`
 	PageCacheBytes   flagext.Bytes `yaml:"page_cache_bytes"`
+	ResultCacheBytes flagext.Bytes `yaml:"result_cache_bytes"`
 }
 
 // defaultCacheBytes is for about 200 million spans: a block of a million takes
@@ -36,6 +37,10 @@ const defaultCacheBytes = 128 << 20
 // defaultPageCacheBytes is for the columns that queries ask about, and no
 // content, of some ten million spans.
 const defaultPageCacheBytes = 64 << 20
+
+// defaultResultCacheBytes is for some dozen panels with a hundred series over some
+// hundred blocks.
+const defaultResultCacheBytes = 64 << 20
 
 // defaultMetricsBytes is for ten thousand groups with 240 samples each, or for
 // histograms of some hundred.
@@ -70,6 +75,8 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
 	c.PageCacheBytes = defaultPageCacheBytes
 	f.Var(&c.PageCacheBytes, prefix+"page-cache-bytes", "Memory for the parts of blocks that queries used last, decompressed. 0 keeps none.")
+	c.ResultCacheBytes = defaultResultCacheBytes
+	f.Var(&c.ResultCacheBytes, prefix+"result-cache-bytes", "Memory for what metrics queries have counted in blocks, which the same query of a later range needs again. 0 keeps none.")
 }
 
 // Validate names every key whose value cannot work.
@@ -94,5 +101,6 @@ func (c *Config) Validate() error {
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")
+	refuse(c.ResultCacheBytes > math.MaxInt64, "querier.result-cache-bytes is too large")
 	return errors.Join(errs...)
 }

@@ -24,6 +24,7 @@ type Querier struct {
 	live       catalog.Live
 	blocks     *blockCache
 	repeats    *engine.Repeats
+	tallies    *engine.Tallies // nil if none are kept
 	partitions int
 	build      BuildInfo
 	logger     *slog.Logger
@@ -36,10 +37,15 @@ type Querier struct {
 // of a log with the given number of partitions.
 func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
+	var tallies *engine.Tallies
+	if cfg.ResultCacheBytes > 0 {
+		tallies = engine.NewTallies(int64(cfg.ResultCacheBytes)) //nolint:gosec // Config.Validate bounds it
+		registerTallies(reg, tallies)
+	}
 	m := newMetrics(reg, pages)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m,
+		repeats: engine.NewRepeats(), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m,
 		traceInMemory: traceInMemory,
 	}
 }
