@@ -31,7 +31,7 @@ func (a *App) newLog() services.Service {
 			if server, err = embedded.Start(a.serverOptions()); err != nil {
 				return err
 			}
-			opts.Dial, opts.ServerSyncAlways = server.Dial, true
+			opts.Dial, opts.Look, opts.ServerSyncAlways = server.Dial, server.Look, true
 		}
 		if a.log, err = wal.Open(ctx, opts); err != nil {
 			return errors.Join(err, closeServer())
