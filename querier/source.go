@@ -98,6 +98,7 @@ var (
 	_ engine.FragmentSource = (*blockSource)(nil)
 	_ engine.Tabulator      = (*blockSource)(nil)
 	_ engine.Fixed          = (*blockSource)(nil)
+	_ engine.KeyFinder      = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -187,6 +188,17 @@ func (s *blockSource) Keys(ctx context.Context, scope vec.Scope) ([]string, bool
 	keys, ok, err := reader.Keys(ctx, scope)
 	s.forgetIfGone(err)
 	return keys, ok, err
+}
+
+// KeysOf asks the block's reader.
+func (s *blockSource) KeysOf(ctx context.Context, q *vec.KeyQuery) (int, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := reader.KeysOf(ctx, q)
+	s.forgetIfGone(err)
+	return rows, err
 }
 
 // Distinct asks the block's reader.
