@@ -15,6 +15,7 @@ type Config struct {
 	MaxSearchRange   time.Duration `yaml:"max_search_range"`
 	SearchMargin     time.Duration `yaml:"search_margin"`
 	MaxReadBytes     flagext.Bytes `yaml:"max_read_bytes"`
+	MaxTraceBytes    flagext.Bytes `yaml:"max_trace_bytes"`
 	MaxGroups        int           `yaml:"max_groups"`
 	MaxMetricsRange  time.Duration `yaml:"max_metrics_range"`
 	MaxMetricsSteps  int           `yaml:"max_metrics_steps"`
@@ -44,6 +45,10 @@ const defaultMetricsBytes = 256 << 20
 // spans: what takes longer than its time anyway.
 const defaultMaxReadBytes = 64 << 30
 
+// defaultMaxTraceBytes is twice what a trace of a hundred thousand spans with
+// long texts has. This process needs little memory for it; clients need it all.
+const defaultMaxTraceBytes = 1 << 30
+
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
@@ -51,6 +56,8 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.MaxSearchRange, prefix+"max-search-range", 168*time.Hour, "Longest time range of a search. 0 means no limit.")
 	c.MaxReadBytes = defaultMaxReadBytes
 	f.Var(&c.MaxReadBytes, prefix+"max-read-bytes", "How much of blocks one query may read from the bucket. 0 means no limit.")
+	c.MaxTraceBytes = defaultMaxTraceBytes
+	f.Var(&c.MaxTraceBytes, prefix+"max-trace-bytes", "How much of one trace is shown: of a larger one the first spans, and the answer says that it is partial. What this process needs for it is about 100 bytes of memory for each span, whatever their size. 0 means no limit.")
 	f.IntVar(&c.MaxGroups, prefix+"max-groups", 10_000, "Groups of spans that by() may make in the answer to one search. 0 means no limit.")
 	f.DurationVar(&c.MaxMetricsRange, prefix+"max-metrics-range", 744*time.Hour, "Longest time range of a metrics query. 0 means no limit.")
 	f.IntVar(&c.MaxMetricsSteps, prefix+"max-metrics-steps", 10_000, "Samples that a series of a range query may have. 0 means no limit.")
@@ -77,6 +84,7 @@ func (c *Config) Validate() error {
 	refuse(c.MaxSearchRange < 0, "querier.max-search-range must not be negative")
 	refuse(c.SearchMargin < 0, "querier.search-margin must not be negative")
 	refuse(c.MaxReadBytes > math.MaxInt64, "querier.max-read-bytes is too large")
+	refuse(c.MaxTraceBytes > math.MaxInt64, "querier.max-trace-bytes is too large")
 	refuse(c.MaxGroups < 0, "querier.max-groups must not be negative")
 	refuse(c.MaxMetricsRange < 0, "querier.max-metrics-range must not be negative")
 	refuse(c.MaxMetricsSteps < 0, "querier.max-metrics-steps must not be negative")

@@ -28,6 +28,8 @@ type Querier struct {
 	build      BuildInfo
 	logger     *slog.Logger
 	metrics    *metrics
+
+	traceInMemory int64 // bytes up to which a trace is put together in memory
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
@@ -38,6 +40,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bu
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m,
+		traceInMemory: traceInMemory,
 	}
 }
 

@@ -49,6 +49,7 @@ type world struct {
 	t      testing.TB
 	log    *logmem.Log
 	bucket objstore.Bucket
+	q      *querier.Querier
 	server *httptest.Server
 	reg    *prometheus.Registry
 	blocks int
@@ -80,7 +81,7 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
-	w.reg = reg
+	w.q, w.reg = q, reg
 	w.server = httptest.NewUnstartedServer(q.Handler())
 	w.server.Config.Protocols = new(http.Protocols)
 	w.server.Config.Protocols.SetHTTP1(true)

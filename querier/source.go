@@ -270,8 +270,13 @@ func (s *blockSource) Tabulate(ctx context.Context, t *vec.Tabulation, table vec
 	return left, err
 }
 
-// Identity is the block's key.
-func (s *blockSource) Identity() string { return s.name.Key() }
+// Identity is the block's key, and which object it is once it was opened.
+func (s *blockSource) Identity() string {
+	if reader := s.known.Load(); reader != nil {
+		return reader.Identity()
+	}
+	return s.name.Key()
+}
 
 // Spans is the number of rows.
 func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory

@@ -20,6 +20,7 @@ type rowReader struct {
 	value          values
 	owners         owners
 	memory         []byte // what the rows of one chunk share
+	hint           int64  // about how much of it the next chunk takes, 0 if that is not known
 }
 
 func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
@@ -159,7 +160,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 
 // fill reads the rows of a task.
 func (r *rowReader) fill(t *task, dst []schema.Span) error {
-	r.memory = make([]byte, 0, len(r.memory)+len(r.memory)/8)
+	r.memory = make([]byte, 0, max(len(r.memory)+len(r.memory)/8, int(r.hint)))
 	for _, f := range [...]func(*task, []schema.Span) error{
 		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
 	} {

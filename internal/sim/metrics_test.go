@@ -29,7 +29,7 @@ func (p placed) Metrics(
 	}
 	o := engine.MetricsOptions{
 		StartNanos: options.StartNanos, EndNanos: options.EndNanos, StepNanos: options.StepNanos,
-		Exemplars: options.Exemplars, Concurrency: 2,
+		Exemplars: options.Exemplars, Concurrency: 2, Repeats: p.repeats,
 	}
 	query := engine.QueryRange
 	first, last := engine.QueryTimes(o)
@@ -97,7 +97,7 @@ func TestMetrics(t *testing.T) {
 		var seeds []uint64
 		for _, l := range layouts() {
 			seeds = append(seeds, rng.Uint64())
-			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+			engines = append(engines, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))))
 		}
 		for range queriesPerRound {
 			text := random.Metrics(rng)

@@ -30,7 +30,10 @@ const queriesPerRound = 60
 // placed is an engine on rows that lie in sources.
 type placed struct {
 	partitions [][]engine.Source
+	repeats    *engine.Repeats
 }
+
+func newPlaced(partitions [][]engine.Source) placed { return placed{partitions, engine.NewRepeats()} }
 
 func (p placed) Search(
 	ctx context.Context, q *traceql.Query, options traceqltest.SearchOptions,
@@ -40,7 +43,7 @@ func (p placed) Search(
 		return nil, err
 	}
 	result, err := engine.Search(ctx, plan, p.around(options.StartNanos, options.EndNanos), engine.SearchOptions{
-		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2,
+		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2, Repeats: p.repeats,
 		Limit: max(options.Limit, every(options.Limit)), SpansPerSpanSet: max(options.SpansPerSpanSet, every(options.SpansPerSpanSet)),
 	})
 	if err != nil {
@@ -114,7 +117,7 @@ func TestSearch(t *testing.T) {
 		var seeds []uint64
 		for _, l := range layouts() {
 			seeds = append(seeds, rng.Uint64())
-			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+			engines = append(engines, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))))
 		}
 		for range queriesPerRound {
 			text := random.Filter(rng)
