@@ -26,6 +26,12 @@ type Config struct {
 	CacheBytes       flagext.Bytes `yaml:"cache_bytes"`
 	PageCacheBytes   flagext.Bytes `yaml:"page_cache_bytes"`
 	ResultCacheBytes flagext.Bytes `yaml:"result_cache_bytes"`
+	JobSpans         int           `yaml:"job_spans"`
+	QueryJobs        int           `yaml:"query_jobs"`
+	MaxJobs          int           `yaml:"max_jobs"`
+	MaxWaitingJobs   int           `yaml:"max_waiting_jobs"`
+	JobMemory        flagext.Bytes `yaml:"job_memory"`
+	HedgeAfter       time.Duration `yaml:"hedge_after"`
 }
 
 // defaultCacheBytes is for about 200 million spans: a block of a million takes
@@ -54,6 +60,10 @@ const defaultMaxReadBytes = 64 << 30
 // long texts has. This process needs little memory for it; clients need it all.
 const defaultMaxTraceBytes = 1 << 30
 
+// defaultJobMemory is for eight jobs of each of two projects, each of which reads
+// eight blocks of a quarter of a million spans at once.
+const defaultJobMemory = 512 << 20
+
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
@@ -77,6 +87,13 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.Var(&c.PageCacheBytes, prefix+"page-cache-bytes", "Memory for the parts of blocks that queries used last, decompressed. 0 keeps none.")
 	c.ResultCacheBytes = defaultResultCacheBytes
 	f.Var(&c.ResultCacheBytes, prefix+"result-cache-bytes", "Memory for what metrics queries have counted in blocks, which the same query of a later range needs again. 0 keeps none.")
+	f.IntVar(&c.JobSpans, prefix+"job-spans", 2_000_000, "Spans of blocks that one part of a query searches. A query of more is split by trace, and queriers that run apart from the ingesters share the parts.")
+	f.IntVar(&c.QueryJobs, prefix+"query-jobs", 8, "Parts of one query that are done at once.")
+	f.IntVar(&c.MaxJobs, prefix+"max-jobs", 32, "Parts of queries that a process does at once. One project has at most half of them, others wait.")
+	f.IntVar(&c.MaxWaitingJobs, prefix+"max-waiting-jobs", 256, "Parts of queries of one project that may wait. More are refused with 429.")
+	c.JobMemory = defaultJobMemory
+	f.Var(&c.JobMemory, prefix+"job-memory", "Memory for what the parts of queries read at the same time, as estimated from the sizes of blocks. One project has at most half of it, others wait.")
+	f.DurationVar(&c.HedgeAfter, prefix+"hedge-after", 2*time.Second, "When a part of a query that another querier does is given to a further one as well: after this time, and twice the time that others took.")
 }
 
 // Validate names every key whose value cannot work.
@@ -102,5 +119,11 @@ func (c *Config) Validate() error {
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")
 	refuse(c.ResultCacheBytes > math.MaxInt64, "querier.result-cache-bytes is too large")
+	refuse(c.JobSpans < 1, "querier.job-spans must be at least 1")
+	refuse(c.QueryJobs < 1, "querier.query-jobs must be at least 1")
+	refuse(c.MaxJobs < 1, "querier.max-jobs must be at least 1")
+	refuse(c.MaxWaitingJobs < 0, "querier.max-waiting-jobs must not be negative")
+	refuse(c.JobMemory == 0 || c.JobMemory > math.MaxInt64, "querier.job-memory must be positive")
+	refuse(c.HedgeAfter <= 0, "querier.hedge-after must be positive")
 	return errors.Join(errs...)
 }

@@ -30,11 +30,14 @@ func status(err error) int {
 	var query *traceql.Error
 	var limit *limitError
 	var timeout *timeoutError
+	var busy *busyError
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
 		return http.StatusBadRequest
 	case errors.As(err, &limit):
 		return http.StatusUnprocessableEntity
+	case errors.As(err, &busy):
+		return http.StatusTooManyRequests
 	case errors.Is(err, context.Canceled), errors.Is(err, errClientGone):
 		return statusClientClosed
 	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
