@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -126,7 +127,7 @@ func callHTTP(t *testing.T, w *world, client *caller, c *apiCall) {
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Equal(t, c.status, fmt.Sprint(resp.StatusCode), "%s", body)
+	require.Equal(t, c.status, strconv.Itoa(resp.StatusCode), "%s", body)
 	require.Equal(t, c.contentType, strings.Split(resp.Header.Get("Content-Type"), ";")[0])
 	switch {
 	case c.contentType == "application/protobuf":
@@ -148,9 +149,9 @@ func callHTTP(t *testing.T, w *world, client *caller, c *apiCall) {
 func callGRPC(t *testing.T, client *caller, c *apiCall) {
 	t.Helper()
 	ctx := t.Context()
-	for i := 0; i < len(c.headers); i += 2 {
-		require.Equal(t, "X-Scope-OrgID", c.headers[i])
-		ctx = withProjects(ctx, c.headers[i+1])
+	if len(c.headers) > 0 {
+		require.Equal(t, "X-Scope-OrgID", c.headers[0])
+		ctx = withProjects(ctx, c.headers[1])
 	}
 	got, err := client.call(ctx, strings.TrimPrefix(c.path, "/tempopb.StreamingQuerier/"), c.request, c.body, c.message)
 	require.Equal(t, c.status, status.Code(err).String(), "%v", err)
@@ -184,7 +185,7 @@ func mismatch(want, have any, at string) string {
 	case []any:
 		list, ok := have.([]any)
 		if !ok || !matchList(want, list) {
-			return fmt.Sprintf("%s is another list", at)
+			return at + " is another list"
 		}
 	default:
 		if want != anything && !reflect.DeepEqual(want, have) {
@@ -197,7 +198,7 @@ func mismatch(want, have any, at string) string {
 func mismatchObject(want map[string]any, have any, at string) string {
 	object, ok := have.(map[string]any)
 	if !ok {
-		return fmt.Sprintf("%s is no object", at)
+		return at + " is no object"
 	}
 	_, open := want[anything]
 	for key := range object {

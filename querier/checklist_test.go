@@ -23,7 +23,10 @@ import (
 // each of its points.
 func TestChecklist(t *testing.T) {
 	part := func(name string) func(*testing.T) {
-		return func(t *testing.T) { runCalls(t, exampleWorld(t), "plugin.txt", name) }
+		return func(t *testing.T) {
+			t.Helper()
+			runCalls(t, exampleWorld(t), "plugin.txt", name)
+		}
 	}
 	for _, row := range []struct {
 		name string
@@ -36,7 +39,7 @@ func TestChecklist(t *testing.T) {
 		{"5 tags with half-typed queries", part("editor")},
 		{"6 Drilldown", part("Drilldown")},
 		{"7 the calls of tempo-vulture", vulture},
-		{"7 the calls of tempo-cli", func(t *testing.T) { runScript(t, exampleWorld(t), "cli.txt") }},
+		{"7 the calls of tempo-cli", cliCalls},
 		{"8 several projects, everywhere", severalProjects},
 		{"9 messages have metrics and at most a megabyte", smallMessages},
 		{"10 the error matrix", errorMatrix},
@@ -45,9 +48,15 @@ func TestChecklist(t *testing.T) {
 	}
 }
 
+func cliCalls(t *testing.T) {
+	t.Helper()
+	runScript(t, exampleWorld(t), "cli.txt")
+}
+
 // nothingIsAbsent looks at bytes: what is decoded does not tell empty from
 // absent everywhere.
 func nothingIsAbsent(t *testing.T) {
+	t.Helper()
 	w := exampleWorld(t)
 	none := w.get("/api/v2/traces/cc", "Accept", "application/protobuf")
 	require.Equal(t, "\x0a\x00\x12\x00", none.body)
@@ -63,6 +72,7 @@ func nothingIsAbsent(t *testing.T) {
 
 // vulture does what tempo-vulture checks in every cycle.
 func vulture(t *testing.T) {
+	t.Helper()
 	w := exampleWorld(t)
 	within := "start=1795242600&end=1795244400"
 	a := w.get("/api/traces/f067aa0ba902b7a3ce929d0e0e4736?"+within, "Accept", "application/protobuf")
@@ -103,6 +113,7 @@ func vulture(t *testing.T) {
 // severalProjects asks every endpoint for two projects together: what one has
 // alone is in the answer.
 func severalProjects(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, nil)
 	w.storeIn("a", rowsOf(w, span(traceA, 1, "only in a", 1), span(traceA, 3, "in both", 3)))
 	w.storeIn("b", rowsOf(w, span(traceA, 2, "only in b", 2), span(traceA, 3, "in both", 3)))
@@ -148,6 +159,7 @@ func severalProjects(t *testing.T) {
 
 // smallMessages is a stream of which the caller looks at every message.
 func smallMessages(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, nil)
 	w.storeRows(manyTraces(0, 20_000, 100))
 	got, err := w.caller().call(t.Context(), "Search", "SearchRequest", strings.Replace(allTraces, "100000", "20000", 1), "SearchResponse")
@@ -217,6 +229,7 @@ func errorMatrix(t *testing.T) {
 
 // cancelled is a query whose client goes away.
 func cancelled(t *testing.T) {
+	t.Helper()
 	w, b := olderHeld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := w.caller()

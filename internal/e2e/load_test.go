@@ -80,15 +80,13 @@ func TestLoad(t *testing.T) {
 		group.Go(func() error {
 			for n := i; ctx.Err() == nil; n++ {
 				took, err := ask(ctx, c, "", mix[n%len(mix)])
-				if ctx.Err() != nil {
-					return nil // the time is up
-				}
-				if err != nil {
+				if err == nil {
+					mu.Lock()
+					times = append(times, took)
+					mu.Unlock()
+				} else if ctx.Err() == nil { // the time is not up
 					return err
 				}
-				mu.Lock()
-				times = append(times, took)
-				mu.Unlock()
 			}
 			return nil
 		})
@@ -181,13 +179,14 @@ func sendLoad(ctx context.Context, c *client, project string, seed uint64, count
 	for ; count > 0; seed += loadSenders {
 		for body := range corpus.Workload(seed, min(count, each), corpus.MixBoth) {
 			err := c.export(ctx, request{protocol: corpus.HTTPProtobuf, project: project, body: body})
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the time is up
-			}
-			if err != nil {
+			switch {
+			case err == nil:
+				sent.Add(spansIn(body))
+			case ctx.Err() == nil: // the time is not up
 				return err
+			default:
+				return nil
 			}
-			sent.Add(spansIn(body))
 		}
 		count -= each
 	}
