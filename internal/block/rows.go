@@ -159,7 +159,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 
 // fill reads the rows of a task.
 func (r *rowReader) fill(t *task, dst []schema.Span) error {
-	r.memory = make([]byte, 0, len(r.memory)+len(r.memory)/8)
+	r.memory = nil // that of the last task belongs to its rows
 	for _, f := range [...]func(*task, []schema.Span) error{
 		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
 	} {
