@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -205,4 +206,5 @@ type metricsRun struct {
 	opts       MetricsOptions
 	partitions [][]Source
 	budget     *budget
+	many       sync.Map // labels of fields that compare has given up
 }

@@ -15,9 +15,9 @@ func (q *metricsLeaf) tabulates() bool {
 	return q.compare != nil && q.compare.filter != nil && !q.plan.trace && q.plan.row.sure
 }
 
-// tables lets sources count the rows of traces that are in one place, and
-// returns the traces that have others: what a trace says of its spans, the root
-// and the number of children, takes all of its rows.
+// tables lets sources count the rows of traces that are in one place, or of
+// which it is known what the whole says of its rows, the root and the number of
+// children. It returns the traces that have others.
 func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 	held, err := p.held(ctx)
 	if err != nil {
@@ -30,19 +30,18 @@ func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 	if err := p.add(apart); err != nil {
 		return nil, err
 	}
-	apart = append(apart, sharedIDs(held)...)
-	var tabulators []Tabulator
+	split, folded, err := p.split(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	apart = append(apart, split...)
+	var tabulators []int
 	for i, source := range p.sources {
 		if held[i] == nil {
 			continue
 		}
-		if t, ok := source.(Tabulator); ok {
-			tabulators = append(tabulators, t)
-			elsewhere, err := p.mayBeElsewhere(ctx, held[i].IDs)
-			if err != nil {
-				return nil, err
-			}
-			apart = append(apart, elsewhere...)
+		if _, ok := source.(Tabulator); ok {
+			tabulators = append(tabulators, i)
 			continue
 		}
 		apart = append(apart, held[i].IDs...)
@@ -50,10 +49,11 @@ func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(apart, compareTraceIDs)
-	apart = slices.Compact(apart)
+	apart = sortedIDs(apart)
 	err = p.each(ctx, len(tabulators), func(ctx context.Context, i int) error {
-		return p.borrow(func(o observer) error { return p.tabulate(ctx, o, tabulators[i], apart) })
+		i = tabulators[i]
+		source, _ := p.sources[i].(Tabulator)
+		return p.borrow(func(o observer) error { return p.tabulate(ctx, o, source, apart, folded[i]) })
 	})
 	return p.sorted(), err
 }
@@ -97,13 +97,15 @@ func (p *gathering) addFound(ctx context.Context, source Source) error {
 	return p.add(ids)
 }
 
-func (p *gathering) tabulate(ctx context.Context, o observer, source Tabulator, apart []schema.TraceID) error {
+func (p *gathering) tabulate(
+	ctx context.Context, o observer, source Tabulator, apart []schema.TraceID, folded []vec.Folded,
+) error {
 	into, ok := o.(*compareObserver)
 	if !ok {
 		return fmt.Errorf("%w: a table of %s", traceql.ErrUnsupported, p.leaf.op)
 	}
 	left, err := source.Tabulate(ctx, &vec.Tabulation{
-		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart,
+		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart, Folded: folded,
 		After: p.grid.base, Until: p.grid.end(), Cell: into.cellOf, Cells: into.cells(),
 		MaxValues: maxCompareValues, MaxText: maxCompareText,
 	}, &compareTable{into})
@@ -131,6 +133,13 @@ type compareTable struct{ *compareObserver }
 
 var _ vec.Table = (*compareTable)(nil)
 
+// TellsApart is false for a field that was given up.
+func (t *compareTable) TellsApart(field vec.Field) bool {
+	label, _ := t.labelled(field, schema.Value{})
+	_, many := t.run.many.Load(label)
+	return !many
+}
+
 // Value takes the rows that have a value.
 func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) error {
 	label, v := t.labelled(field, v)
@@ -146,14 +155,7 @@ func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) e
 	if err != nil || n < 0 {
 		return err
 	}
-	for cell, count := range counts {
-		if count > 0 {
-			if err := t.run.budget.take(f.counts[n].add(int32(cell), count, len(counts))); err != nil { //nolint:gosec // bounded by MaxSteps
-				return err
-			}
-		}
-	}
-	return nil
+	return t.run.budget.take(f.counts[n].addAll(counts))
 }
 
 // Many takes rows of which a field has too many values.
@@ -163,7 +165,7 @@ func (t *compareTable) Many(field vec.Field, counts []uint32) error {
 	if err != nil {
 		return err
 	}
-	f.giveUp()
+	t.giveUp(f)
 	addCounts(f.totals, counts)
 	return nil
 }
