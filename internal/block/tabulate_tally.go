@@ -40,6 +40,9 @@ func (c *tally) reset(maxValues, maxText int) {
 
 func (c *tally) grow(v schema.Value) int32 {
 	n := len(c.counts)
+	if cap(c.counts) < n+c.cells && c.maxValues < math.MaxInt {
+		c.counts = slices.Grow(c.counts, (c.maxValues+1)*c.cells-n)
+	}
 	c.counts = slices.Grow(c.counts, c.cells)[:n+c.cells]
 	clear(c.counts[n:])
 	c.values = append(c.values, v)

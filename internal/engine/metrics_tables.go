@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -50,10 +52,21 @@ func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 		}
 	}
 	apart = sortedIDs(apart)
+	tables := make([]*compareTable, min(len(tabulators), p.opts.Concurrency, runtime.GOMAXPROCS(0)))
+	for i := range tables {
+		o := p.take()
+		defer func() { p.free <- o }()
+		into, ok := o.(*compareObserver)
+		if !ok {
+			return nil, fmt.Errorf("%w: a table of %s", traceql.ErrUnsupported, p.leaf.op)
+		}
+		tables[i] = &compareTable{compareObserver: into}
+	}
 	err = p.each(ctx, len(tabulators), func(ctx context.Context, i int) error {
+		table := tables[i%len(tables)]
 		i = tabulators[i]
 		source, _ := p.sources[i].(Tabulator)
-		return p.borrow(func(o observer) error { return p.tabulate(ctx, o, source, apart, folded[i]) })
+		return p.tabulate(ctx, table, source, apart, folded[i])
 	})
 	return p.sorted(), err
 }
@@ -98,17 +111,13 @@ func (p *gathering) addFound(ctx context.Context, source Source) error {
 }
 
 func (p *gathering) tabulate(
-	ctx context.Context, o observer, source Tabulator, apart []schema.TraceID, folded []vec.Folded,
+	ctx context.Context, table *compareTable, source Tabulator, apart []schema.TraceID, folded []vec.Folded,
 ) error {
-	into, ok := o.(*compareObserver)
-	if !ok {
-		return fmt.Errorf("%w: a table of %s", traceql.ErrUnsupported, p.leaf.op)
-	}
 	left, err := source.Tabulate(ctx, &vec.Tabulation{
 		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart, Folded: folded,
-		After: p.grid.base, Until: p.grid.end(), Cell: into.cellOf, Cells: into.cells(),
+		After: p.grid.base, Until: p.grid.end(), Cell: table.cellOf, Cells: table.cells(),
 		MaxValues: maxCompareValues, MaxText: maxCompareText,
-	}, &compareTable{into})
+	}, table)
 	if err != nil {
 		return fmt.Errorf("tabulate: %w", err)
 	}
@@ -128,13 +137,19 @@ func (o *compareObserver) cellOf(startNanos uint64, selected bool) int32 {
 	return o.cell(which, int32(step)) //nolint:gosec // below the number of steps
 }
 
-// compareTable gives an observer what a source has counted.
-type compareTable struct{ *compareObserver }
+// compareTable gives an observer what some sources have counted, which do so at
+// once: an observer for each would have to be merged.
+type compareTable struct {
+	mu sync.Mutex
+	*compareObserver
+}
 
 var _ vec.Table = (*compareTable)(nil)
 
 // TellsApart is false for a field that was given up.
 func (t *compareTable) TellsApart(field vec.Field) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	label, _ := t.labelled(field, schema.Value{})
 	_, many := t.run.many.Load(label)
 	return !many
@@ -142,6 +157,12 @@ func (t *compareTable) TellsApart(field vec.Field) bool {
 
 // Value takes the rows that have a value.
 func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.add(field, v, counts)
+}
+
+func (t *compareTable) add(field vec.Field, v schema.Value, counts []uint32) error {
 	label, v := t.labelled(field, v)
 	if v.Kind == schema.KindEmpty {
 		return nil
@@ -160,6 +181,8 @@ func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) e
 
 // Many takes rows of which a field has too many values.
 func (t *compareTable) Many(field vec.Field, counts []uint32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	label, _ := t.labelled(field, schema.Value{})
 	f, err := t.field(label)
 	if err != nil {
@@ -172,9 +195,11 @@ func (t *compareTable) Many(field vec.Field, counts []uint32) error {
 
 // Attributes takes rows that share attributes.
 func (t *compareTable) Attributes(scope vec.Scope, attributes []schema.Attribute, counts []uint32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if scope == vec.ScopeResource {
 		service := resourceValue(attributes, serviceName)
-		if err := t.Value(vec.Field{Scope: scope, Key: serviceName}, service, counts); err != nil {
+		if err := t.add(vec.Field{Scope: scope, Key: serviceName}, service, counts); err != nil {
 			return err
 		}
 	}
@@ -183,7 +208,7 @@ func (t *compareTable) Attributes(scope vec.Scope, attributes []schema.Attribute
 		if again || scope == vec.ScopeResource && a.Key == serviceName {
 			continue
 		}
-		if err := t.Value(vec.Field{Scope: scope, Key: a.Key}, a.Value, counts); err != nil {
+		if err := t.add(vec.Field{Scope: scope, Key: a.Key}, a.Value, counts); err != nil {
 			return err
 		}
 	}
@@ -202,6 +227,8 @@ func resourceValue(attributes []schema.Attribute, key string) schema.Value {
 
 // One takes one row's value.
 func (t *compareTable) One(field vec.Field, v schema.Value, cell int32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	label, v := t.labelled(field, v)
 	return t.one(label, v, cell)
 }
@@ -224,6 +251,8 @@ func (t *compareTable) one(label string, v schema.Value, cell int32) error {
 
 // Members takes the events and links of one row.
 func (t *compareTable) Members(events, links []byte, cell int32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.frame.setSpan(&schema.Span{Events: events, Links: links})
 	for _, v := range t.spans.members(t.frame) {
 		if err := t.one(v.label, v.value, cell); err != nil {
