@@ -221,6 +221,8 @@ func AppendJSONDouble(dst []byte, v float64) []byte {
 		return append(dst, `"Infinity"`...)
 	case math.IsInf(v, -1):
 		return append(dst, `"-Infinity"`...)
+	case abs < 1<<53 && v == math.Trunc(v) && (v != 0 || !math.Signbit(v)):
+		return strconv.AppendInt(dst, int64(v), 10)
 	case abs != 0 && (abs < 1e-6 || abs >= 1e21):
 		return strconv.AppendFloat(dst, v, 'e', -1, 64)
 	default:
