@@ -32,6 +32,14 @@ func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
 
 func (r *rowReader) done() bool { return len(r.tasks) == 0 }
 
+// left is how many rows were not read.
+func (r *rowReader) left() (n int) {
+	for i := range r.tasks {
+		n += len(r.tasks[i].rows)
+	}
+	return n
+}
+
 // next appends the rows of the next task. REQUIRES: r is not done.
 func (r *rowReader) next(ctx context.Context, dst []schema.Span) ([]schema.Span, error) {
 	if err := ctx.Err(); err != nil {
