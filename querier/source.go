@@ -99,6 +99,7 @@ var (
 	_ engine.Tabulator      = (*blockSource)(nil)
 	_ engine.Fixed          = (*blockSource)(nil)
 	_ engine.KeyFinder      = (*blockSource)(nil)
+	_ engine.Totaler        = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -199,6 +200,17 @@ func (s *blockSource) KeysOf(ctx context.Context, q *vec.KeyQuery) (int, error) 
 	rows, err := reader.KeysOf(ctx, q)
 	s.forgetIfGone(err)
 	return rows, err
+}
+
+// Totals asks the block's reader.
+func (s *blockSource) Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	totals, err := reader.Totals(ctx, filter, number)
+	s.forgetIfGone(err)
+	return totals, err
 }
 
 // Distinct asks the block's reader.

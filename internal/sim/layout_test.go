@@ -97,6 +97,9 @@ var (
 	_ engine.Summarizer     = stored{}
 	_ engine.Lister         = stored{}
 	_ engine.FragmentSource = stored{}
+	_ engine.Tabulator      = stored{}
+	_ engine.KeyFinder      = stored{}
+	_ engine.Totaler        = stored{}
 )
 
 func (s stored) MayHold(_ context.Context, id schema.TraceID) (bool, error) {
