@@ -47,7 +47,7 @@ type hunt struct {
 	takeSummary func(context.Context, *vec.Summary) error
 	few         int
 	certain     bool // that a summary with such rows is taken
-	limit       int  // of traces wanted, 0 if there is no order of them
+	limit       int  // of traces wanted, 0 if all are
 
 	mu     sync.Mutex
 	queue  candidates
@@ -111,20 +111,8 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	if err := h.lookBeside(ctx); err != nil {
 		return 0, err
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
-	for p, sources := range h.partitions {
-		for i, source := range sources {
-			group.Go(func() error {
-				return h.collect(groupCtx, source, candidate{partition: int32(p), source: int32(i)}) //nolint:gosec // few
-			})
-		}
-	}
-	if err := group.Wait(); err != nil {
+	if rows, err = h.collectAll(ctx); err != nil {
 		return 0, err
-	}
-	for _, source := range slices.Concat(h.partitions...) {
-		rows += uint64(source.Spans()) //nolint:gosec // a count, which some sources know only now
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -199,6 +199,9 @@ func (h *hunt) collectWeighed(ctx context.Context, source Source, origin candida
 	var first []ranked
 	var kept []vec.Hit
 	for hits, err := range find(ctx, source, test) {
+		if err == nil {
+			err = ctx.Err()
+		}
 		kept = kept[:0]
 		for i := 0; i < len(hits) && err == nil; i++ {
 			hit := &hits[i]
