@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 
 	"github.com/grafana/dskit/services"
 
@@ -53,7 +54,7 @@ func (a *App) logOptions() wal.Options {
 		CredentialsFile:      a.cfg.NATS.CredentialsFile,
 		MonitorURLs:          a.cfg.NATS.MonitorURLs,
 		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
-		Partitions:           a.cfg.Log.Partitions,
+		Partitions:           a.cfg.partitions(runtime.GOMAXPROCS(0)),
 		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 		Replicas:             a.cfg.Log.Replicas,
 		Logger:               a.logger.With(slog.String("component", "log")),
@@ -65,6 +66,23 @@ func (a *App) logOptions() wal.Options {
 		}
 	}
 	return opts
+}
+
+// partitions is how many partitions a new log gets. In one process as many as
+// blocks are encoded at once: more would only hold more open batches in memory,
+// and cut requests into smaller messages, of which each is synced.
+func (c *Config) partitions(processors int) int {
+	switch {
+	case c.Log.Partitions != 0:
+		return c.Log.Partitions
+	case c.NATS.URL != "":
+		return wal.DefaultPartitions
+	}
+	n := 1
+	for n < wal.DefaultPartitions && 4*n <= processors {
+		n *= 2
+	}
+	return n
 }
 
 // serverOptions bound the server by what its streams may hold, not by what is

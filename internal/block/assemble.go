@@ -100,7 +100,7 @@ func (a *assembler) fill(r *rowReader, t *task, dst []schema.Span, field func(*s
 		}
 		start := len(r.memory)
 		if r.memory, err = a.appendRow(r.memory, items, i); err != nil {
-			return r.corrupt(r.fixed(a.shape), "row", r.chunk(r.fixed(a.shape)).pages[t.page], err)
+			return r.corrupt(r.fixed(a.shape), "row", r.chunk(r.fixed(a.shape)).data(), err)
 		}
 		if end := len(r.memory); end > start {
 			*field(&dst[i]) = r.memory[start:end:end]
@@ -183,7 +183,7 @@ func (a *assembler) parseShape(g *groupReader, dst []int32, shape []byte) ([]int
 
 func (g *groupReader) corruptShape(a *assembler) error {
 	c := g.fixed(a.shape)
-	return g.corrupt(c, "shape", g.chunk(c).pages[0], errStructure)
+	return g.corrupt(c, "shape", g.chunk(c).data(), errStructure)
 }
 
 func (a *assembler) loadColumn(g *groupReader, c int, t *task) error {

@@ -46,6 +46,23 @@ func (g *groupReader) column(c int) *fileColumn { return &g.reader.dir.columns[c
 
 func (g *groupReader) chunk(c int) *chunk { return &g.group.chunks[c] }
 
+// pages are the data pages of a column, nil if it is absent.
+func (g *groupReader) pages(c int) ([]pageRef, error) {
+	k := g.chunk(c)
+	if k.list == nil {
+		return k.pages, nil
+	}
+	pages, first, err := k.list.get()
+	if err != nil {
+		section := fmt.Sprintf("directory, row group %d, pages of column %s", g.ordinal, g.column(c).name)
+		return nil, g.reader.corrupt(section, g.reader.dir.dataBytes+tailSumBytes, err, hintRestore)
+	}
+	if first {
+		g.reader.held.Add(k.list.memoryBytes())
+	}
+	return pages, nil
+}
+
 func (g *groupReader) grid(c int) []int { return g.group.grid(g.column(c)) }
 
 // fixed is the number of a column of the catalogue.
@@ -115,7 +132,11 @@ type pageView struct {
 // holds, unless it is cached from now on. It is valid until the next call, and
 // while scratch is. REQUIRES: it was fetched.
 func (g *groupReader) page(c, p, n int, scratch *[]byte) (*pageView, error) {
-	ref := g.chunk(c).pages[p]
+	pages, err := g.pages(c)
+	if err != nil {
+		return nil, err
+	}
+	ref := pages[p]
 	if view, ok := g.parts[ref.offset].(*pageView); ok {
 		return view, nil
 	}
@@ -198,14 +219,18 @@ func (g *groupReader) stored(ref pageRef) (body, levels []byte, err error) {
 }
 
 func (g *groupReader) corruptPage(c, p int, err error) error {
-	return g.corrupt(c, pageName(p), g.chunk(c).pages[p], err)
+	pages, listErr := g.pages(c)
+	if listErr != nil {
+		return listErr
+	}
+	return g.corrupt(c, pageName(p), pages[p].extent(), err)
 }
 
 func pageName(p int) string { return "page " + strconv.Itoa(p) }
 
-func (g *groupReader) corrupt(c int, what string, ref pageRef, err error) error {
+func (g *groupReader) corrupt(c int, what string, at extent, err error) error {
 	section := fmt.Sprintf("row group %d, column %s, %s", g.ordinal, g.column(c).name, what)
-	return g.reader.corrupt(section, ref.offset, err, hintRestore)
+	return g.reader.corrupt(section, at.offset, err, hintRestore)
 }
 
 // resize returns n elements of a scratch, which grows as needed. They are not

@@ -39,7 +39,7 @@ func (g *groupReader) dictionary(c int) (*dictionary, error) {
 		d, err = parseDictionary(g.column(c).physical, raw, k.entries)
 	}
 	if err != nil {
-		return nil, g.corrupt(c, "dictionary", k.dict, err)
+		return nil, g.corrupt(c, "dictionary", k.dict.extent(), err)
 	}
 	g.dicts[c] = d
 	g.reader.remember(k.dict.offset, d, len(raw)+dictionaryEntryBytes*k.entries)

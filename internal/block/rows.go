@@ -20,6 +20,7 @@ type rowReader struct {
 	value          values
 	owners         owners
 	memory         []byte // what the rows of one chunk share
+	hint           int64  // about how much of it the next chunk takes, 0 if that is not known
 }
 
 func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
@@ -67,18 +68,25 @@ func (r *rowReader) eachColumn(t *task, f func(c int)) {
 	r.derived.eachColumn(r.groupReader, t, f)
 }
 
-// eachRef calls f with the pages of a column that have the rows of a task.
+// eachRef calls f with the pages of a column that have the rows of a task. If it
+// is not known where they lie because the directory is damaged, there are none,
+// and reading the column returns the error.
 func (g *groupReader) eachRef(c int, t *task, f func(pageRef)) {
-	if !g.column(c).fine {
-		f(g.chunk(c).pages[t.page])
+	if g.column(c).fine {
+		g.eachRowPage(c, t, f)
 		return
 	}
-	g.eachRowPage(c, t, f)
+	if pages, err := g.pages(c); err == nil {
+		f(pages[t.page])
+	}
 }
 
 // eachRowPage is eachRef for rows that may lie in any page.
 func (g *groupReader) eachRowPage(c int, t *task, f func(pageRef)) {
-	pages := g.chunk(c).pages
+	pages, err := g.pages(c)
+	if err != nil {
+		return
+	}
 	grid := g.grid(c)
 	for i := 0; i < len(t.rows); {
 		p := pageOf(grid, int(t.rows[i]))
@@ -152,7 +160,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 
 // fill reads the rows of a task.
 func (r *rowReader) fill(t *task, dst []schema.Span) error {
-	r.memory = make([]byte, 0, len(r.memory)+len(r.memory)/8)
+	r.memory = make([]byte, 0, max(len(r.memory)+len(r.memory)/8, int(r.hint)))
 	for _, f := range [...]func(*task, []schema.Span) error{
 		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
 	} {

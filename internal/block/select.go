@@ -112,13 +112,16 @@ func (s *selector) prefetch(ctx context.Context, selected vec.Bitmap) error {
 		}
 		for i := range pr.places {
 			pl := &pr.places[i]
-			grid, pages := s.grid(pl.column), s.chunk(pl.column).pages
-			size := pages[len(pages)-1].end() - pages[0].offset
+			grid, size := s.grid(pl.column), s.chunk(pl.column).data().size()
 			if seen[pl.column] || s.weight(pl) > costNumbers || size > min(prefetchColumnBytes, left) {
 				continue
 			}
 			seen[pl.column] = true
 			left -= size
+			pages, err := s.pages(pl.column)
+			if err != nil {
+				return err
+			}
 			for p, ref := range pages {
 				if encoding.AnyBit(selected, grid[p], grid[p+1]) {
 					wanted = append(wanted, ref.extent())
@@ -223,7 +226,11 @@ func (s *selector) Test(p *vec.Predicate, selected vec.Bitmap) error {
 // test decides the open rows that have a value in one place: they are no longer
 // open, and held if the predicate holds.
 func (s *selector) test(pl *place, p *vec.Predicate, open, held vec.Bitmap) error {
-	grid, pages := s.grid(pl.column), s.chunk(pl.column).pages
+	grid := s.grid(pl.column)
+	pages, err := s.pages(pl.column)
+	if err != nil {
+		return err
+	}
 	for next := 0; next < len(pages); {
 		var wanted []extent
 		var size int64

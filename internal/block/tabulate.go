@@ -33,6 +33,9 @@ func (r *Reader) Tabulate(ctx context.Context, t *vec.Tabulation, table vec.Tabl
 		if g.group.maxEnd <= t.After || g.group.minStart > t.Until {
 			continue
 		}
+		if err := g.keepAllSections(ctx); err != nil {
+			return nil, fmt.Errorf("tabulate block: %w", err)
+		}
 		if err := s.leaveOut(ctx, g, selected); err != nil {
 			return nil, fmt.Errorf("tabulate block: %w", err)
 		}

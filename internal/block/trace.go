@@ -58,17 +58,26 @@ func between(ids []schema.TraceID, first, last schema.TraceID) []schema.TraceID 
 }
 
 func (g *groupReader) appendTraces(ctx context.Context, spans []schema.Span, ids []schema.TraceID, w *wanted) ([]schema.Span, error) {
-	selected, err := g.findTraces(ctx, ids)
+	rows, err := g.traceRows(ctx, ids, w)
 	if err != nil {
 		return nil, err
 	}
-	rows := newRowReader(g, w, tasksOf(g.group.pages, selected))
 	for !rows.done() {
 		if spans, err = rows.next(ctx, spans); err != nil {
 			return nil, err
 		}
 	}
 	return spans, nil
+}
+
+// traceRows reads the rows of ascending ids, each of which lies between the
+// group's first and last.
+func (g *groupReader) traceRows(ctx context.Context, ids []schema.TraceID, w *wanted) (*rowReader, error) {
+	selected, err := g.findTraces(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return newRowReader(g, w, tasksOf(g.group.pages, selected)), nil
 }
 
 // findTraces returns the rows of ascending ids, each of which lies between the

@@ -91,7 +91,7 @@ func (g *groupReader) readSection(i int) (*traceSection, error) {
 	s := &traceSection{ordinal: i}
 	ids, _, err := g.stored(t.ids)
 	if err != nil {
-		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids, err)
+		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids.extent(), err)
 	}
 	stored, _, err := g.stored(t.table)
 	if err == nil {
@@ -102,7 +102,7 @@ func (g *groupReader) readSection(i int) (*traceSection, error) {
 		s.first, err = s.table.firstRows(make([]int, 0, t.entries+1), t.row, g.group.sectionEnd(i))
 	}
 	if err != nil {
-		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table, err)
+		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table.extent(), err)
 	}
 	g.section = s
 	g.reader.remember(t.table.offset, s, t.entries*sectionEntryBytes)

@@ -17,10 +17,22 @@ type Sampling struct {
 	After, Until uint64
 	// Except are traces to leave out, in ascending order.
 	Except []schema.TraceID
+	// Folded are traces of which it is known which rows stay, in ascending
+	// order: they are not left out for having rows to fold.
+	Folded []Folded
 
 	Groups []Column
 	Number Column // nil for none
 	Shown  []Column
+}
+
+// Folded tells which rows of a trace do not stay when the rows of all sources
+// are folded.
+type Folded struct {
+	ID schema.TraceID
+	// Out are the places of these rows among all that the source has of the
+	// trace, in the order of schema.Compare, ascending.
+	Out []int32
 }
 
 // Samples are some rows, column by column, valid until the next are yielded.
