@@ -13,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
+	"github.com/spanlake/spanlake/internal/wire/workers"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -129,14 +130,40 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		q := querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
-		a.queries.open(q.Handler())
+		if a.cfg.Target == TargetQuerier {
+			var err error
+			if a.workers, err = workers.Connect(a.workersOptions()); err != nil {
+				return err
+			}
+			a.querier.ShareWith(a.workers)
+		}
+		a.queries.open(a.querier.Handler())
 		return nil
 	}, func(error) error {
 		a.closeGate(&a.queries, phaseAnswer)
+		if a.workers != nil {
+			a.workers.Close()
+		}
 		return nil
 	})
+}
+
+// workersOptions are for a connection of its own: that of the log ends whenever
+// something about the log has to be checked anew.
+func (a *App) workersOptions() workers.Options {
+	return workers.Options{
+		URL: a.cfg.NATS.URL, CredentialsFile: a.cfg.NATS.CredentialsFile, Name: wal.DefaultName,
+		Logger: a.logger.With(slog.String("component", "workers")),
+	}
+}
+
+// newWorker does jobs of other queriers. It stops before this one.
+func (a *App) newWorker() services.Service {
+	return services.NewBasicService(nil, func(ctx context.Context) error {
+		return a.workers.Serve(ctx, a.querier.Work)
+	}, nil)
 }
 
 func (a *App) closeGate(g *gate, p phase) {

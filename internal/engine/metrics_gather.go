@@ -46,6 +46,9 @@ func (g *gatherer) borrow(f func(observer) error) error {
 	default:
 		o = g.leaf.newObserver(g.metricsRun)
 	}
+	if s, ok := o.(sampleObserver); ok {
+		s.beginSamples()
+	}
 	err := f(o)
 	g.free <- o
 	return err

@@ -162,7 +162,7 @@ func TestParts(t *testing.T) {
 		truth := oracle.New(rows)
 		var engines []placed
 		for _, l := range layouts() {
-			engines = append(engines, placed{l.place(t, rows, rng)})
+			engines = append(engines, newPlaced(l.place(t, rows, rng)))
 		}
 		for i := range queriesPerRound {
 			text := random.Search(rng)

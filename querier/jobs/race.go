@@ -67,6 +67,7 @@ func (r *Race[T]) Run(ctx context.Context) (T, error) {
 		answer T
 		err    error
 		asked  bool
+		took   time.Duration
 	}
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -85,12 +86,12 @@ func (r *Race[T]) Run(ctx context.Context) (T, error) {
 		}
 		pending++
 		running.Go(func() {
+			begun := time.Now()
 			answer, err := run(ctx)
-			outcomes <- outcome{answer, err, !itself}
+			outcomes <- outcome{answer, err, !itself, time.Since(begun)}
 		})
 		return true
 	}
-	begun := time.Now()
 	start(false)
 	slow := time.NewTimer(r.Pace.Patience())
 	defer slow.Stop()
@@ -99,7 +100,7 @@ func (r *Race[T]) Run(ctx context.Context) (T, error) {
 		case o := <-outcomes:
 			pending--
 			if o.err == nil {
-				r.Pace.Done(time.Since(begun))
+				r.Pace.Done(o.took)
 				return o.answer, nil
 			}
 			if !o.asked || ctx.Err() != nil || r.Final(o.err) {
