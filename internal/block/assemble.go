@@ -93,6 +93,7 @@ func (a *assembler) fill(r *rowReader, t *task, dst []schema.Span, field func(*s
 	if err := a.loadRest(r.groupReader, t); err != nil {
 		return err
 	}
+	r.memory = slices.Grow(r.memory, a.bytes(len(dst)))
 	for i := range dst {
 		items, err := a.shapeOf(r.groupReader, i)
 		if err != nil {
@@ -107,6 +108,18 @@ func (a *assembler) fill(r *rowReader, t *task, dst []schema.Span, field func(*s
 		}
 	}
 	return nil
+}
+
+// bytes is about what the attributes of the task's n rows take: memory that
+// grows with them is allocated several times over.
+func (a *assembler) bytes(n int) (size int) {
+	for _, c := range a.inUse {
+		size += a.perColumn[c].bytes(n)
+	}
+	for i := range n {
+		size += len(a.rests.text(i))
+	}
+	return size
 }
 
 // loadShapes reads the shapes of a task's rows and finds the columns that they

@@ -118,10 +118,11 @@ func (l *pageList) get() (pages []pageRef, first bool, err error) {
 	if read := l.read.Load(); read != nil {
 		return *read, false, nil
 	}
-	if pages, err = l.parse(); err != nil {
+	parsed, err := l.parse()
+	if err != nil {
 		return nil, false, err
 	}
-	return pages, l.read.CompareAndSwap(nil, &pages), nil
+	return parsed, l.read.CompareAndSwap(nil, &parsed), nil
 }
 
 func (l *pageList) parse() ([]pageRef, error) {

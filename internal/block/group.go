@@ -19,7 +19,7 @@ type groupReader struct {
 	dicts  []*dictionary // by column, nil: not decoded yet
 	kept   pieces        // fetched for as long as the group is read; never written to
 	window pieces        // fetched for some of its pages
-	parts  map[int64]any // from the cache, by offset
+	parts  partTable     // from the cache
 
 	section *traceSection // read last
 	scratch groupScratch
@@ -29,6 +29,7 @@ type groupReader struct {
 type groupScratch struct {
 	raw     []byte
 	view    pageView
+	part    pagePart
 	defined []uint64
 	codes   []uint32
 	ints    []int64
@@ -95,6 +96,9 @@ func (g *groupReader) fetch(ctx context.Context, list []extent) error {
 // missing are the extents that were not fetched and are not cached: one extent
 // for every page, dictionary or table of traces. It works in place.
 func (g *groupReader) missing(list []extent) []extent {
+	if g.reader.cache == nil && len(g.kept) == 0 {
+		return list
+	}
 	missing := list[:0]
 	for _, x := range list {
 		if g.kept.at(x) == nil && !g.has(x.offset) {
@@ -106,17 +110,14 @@ func (g *groupReader) missing(list []extent) []extent {
 
 // has reports whether the part at an offset is cached. If so it stays at hand.
 func (g *groupReader) has(offset int64) bool {
-	if g.parts[offset] != nil {
+	if g.parts.at(offset) != nil {
 		return true
 	}
 	value := g.reader.cached(offset)
 	if value == nil {
 		return false
 	}
-	if g.parts == nil {
-		g.parts = make(map[int64]any)
-	}
-	g.parts[offset] = value
+	g.parts.put(offset, value)
 	return true
 }
 
@@ -137,7 +138,7 @@ func (g *groupReader) page(c, p, n int, scratch *[]byte) (*pageView, error) {
 		return nil, err
 	}
 	ref := pages[p]
-	if view, ok := g.parts[ref.offset].(*pageView); ok {
+	if view, ok := g.parts.at(ref.offset).(*pageView); ok {
 		return view, nil
 	}
 	body, levels, err := g.stored(ref)

@@ -22,7 +22,7 @@ func (g *groupReader) dictionary(c int) (*dictionary, error) {
 		return g.dicts[c], nil
 	}
 	k := g.chunk(c)
-	if d, ok := g.parts[k.dict.offset].(*dictionary); ok {
+	if d, ok := g.parts.at(k.dict.offset).(*dictionary); ok {
 		g.dicts[c] = d
 		return d, nil
 	}

@@ -33,6 +33,14 @@ func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
 
 func (r *rowReader) done() bool { return len(r.tasks) == 0 }
 
+// left is the number of rows that were not read yet.
+func (r *rowReader) left() (rows int) {
+	for i := range r.tasks {
+		rows += len(r.tasks[i].rows)
+	}
+	return rows
+}
+
 // next appends the rows of the next task. REQUIRES: r is not done.
 func (r *rowReader) next(ctx context.Context, dst []schema.Span) ([]schema.Span, error) {
 	if err := ctx.Err(); err != nil {
@@ -160,7 +168,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 
 // fill reads the rows of a task.
 func (r *rowReader) fill(t *task, dst []schema.Span) error {
-	r.memory = make([]byte, 0, max(len(r.memory)+len(r.memory)/8, int(r.hint)))
+	r.memory = make([]byte, 0, r.hint) // that of the last task belongs to its rows
 	for _, f := range [...]func(*task, []schema.Span) error{
 		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
 	} {

@@ -243,7 +243,7 @@ func (g *groupReader) definedOf(c, p, n int) ([]uint64, error) {
 		return nil, err
 	}
 	ref := pages[p]
-	if view, ok := g.parts[ref.offset].(*pageView); ok {
+	if view, ok := g.parts.at(ref.offset).(*pageView); ok {
 		return view.defined, nil
 	}
 	_, levels, err := g.stored(ref)

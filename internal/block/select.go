@@ -79,11 +79,8 @@ func (s *selector) rows(ctx context.Context) (vec.Bitmap, error) {
 // narrow leaves out the rows for which the filter does not hold. REQUIRES: the
 // dictionaries were fetched.
 func (s *selector) narrow(ctx context.Context, selected vec.Bitmap) error {
-	if err := s.undecided(s.decideEntries); err != nil {
+	if err := s.settle(); err != nil {
 		return err
-	}
-	for _, pr := range s.list {
-		pr.settle(s.groupReader)
 	}
 	switch s.fate(s.filter) {
 	case fateNever:
@@ -98,6 +95,17 @@ func (s *selector) narrow(ctx context.Context, selected vec.Bitmap) error {
 	}
 	s.fetchPages = func(list []extent) error { return s.fetch(ctx, list) }
 	return s.filter.Select(s, selected)
+}
+
+// settle decides what dictionaries decide. REQUIRES: they were fetched.
+func (s *selector) settle() error {
+	if err := s.undecided(s.decideEntries); err != nil {
+		return err
+	}
+	for _, pr := range s.list {
+		pr.settle(s.groupReader)
+	}
+	return nil
 }
 
 // prefetch fetches what the selected rows need of the cheap columns of all

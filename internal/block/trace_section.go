@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 
 	"github.com/spanlake/spanlake/internal/vec"
@@ -28,6 +29,15 @@ func (s *traceSection) find(id schema.TraceID) (i int, found bool) {
 	const size = len(id)
 	i = sort.Search(s.traces(), func(i int) bool { return bytes.Compare(s.ids[size*i:][:size], id[:]) >= 0 })
 	return i, i < s.traces() && s.id(i) == id
+}
+
+// appendRows appends the rows of trace i.
+func (s *traceSection) appendRows(rows []int32, i int) []int32 {
+	rows = slices.Grow(rows, s.first[i+1]-s.first[i])
+	for row := s.first[i]; row < s.first[i+1]; row++ {
+		rows = append(rows, int32(row))
+	}
+	return rows
 }
 
 // traceOf returns the trace of a row of the section.
@@ -84,7 +94,7 @@ func (g *groupReader) readSection(i int) (*traceSection, error) {
 		return g.section, nil
 	}
 	t := &g.group.traces[i]
-	if s, ok := g.parts[t.table.offset].(*traceSection); ok {
+	if s, ok := g.parts.at(t.table.offset).(*traceSection); ok {
 		g.section = s
 		return s, nil
 	}

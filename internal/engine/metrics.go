@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -181,4 +182,5 @@ type metricsRun struct {
 	partitions [][]Source
 	budget     *budget
 	observed   map[*metricsLeaf]observer // what the functions have seen
+	many       sync.Map                  // labels of fields that compare has given up
 }

@@ -74,13 +74,16 @@ func (k *remembered) bytes() int {
 		size += len(identity)
 		for i := range list {
 			size += foldedBytes + 4*len(list[i].Out)
+			if k := list[i].Kin; k != nil {
+				size += foldedBytes + len(k.RootName) + len(k.RootService) + 4*len(k.Children)
+			}
 		}
 	}
 	return size
 }
 
-// foldedBytes is what a vec.Folded takes besides its rows.
-const foldedBytes = 40
+// foldedBytes is about what a vec.Folded or vec.Kin takes besides its rows.
+const foldedBytes = 64
 
 // identityOf names a set of sources.
 func identityOf(names []string) (key [sha256.Size]byte) {
@@ -99,93 +102,118 @@ func identityOf(names []string) (key [sha256.Size]byte) {
 // known which rows stay are given to the sources, by place; the others are
 // returned, in no order and some perhaps twice.
 func (p *gathering) repeats(ctx context.Context, held []*vec.Held) (apart []schema.TraceID, folded [][]vec.Folded, err error) {
-	fixed := make([]*vec.Held, len(held))
-	folded = make([][]vec.Folded, len(held))
-	names, fixable := p.identities(held)
-	var others []int
-	for i := range held {
-		switch {
-		case held[i] == nil:
-		case fixable && names[i] != "":
-			fixed[i] = held[i]
-		default:
-			others = append(others, i)
-		}
+	apart, folded, shared, err := p.remembered(ctx, held, p.foldRepeated, "folded")
+	if err != nil {
+		return nil, nil, err
 	}
-	if len(others) < len(held) && fixable {
-		known, err := p.remember(ctx, fixed, names)
-		if err != nil {
-			return nil, nil, err
+	more, err := p.repeatedIDs(ctx, held, shared)
+	return append(apart, more...), folded, err
+}
+
+// split is repeats for all traces that have rows in several sources, of which it
+// is given, too, what the whole says of its rows.
+func (p *gathering) split(ctx context.Context, held []*vec.Held) (apart []schema.TraceID, folded [][]vec.Folded, err error) {
+	apart, folded, shared, err := p.remembered(ctx, held, p.foldShared, "with kin")
+	if err != nil {
+		return nil, nil, err
+	}
+	if folded == nil {
+		for i := range held {
+			if held[i] != nil {
+				elsewhere, err := p.mayBeElsewhere(ctx, held[i].IDs)
+				if err != nil {
+					return nil, nil, err
+				}
+				apart = append(apart, elsewhere...)
+			}
 		}
-		apart = slices.Clone(known.ids)
-		for i := range fixed {
-			if fixed[i] != nil {
-				folded[i] = known.folded[names[i]]
+		folded = make([][]vec.Folded, len(held))
+	}
+	return append(apart, shared...), folded, nil
+}
+
+// remembered returns what find says of the sources that never change, which is
+// asked for once, and the traces that others share with any. folded is nil if
+// nothing can be remembered.
+func (p *gathering) remembered(
+	ctx context.Context, held []*vec.Held, find func(context.Context, *fixedSources) (*remembered, error), what string,
+) (apart []schema.TraceID, folded [][]vec.Folded, shared []schema.TraceID, err error) {
+	fixed, isFixed := p.fixedSources(held)
+	if isFixed {
+		key := fixed.identity(what)
+		known, ok := p.opts.Repeats.lookup(key)
+		if !ok {
+			if known, err = find(ctx, fixed); err != nil {
+				return nil, nil, nil, err
+			}
+			p.opts.Repeats.add(key, known)
+		}
+		apart, folded = slices.Clone(known.ids), make([][]vec.Folded, len(held))
+		for i := range held {
+			if fixed.held[i] != nil {
+				folded[i] = known.folded[fixed.names[i]]
 			}
 		}
 	}
-	var shared []schema.TraceID
-	for _, i := range others {
+	for i := range held {
+		if held[i] == nil || isFixed && fixed.held[i] != nil {
+			continue
+		}
 		for k := range held {
 			if k != i && held[k] != nil {
 				shared = appendShared(shared, held[i].IDs, held[k].IDs)
 			}
 		}
 	}
-	more, err := p.repeatedIDs(ctx, held, sortedIDs(shared))
-	return append(apart, more...), folded, err
+	return apart, folded, sortedIDs(shared), nil
 }
 
-// identities are those of the sources, "" for one that may change. It is false
-// if nothing can be remembered: also of sources that are not searched it must be
-// known which they are.
-func (p *gathering) identities(held []*vec.Held) (names []string, fixable bool) {
-	names = make([]string, len(held))
+// fixedSources are those of a gathering that never change.
+type fixedSources struct {
+	names []string    // by source, "" for one that may change
+	held  []*vec.Held // likewise, nil also of one that is not searched
+}
+
+// fixedSources is false if nothing can be remembered: also of sources that are
+// not searched it must be known which they are.
+func (p *gathering) fixedSources(held []*vec.Held) (*fixedSources, bool) {
+	f := &fixedSources{names: make([]string, len(held)), held: make([]*vec.Held, len(held))}
 	for i, source := range p.sources {
 		beside, isBeside := source.(lookupOnly)
 		if isBeside {
 			source = beside.Source
 		}
-		if f, ok := source.(Fixed); ok {
-			names[i] = f.Identity()
+		if fixed, ok := source.(Fixed); ok {
+			f.names[i], f.held[i] = fixed.Identity(), held[i]
 		} else if isBeside {
-			return names, false
+			return nil, false
 		}
 	}
-	return names, p.opts.Repeats != nil
+	return f, p.opts.Repeats != nil
 }
 
-// remember finds out, once, what is known of the fixed sources.
-func (p *gathering) remember(ctx context.Context, fixed []*vec.Held, names []string) (*remembered, error) {
-	list := make([]string, 0, len(names))
-	for i, name := range names {
+func (f *fixedSources) identity(what string) [sha256.Size]byte {
+	list := []string{what}
+	for i, name := range f.names {
 		switch {
 		case name == "":
-		case fixed[i] == nil:
+		case f.held[i] == nil:
 			list = append(list, "not searched "+name)
 		default:
 			list = append(list, name)
 		}
 	}
-	key := identityOf(append(list, "folded"))
-	known, ok := p.opts.Repeats.lookup(key)
-	if ok {
-		return known, nil
-	}
-	ids, err := p.repeatedIDs(ctx, fixed, sharedIDs(fixed))
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range fixed {
+	return identityOf(list)
+}
+
+// unfolded are the traces with several rows of a span in one source.
+func (f *fixedSources) unfolded() (ids []schema.TraceID) {
+	for _, h := range f.held {
 		if h != nil {
 			ids = append(ids, h.Unfolded...)
 		}
 	}
-	if known, err = p.fold(ctx, fixed, names, sortedIDs(ids)); err != nil {
-		return nil, err
-	}
-	p.opts.Repeats.add(key, known)
-	return known, nil
+	return ids
 }
 
 // appendShared appends the ids that are in both of two ascending lists.

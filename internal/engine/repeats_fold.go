@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -16,31 +18,57 @@ const (
 	maxFoldedBytes  = maxRepeatsBytes / 4
 )
 
-// fold finds out which rows of traces stay, as far as that is known without
-// sources that are not searched or may change. Ids are in ascending order.
-func (p *gathering) fold(ctx context.Context, fixed []*vec.Held, names []string, ids []schema.TraceID) (*remembered, error) {
-	if len(ids) > maxFoldedTraces {
-		return &remembered{ids: ids}, nil
+// foldRepeated finds out which rows stay of traces with a span that is there
+// twice.
+func (p *gathering) foldRepeated(ctx context.Context, fixed *fixedSources) (*remembered, error) {
+	ids, err := p.repeatedIDs(ctx, fixed.held, sharedIDs(fixed.held))
+	if err != nil {
+		return nil, err
 	}
-	elsewhere, err := p.mayBeElsewhere(ctx, ids)
+	ids = sortedIDs(append(ids, fixed.unfolded()...))
+	return p.fold(ctx, fixed, ids, ids, false)
+}
+
+// foldShared finds out which rows stay of traces that have rows in several
+// sources, and what the whole says of them.
+func (p *gathering) foldShared(ctx context.Context, fixed *fixedSources) (*remembered, error) {
+	var all []schema.TraceID
+	for _, h := range fixed.held {
+		if h != nil {
+			all = append(all, h.IDs...)
+		}
+	}
+	ids := append(sharedIDs(fixed.held), fixed.unfolded()...)
+	return p.fold(ctx, fixed, sortedIDs(ids), sortedIDs(all), true)
+}
+
+// fold finds out which rows of traces stay, and of all those that are alone in
+// the sources, as far as that is known without sources that are not searched or
+// may change. Ids are in ascending order.
+func (p *gathering) fold(ctx context.Context, fixed *fixedSources, ids, all []schema.TraceID, kin bool) (*remembered, error) {
+	elsewhere, err := p.mayBeElsewhere(ctx, all)
 	if err != nil {
 		return nil, err
 	}
 	elsewhere = sortedIDs(elsewhere)
-	known := &remembered{ids: elsewhere, folded: make(map[string][]vec.Folded)}
+	known := &remembered{ids: slices.Clone(elsewhere), folded: make(map[string][]vec.Folded)}
+	nothing := &remembered{ids: sortedIDs(append(elsewhere, ids...))}
+	if len(ids) > maxFoldedTraces {
+		return nothing, nil
+	}
 	inside := make([]schema.TraceID, 0, len(ids))
 	for _, id := range ids {
-		if _, out := slices.BinarySearchFunc(elsewhere, id, compareTraceIDs); !out {
+		if _, out := slices.BinarySearchFunc(known.ids, id, compareTraceIDs); !out {
 			inside = append(inside, id)
 		}
 	}
 	for wave := range slices.Chunk(inside, waveTraces) {
-		if err := p.foldWave(ctx, fixed, names, wave, known); err != nil {
+		if err := p.foldWave(ctx, fixed, wave, known, kin); err != nil {
 			return nil, err
 		}
 	}
 	if known.bytes() > maxFoldedBytes {
-		return &remembered{ids: ids}, nil
+		return nothing, nil
 	}
 	known.ids = sortedIDs(known.ids)
 	return known, nil
@@ -57,19 +85,19 @@ type rowPlace struct{ source, row int32 }
 
 // foldWave is fold for some traces.
 func (p *gathering) foldWave(
-	ctx context.Context, fixed []*vec.Held, names []string, ids []schema.TraceID, known *remembered,
+	ctx context.Context, fixed *fixedSources, ids []schema.TraceID, known *remembered, kin bool,
 ) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	traces := make(map[schema.TraceID]*placedRows, len(ids))
-	for i := range fixed {
-		if fixed[i] == nil {
+	for i := range fixed.held {
+		if fixed.held[i] == nil {
 			continue
 		}
 		var held []schema.TraceID
 		for _, id := range ids {
-			if _, found := slices.BinarySearchFunc(fixed[i].IDs, id, compareTraceIDs); found {
+			if _, found := slices.BinarySearchFunc(fixed.held[i].IDs, id, compareTraceIDs); found {
 				held = append(held, id)
 			}
 		}
@@ -98,16 +126,17 @@ func (p *gathering) foldWave(
 			known.ids = append(known.ids, id)
 			continue
 		}
-		for source, out := range t.out() {
-			name := names[source]
-			known.folded[name] = append(known.folded[name], vec.Folded{ID: id, Out: out})
+		for source, f := range t.fold(kin) {
+			f.ID = id
+			name := fixed.names[source]
+			known.folded[name] = append(known.folded[name], *f)
 		}
 	}
 	return nil
 }
 
-// out are the rows of each source that do not stay.
-func (t *placedRows) out() map[int32][]int32 {
+// fold is what each source is to know of the trace.
+func (t *placedRows) fold(kin bool) map[int32]*vec.Folded {
 	order := make([]int, len(t.rows))
 	for i := range order {
 		order[i] = i
@@ -118,18 +147,42 @@ func (t *placedRows) out() map[int32][]int32 {
 	for i, at := range order {
 		sorted[i] = t.rows[at]
 	}
-	stays := schema.Stays(sorted)
-	out := make(map[int32][]int32)
-	for i, at := range order {
-		place := t.places[at]
-		if stays != nil && !stays[i] {
-			out[place.source] = append(out[place.source], place.row)
-		} else if _, ok := out[place.source]; !ok {
-			out[place.source] = nil // so that the source knows
+	folded := make(map[int32]*vec.Folded)
+	for _, place := range t.places {
+		if folded[place.source] == nil {
+			folded[place.source] = &vec.Folded{}
 		}
 	}
-	for _, rows := range out {
-		slices.Sort(rows)
+	stays := schema.Stays(sorted)
+	kept := make([]rowPlace, 0, len(order))
+	for i, at := range order {
+		if place := t.places[at]; stays == nil || stays[i] {
+			kept = append(kept, place)
+		} else {
+			f := folded[place.source]
+			f.Out = append(f.Out, place.row)
+		}
 	}
-	return out
+	for _, f := range folded {
+		slices.Sort(f.Out)
+	}
+	if kin {
+		t.addKin(folded, kept, factsOf(sorted[0].TraceID, sorted))
+	}
+	return folded
+}
+
+// addKin tells the sources what the whole trace says of the rows that stay,
+// which are its spans, in their order.
+func (t *placedRows) addKin(folded map[int32]*vec.Folded, kept []rowPlace, facts *traceFacts) {
+	for _, f := range folded {
+		f.Kin = &vec.Kin{RootName: strings.Clone(facts.rootName), RootService: strings.Clone(facts.rootService)}
+	}
+	for i, place := range kept {
+		k := folded[place.source].Kin
+		if grow := int(place.row) + 1 - len(k.Children); grow > 0 {
+			k.Children = append(k.Children, make([]int32, grow)...)
+		}
+		k.Children[place.row] = int32(min(facts.links().childCount(i), math.MaxInt32)) //nolint:gosec // bounded on this line
+	}
 }

@@ -33,6 +33,14 @@ type Folded struct {
 	// Out are the places of these rows among all that the source has of the
 	// trace, in the order of schema.Compare, ascending.
 	Out []int32
+	// Kin, in a Tabulation never nil, is what the whole trace says of its rows.
+	Kin *Kin
+}
+
+// Kin is what a row does not say of itself.
+type Kin struct {
+	RootName, RootService string
+	Children              []int32 // by place of the row, as in Folded.Out
 }
 
 // Samples are some rows, column by column, valid until the next are yielded.
