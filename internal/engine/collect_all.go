@@ -64,8 +64,8 @@ func (h *hunt) origins() (list []*origin) {
 	for p, sources := range h.partitions {
 		for i, s := range sources {
 			o := &origin{Source: s, candidate: candidate{partition: int32(p), source: int32(i)}, last: math.MaxUint64} //nolint:gosec // few
-			if lister, ok := s.(Lister); ok {
-				_, o.last = lister.Times()
+			if timed, ok := s.(Timed); ok {
+				_, o.last = timed.Times()
 			}
 			list = append(list, o)
 		}

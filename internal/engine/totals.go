@@ -15,8 +15,8 @@ import (
 // reading other columns.
 type Totaler interface {
 	Source
-	// Totals adds up a number over the rows for which the filter holds. The
-	// caller owns the result.
+	// Totals adds up a number over the rows for which the filter holds, perhaps
+	// of traces that the source does not find. The caller owns the result.
 	Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error)
 }
 
