@@ -33,7 +33,7 @@ type remembered struct {
 }
 
 // maxRepeatsBytes bounds the memory: what is over it is found out again.
-const maxRepeatsBytes = 8 << 20
+const maxRepeatsBytes = 16 << 20
 
 // NewRepeats remembers nothing yet.
 func NewRepeats() *Repeats {
