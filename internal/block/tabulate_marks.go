@@ -34,7 +34,7 @@ func (t *tabulator) isLarge(c, p int) bool {
 // null.
 func (t *tabulator) definedBits(c, p, n int) ([]uint64, error) {
 	offset := t.chunk(c).pages[p].offset + definedBehind
-	if bits, ok := t.parts[offset].([]uint64); ok {
+	if bits, ok := t.parts.at(offset).([]uint64); ok {
 		return bits, nil
 	}
 	defined, err := t.definedOf(c, p, n)
@@ -66,7 +66,7 @@ func (t *tabulator) knownValues(c, p int) (known, some bool) {
 	if !t.has(offset) {
 		return false, true
 	}
-	defined, known := t.parts[offset].([]uint64)
+	defined, known := t.parts.at(offset).([]uint64)
 	t.part = t.counted.Extract(t.part, grid[p], grid[p+1])
 	return known, anyBoth(t.part, defined)
 }
@@ -130,7 +130,7 @@ func (t *tabulator) haveMany(parts []codedPart) bool {
 		if !t.isLarge(c, p) || !encoding.AnyBit(t.counted, from, to) || !t.has(t.chunk(c).pages[p].offset+marksBehind) {
 			continue
 		}
-		m, ok := t.parts[t.chunk(c).pages[p].offset+marksBehind].(*marks)
+		m, ok := t.parts.at(t.chunk(c).pages[p].offset+marksBehind).(*marks)
 		if !ok {
 			continue
 		}

@@ -41,6 +41,9 @@ func gatherSpans(ctx context.Context, r *metricsRun, q *metricsLeaf) (observer, 
 // borrow lends an observer to f. There are no more than run at once.
 func (g *gatherer) borrow(f func(observer) error) error {
 	o := g.take()
+	if s, ok := o.(sampleObserver); ok {
+		s.beginSamples()
+	}
 	err := f(o)
 	g.free <- o
 	return err

@@ -99,7 +99,6 @@ func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apa
 		sampling := *p.leaf.sampling
 		sampling.After, sampling.Until = p.grid.base, p.grid.end()
 		sampling.Except, sampling.Folded = apart, folded
-		columns.beginSamples()
 		left, err := sampler.Sample(ctx, &sampling, func(s *vec.Samples) error {
 			if err := ctx.Err(); err != nil {
 				return err

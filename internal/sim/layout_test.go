@@ -100,6 +100,8 @@ var (
 	_ engine.FragmentSource = stored{}
 	_ engine.Fixed          = stored{}
 	_ engine.Tabulator      = stored{}
+	_ engine.KeyFinder      = stored{}
+	_ engine.Totaler        = stored{}
 )
 
 // Identity tells the blocks of a test apart, whose keys are the same.

@@ -22,7 +22,7 @@ import (
 
 func (p placed) Metrics(
 	ctx context.Context, q *traceql.Query, options traceqltest.MetricsOptions,
-) (list []traceqltest.Series, err error) {
+) ([]traceqltest.Series, error) {
 	plan, err := engine.CompileMetrics(q)
 	if err != nil {
 		return nil, err
@@ -41,6 +41,10 @@ func (p placed) Metrics(
 	if err != nil {
 		return nil, err
 	}
+	return seriesOf(result, options), nil
+}
+
+func seriesOf(result *engine.MetricsResult, options traceqltest.MetricsOptions) (list []traceqltest.Series) {
 	for _, s := range result.Series {
 		line := traceqltest.Series{Labels: s.Labels}
 		for i, v := range s.Values {
@@ -61,7 +65,7 @@ func (p placed) Metrics(
 		}
 		list = append(list, line)
 	}
-	return list, nil
+	return list
 }
 
 // within are the sources as a querier gives them: blocks without rows in the

@@ -55,24 +55,29 @@ func (p placed) Search(
 	return traces, nil
 }
 
-// around are the sources as a querier gives them: blocks without rows in the
-// range are not searched, but for what they have of traces in it.
+// around are the sources as a querier gives them.
 func (p placed) around(start, end uint64) [][]engine.Source {
-	if end == 0 {
-		return p.partitions
-	}
 	partitions := make([][]engine.Source, len(p.partitions))
 	for i, sources := range p.partitions {
 		for _, s := range sources {
 			if b, ok := s.(stored); ok {
-				if first, last := b.Times(); first >= end || last < start {
-					s = engine.Beside(s, first >= end)
-				}
+				s = around(start, end)(b, s)
 			}
 			partitions[i] = append(partitions[i], s)
 		}
 	}
 	return partitions
+}
+
+// around gives a block as a querier does: without rows in the range it is not
+// searched, but for what it has of traces in it.
+func around(start, end uint64) func(stored, engine.Source) engine.Source {
+	return func(b stored, s engine.Source) engine.Source {
+		if first, last := b.Times(); end != 0 && (first >= end || last < start) {
+			return engine.Beside(s, first >= end)
+		}
+		return s
+	}
 }
 
 // every is a limit that nothing reaches where there is none.
