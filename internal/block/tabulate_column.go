@@ -38,7 +38,11 @@ func (t *tabulator) whole(ctx context.Context, field vec.Field, parts []codedPar
 // eachPageOf calls f with the pages of a column that have rows which count,
 // and the rows that they have.
 func (t *tabulator) eachPageOf(ctx context.Context, c int, f func(p, from, n int) error) error {
-	grid, pages := t.grid(c), t.chunk(c).pages
+	grid := t.grid(c)
+	pages, err := t.pages(c)
+	if err != nil {
+		return err
+	}
 	for next := 0; next < len(pages); {
 		wanted, size, end, window := t.missingDictionaries([]int{c}), int64(0), next, int64(windowBytes)
 		if t.column(c).fine && !t.tally.many {

@@ -114,11 +114,13 @@ func (r *rowReader) bytesOf(t *task) (bytes int64) {
 			continue
 		}
 		grid := r.grid(c)
-		r.eachRef(c, t, func(ref pageRef) { bytes += int64(ref.raw) })
-		if !r.column(c).fine {
-			unread := int64(r.chunk(c).pages[t.page].raw) * int64(grid[t.page+1]-grid[t.page]-len(t.rows))
-			bytes -= unread / int64(grid[t.page+1]-grid[t.page])
-		}
+		r.eachRef(c, t, func(ref pageRef) {
+			bytes += int64(ref.raw)
+			if !r.column(c).fine {
+				unread := int64(ref.raw) * int64(grid[t.page+1]-grid[t.page]-len(t.rows))
+				bytes -= unread / int64(grid[t.page+1]-grid[t.page])
+			}
+		})
 	}
 	return bytes
 }
