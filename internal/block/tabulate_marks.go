@@ -141,7 +141,7 @@ func (t *tabulator) haveMany(parts []codedPart) bool {
 		if !t.isLarge(c, p) || !encoding.AnyBit(t.counted, from, to) || !t.has(t.ref(c, p).offset+marksBehind) {
 			continue
 		}
-		m, ok := t.parts.at(t.ref(c, p).offset+marksBehind).(*marks)
+		m, ok := t.parts.at(t.ref(c, p).offset + marksBehind).(*marks)
 		if !ok {
 			continue
 		}
