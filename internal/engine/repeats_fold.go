@@ -12,13 +12,6 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// maxFoldedTraces is up to how many traces it is found out which rows stay, and
-// maxFoldedBytes how much memory that may take: more is not worth remembering.
-const (
-	maxFoldedTraces = 1 << 15
-	maxFoldedBytes  = maxRepeatsBytes / 2
-)
-
 // foldRepeated finds out which rows stay of traces with a span that is there
 // twice.
 func (p *gathering) foldRepeated(ctx context.Context, fixed *fixedSources) (*remembered, error) {
@@ -57,8 +50,9 @@ func (p *gathering) fold(ctx context.Context, fixed *fixedSources, ids, all []sc
 		return nil, err
 	}
 	known := &remembered{ids: sortedIDs(append(elsewhere, open...)), folded: make(map[string][]vec.Folded)}
+	limits := &p.opts.Repeats.limits
 	nothing := &remembered{ids: sortedIDs(slices.Concat(elsewhere, ids))}
-	if len(ids) > maxFoldedTraces {
+	if len(ids) > limits.foldedTraces {
 		return nothing, nil
 	}
 	inside := make([]schema.TraceID, 0, len(ids))
@@ -72,7 +66,7 @@ func (p *gathering) fold(ctx context.Context, fixed *fixedSources, ids, all []sc
 			return nil, err
 		}
 	}
-	if known.bytes() > maxFoldedBytes {
+	if known.bytes() > limits.foldedBytes {
 		return nothing, nil
 	}
 	known.ids = sortedIDs(known.ids)
