@@ -230,11 +230,6 @@ func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
 	return out, nil
 }
 
-// isContent reports whether the values are long texts, in one column.
-func (c *coder) isContent(g *groupReader) bool {
-	return len(c.parts) == 1 && c.parts[0].kind == kindString && g.column(c.parts[0].column).fine
-}
-
 // has reports whether a row has a value here, and whether that is one.
 func (p *codedPart) has(row int) (has, full bool) {
 	if p.kind != kindString && p.kind != kindAny {

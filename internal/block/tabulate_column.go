@@ -50,7 +50,8 @@ func (t *tabulator) eachPageOf(ctx context.Context, c int, f func(p, from, n int
 		}
 		for ; end < len(pages) && (size == 0 || size+int64(pages[end].size) <= window); end++ {
 			known, some := t.knownValues(c, end)
-			if encoding.AnyBit(t.counted, grid[end], grid[end+1]) && !(known && (t.tally.many || !some)) {
+			enough := known && (t.tally.many || !some)
+			if !enough && encoding.AnyBit(t.counted, grid[end], grid[end+1]) {
 				wanted = append(wanted, pages[end].extent())
 				size += int64(pages[end].size)
 			}

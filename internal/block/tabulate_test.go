@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -273,8 +274,8 @@ func TestTablesRememberTexts(t *testing.T) {
 		many bool
 	}{
 		{"long", func(i int) string { return strings.Repeat(fmt.Sprint(i, " "), 200) }, true},
-		{"different", func(i int) string { return fmt.Sprint(i) + strings.Repeat("-", 240) }, true},
-		{"few", func(i int) string { return fmt.Sprint(i%5) + strings.Repeat("-", 240) }, false},
+		{"different", func(i int) string { return strconv.Itoa(i) + strings.Repeat("-", 240) }, true},
+		{"few", func(i int) string { return strconv.Itoa(i%5) + strings.Repeat("-", 240) }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, 4))
