@@ -132,22 +132,25 @@ func (d *Directory) Project(id schema.ProjectID) (Project, error) {
 	if s == nil {
 		return Project{}, ErrUnavailable
 	}
-	p := Project{ID: id, Retention: d.opts.Retention, Limits: Limits{}.over(d.opts.Limits)}
 	o := s.projects[id]
 	switch {
 	case o == nil:
-		return p, nil
+		return Project{ID: id, Retention: d.opts.Retention, Limits: Limits{}.over(d.opts.Limits)}, nil
 	case o.err != nil:
 		return Project{}, fmt.Errorf("project %s: %w", id, o.err)
 	case o.settings.Deleted():
 		return Project{}, fmt.Errorf("project %s %w on %s", id, ErrDeleted, o.settings.DeletedAt.Format(time.DateTime))
 	}
-	p.Created = true
-	if o.settings.Retention != nil {
-		p.Retention = *o.settings.Retention
+	return d.Effective(id, o.settings), nil
+}
+
+// Effective is what counts with settings: these over the defaults.
+func (d *Directory) Effective(id schema.ProjectID, s Settings) Project {
+	p := Project{ID: id, Retention: d.opts.Retention, Limits: s.Limits.over(d.opts.Limits), Created: true}
+	if s.Retention != nil {
+		p.Retention = *s.Retention
 	}
-	p.Limits = o.settings.Limits.over(d.opts.Limits)
-	return p, nil
+	return p
 }
 
 // Retention returns how long the data of a project is kept, 0 for ever, after
