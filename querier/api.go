@@ -140,7 +140,10 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	projects, err := projectsOf(req.Header.Get(headerProject))
 	var r reply
 	if err == nil {
-		r, err = f(ctx, projects, req)
+		err = q.permitted(ctx, projects, func() (err error) {
+			r, err = f(ctx, projects, req)
+			return err
+		})
 	}
 	if err = q.limited(ctx, err); err != nil {
 		r = reply{status(err), contentText, []byte(err.Error())}
@@ -150,6 +153,9 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	}
 	if used := usageOf(ctx); used.explain {
 		used.writeTo(w.Header(), time.Since(begun))
+	}
+	if r.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "1")
 	}
 	if r.contentType != "" {
 		w.Header().Set("Content-Type", r.contentType)

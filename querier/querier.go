@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,8 @@ type Querier struct {
 	cfg        Config
 	catalog    *catalog.Catalog
 	live       catalog.Live
+	projects   Projects
+	slots      slots
 	blocks     *blockCache
 	repeats    *engine.Repeats
 	partitions int
@@ -31,12 +34,12 @@ type Querier struct {
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
-// of a log with the given number of partitions.
-func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+// of a log with the given number of partitions, within what projects allow.
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	m := newMetrics(reg, pages)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
+		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m,
 	}
 }
@@ -53,6 +56,11 @@ const maxRetries = 10
 // log was purged, everything that was read is void and f is called again with a
 // newer listing.
 func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
+	settings, err := q.settingsOf(projects)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
 	views := make([]*catalog.View, len(projects)) // out of date
 	used := usageOf(ctx)
 	var gone error
@@ -63,9 +71,13 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 		if err != nil {
 			return err
 		}
-		used.blocks = len(joined.Blocks)
+		for i := range joined {
+			joined[i] = unexpired(joined[i], settings[i], now)
+		}
+		whole := together(joined)
+		used.blocks = len(whole.Blocks)
 		begun = time.Now()
-		err = f(joined)
+		err = f(whole)
 		since(begun, &used.run)
 		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) && !errors.Is(err, catalog.ErrStale) {
 			return err
@@ -76,26 +88,34 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
 }
 
-// join returns the blocks and segments of all projects, and replaces their
-// views by those that it has used.
-func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) (*catalog.Joined, error) {
+// join returns the blocks and segments of each project, and replaces their views
+// by those that it has used.
+func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) ([]*catalog.Joined, error) {
 	parts := make([]*catalog.Joined, len(projects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.cfg.Concurrency)
-	for i, project := range projects {
+	for i, id := range projects {
 		group.Go(func() (err error) {
-			parts[i], err = q.catalog.Join(ctx, q.live, project, partitions, views[i])
+			parts[i], err = q.catalog.Join(ctx, q.live, id, partitions, views[i])
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	whole := &catalog.Joined{}
 	for i, part := range parts {
 		views[i] = part.View
+	}
+	return parts, nil
+}
+
+// together are the blocks and segments of all projects.
+func together(parts []*catalog.Joined) *catalog.Joined {
+	whole := &catalog.Joined{Oldest: make(map[schema.ProjectID]uint64)}
+	for _, part := range parts {
 		whole.Blocks = append(whole.Blocks, part.Blocks...)
 		whole.Segments = append(whole.Segments, part.Segments...)
+		maps.Copy(whole.Oldest, part.Oldest)
 	}
-	return whole, nil
+	return whole
 }

@@ -44,7 +44,7 @@ func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Sou
 	sources := make([]engine.Source, 0, len(joined.Blocks)+len(joined.Segments))
 	for _, name := range joined.Blocks {
 		if within.overlaps(name) {
-			sources = append(sources, &blockSource{cache: q.blocks, name: name})
+			sources = append(sources, q.source(joined, name))
 		}
 	}
 	for _, segment := range joined.Segments {
@@ -69,7 +69,7 @@ func (q *Querier) sourcesBeside(joined *catalog.Joined, slice, within timeRange,
 		if slice.overlaps(name) {
 			continue
 		}
-		source := &blockSource{cache: q.blocks, name: name}
+		source := q.source(joined, name)
 		if near.overlaps(name) && !within.overlaps(name) {
 			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
 		} else {

@@ -59,6 +59,9 @@ type Joined struct {
 	View     *View
 	Blocks   []schema.BlockName // of the partitions asked for
 	Segments []Segment
+	// Oldest is the end that spans of a project must have to be shown, for
+	// those that keep none for ever. A join leaves it to its caller.
+	Oldest map[schema.ProjectID]uint64
 }
 
 // maxJoins bounds how often a query starts anew because the log moved on.
