@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -66,6 +67,14 @@ type KeyReply struct {
 
 func newKeyReply(k *project.Key, secret string) KeyReply {
 	return KeyReply{k.ID, k.Project, k.Name, k.Scopes, k.CreatedAt, k.Public(), secret}
+}
+
+// ProjectsHandler serves the API of projects on a bucket alone, for a program of
+// its administrator. A name that was deleted cannot be used again through it:
+// only a server knows the log.
+func ProjectsHandler(bucket objstore.Bucket, cfg *Config) http.Handler {
+	directory := project.NewDirectory(bucket, project.Options{Retention: cfg.Retention.Default, Limits: cfg.Limits})
+	return newProjectsAPI(project.NewRegistry(bucket), directory, nil)
 }
 
 // adminFunc answers with a value to encode, nil for 204. id is of the path.
@@ -189,6 +198,9 @@ func (p *projectsAPI) create(ctx context.Context, _ schema.ProjectID, req *http.
 		return nil, err
 	}
 	err = p.registry.Create(ctx, id, s)
+	if errors.Is(err, project.ErrDeleted) && p.log == nil {
+		return nil, fmt.Errorf("%w: only a running server can tell whether the log still holds spans of it: ask it with -url", err)
+	}
 	if errors.Is(err, project.ErrDeleted) {
 		err = p.registry.Revive(ctx, id, s, func(ctx context.Context, at time.Time) (bool, error) { return storedUpTo(ctx, p.log, at) })
 	}
