@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
@@ -14,12 +15,6 @@ type slots struct {
 	mu   sync.Mutex
 	busy map[schema.ProjectID]int64
 }
-
-// busyError means that a project has as many queries as it may: answered with
-// 429, since it passes.
-type busyError struct{ text string }
-
-func (e *busyError) Error() string { return e.text }
 
 // take takes a slot of each project, or none. The caller gives them back.
 func (s *slots) take(list []project.Project) error {
@@ -51,7 +46,7 @@ func (s *slots) give(list []project.Project) {
 }
 
 // permitted runs a query of projects within their limits, of which the lowest
-// counts.
+// counts, and settles what has expired for all of it.
 func (q *Querier) permitted(ctx context.Context, ids []schema.ProjectID, run func() error) error {
 	list, err := q.settingsOf(ids)
 	if err != nil {
@@ -62,6 +57,7 @@ func (q *Querier) permitted(ctx context.Context, ids []schema.ProjectID, run fun
 	}
 	defer q.slots.give(list)
 	used := usageOf(ctx)
+	used.oldest = oldestOf(list, time.Now())
 	for _, p := range list {
 		if limit := p.Limits.QueryBytes; limit > 0 && (used.maxBytes == 0 || limit < used.maxBytes) {
 			used.maxBytes, used.limited = limit, p.ID

@@ -30,6 +30,7 @@ func status(err error) int {
 	var request *requestError
 	var query *traceql.Error
 	var limit *limitError
+	var timeout *timeoutError
 	var busy *busyError
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
@@ -38,9 +39,9 @@ func status(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &busy):
 		return http.StatusTooManyRequests
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errClientGone):
 		return statusClientClosed
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
 	case errors.Is(err, project.ErrDeleted):
 		return http.StatusForbidden

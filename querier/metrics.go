@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/querier/jobs"
 )
 
 type metrics struct {
@@ -13,9 +14,12 @@ type metrics struct {
 	blocks     prometheus.Counter
 	blockHits  prometheus.Counter
 	blockBytes prometheus.Gauge
+	jobs       *prometheus.HistogramVec
+	hedged     prometheus.Counter
+	lost       prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, pages *block.Cache) *metrics {
+func newMetrics(reg prometheus.Registerer, pages *block.Cache, queue *jobs.Queue) *metrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_pages_bytes", Help: "Memory that parts of blocks take, decompressed."},
 		func() float64 { return float64(pages.Stats().Bytes) })
@@ -23,7 +27,22 @@ func newMetrics(reg prometheus.Registerer, pages *block.Cache) *metrics {
 		func() float64 { return float64(pages.Stats().Hits) })
 	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_pages_fetched_total", Help: "Uses of a part of a block that was not in memory."},
 		func() float64 { return float64(pages.Stats().Misses) })
+	jobGauge := func(name, help string, of func(running, waiting int, bytes int64) float64) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return of(queue.Stats()) })
+	}
+	jobGauge("spanlake_querier_jobs_running", "Parts of queries that are being done in this process.",
+		func(running, _ int, _ int64) float64 { return float64(running) })
+	jobGauge("spanlake_querier_jobs_waiting", "Parts of queries that wait to be done in this process.",
+		func(_, waiting int, _ int64) float64 { return float64(waiting) })
+	jobGauge("spanlake_querier_jobs_memory_bytes", "Memory that the parts of queries that are being done are taken to hold.",
+		func(_, _ int, bytes int64) float64 { return float64(bytes) })
 	return &metrics{
+		jobs: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "spanlake_querier_job_duration_seconds", Help: "Duration of parts of queries by place and outcome.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
+		}, []string{"place", "outcome"}),
+		hedged: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_jobs_hedged_total", Help: "Parts of queries that were given to another worker as well, since the first was slow."}),
+		lost:   f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_jobs_returned_total", Help: "Parts of queries that a worker was asked for and did not do."}),
 		queries: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "spanlake_querier_query_duration_seconds", Help: "Duration of queries by kind and HTTP status.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),

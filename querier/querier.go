@@ -2,10 +2,8 @@ package querier
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -31,16 +30,24 @@ type Querier struct {
 	build      BuildInfo
 	logger     *slog.Logger
 	metrics    *metrics
+	queue      *jobs.Queue // of what is done in this process
+	workers    Workers     // nil: everything is done here
+
+	traceInMemory int64 // bytes up to which a trace is put together in memory
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions, within what projects allow.
 func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
-	m := newMetrics(reg, pages)
+	queue := jobs.NewQueue(jobs.Limits{
+		Running: cfg.MaxJobs, Bytes: int64(cfg.JobMemory), Waiting: cfg.MaxWaitingJobs, //nolint:gosec // Config.Validate bounds it
+	})
+	m := newMetrics(reg, pages, queue)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m,
+		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
+		traceInMemory: traceInMemory,
 	}
 }
 
@@ -56,11 +63,6 @@ const maxRetries = 10
 // log was purged, everything that was read is void and f is called again with a
 // newer listing.
 func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partitions []int, f func(*catalog.Joined) error) error {
-	settings, err := q.settingsOf(projects)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
 	views := make([]*catalog.View, len(projects)) // out of date
 	used := usageOf(ctx)
 	var gone error
@@ -71,15 +73,11 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 		if err != nil {
 			return err
 		}
-		for i := range joined {
-			joined[i] = unexpired(joined[i], settings[i], now)
-		}
-		whole := together(joined)
-		used.blocks = len(whole.Blocks)
+		used.blocks = len(joined.Blocks)
 		begun = time.Now()
-		err = f(whole)
+		err = f(joined)
 		since(begun, &used.run)
-		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) && !errors.Is(err, catalog.ErrStale) {
+		if !isGone(err) {
 			return err
 		}
 		gone = err
@@ -88,9 +86,10 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
 }
 
-// join returns the blocks and segments of each project, and replaces their views
-// by those that it has used.
-func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) ([]*catalog.Joined, error) {
+// join returns the blocks and segments of all projects, without what has expired,
+// and replaces their views by those that it has used.
+func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) (*catalog.Joined, error) {
+	oldest := usageOf(ctx).oldest
 	parts := make([]*catalog.Joined, len(projects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.cfg.Concurrency)
@@ -103,19 +102,12 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	whole := &catalog.Joined{}
 	for i, part := range parts {
 		views[i] = part.View
-	}
-	return parts, nil
-}
-
-// together are the blocks and segments of all projects.
-func together(parts []*catalog.Joined) *catalog.Joined {
-	whole := &catalog.Joined{Oldest: make(map[schema.ProjectID]uint64)}
-	for _, part := range parts {
 		whole.Blocks = append(whole.Blocks, part.Blocks...)
 		whole.Segments = append(whole.Segments, part.Segments...)
-		maps.Copy(whole.Oldest, part.Oldest)
+		whole.Parts = append(whole.Parts, part.Parts...)
 	}
-	return whole
+	return unexpired(whole, oldest), nil
 }

@@ -30,23 +30,43 @@ func (q *Querier) settingsOf(ids []schema.ProjectID) ([]project.Project, error) 
 // aged is a segment that knows when its first row expires.
 type aged interface{ OldestEnd() uint64 }
 
-// unexpired leaves out of a project's blocks and segments what ended before the
-// project's retention: whole blocks by their names; what has both kinds of rows
-// is read row by row.
-func unexpired(joined *catalog.Joined, settings project.Project, now time.Time) *catalog.Joined {
-	oldest := settings.Retention.Oldest(now)
-	if oldest == 0 {
+// oldestOf are the ends that spans must have to be shown now, of the projects
+// that do not keep them for ever.
+func oldestOf(list []project.Project, now time.Time) map[schema.ProjectID]uint64 {
+	oldest := make(map[schema.ProjectID]uint64)
+	for _, p := range list {
+		if end := p.Retention.Oldest(now); end > 0 {
+			oldest[p.ID] = end
+		}
+	}
+	return oldest
+}
+
+// unexpired leaves out of blocks and segments what ended before that: whole
+// blocks by their names; what has both kinds of rows is read row by row.
+func unexpired(joined *catalog.Joined, oldest map[schema.ProjectID]uint64) *catalog.Joined {
+	if len(oldest) == 0 {
 		return joined
 	}
-	kept := &catalog.Joined{View: joined.View, Oldest: map[schema.ProjectID]uint64{settings.ID: oldest}}
-	kept.Blocks = slices.DeleteFunc(slices.Clone(joined.Blocks), func(b schema.BlockName) bool { return b.MaxEnd < oldest })
-	for _, s := range joined.Segments {
-		if a, ok := s.(aged); !ok || a.OldestEnd() < oldest {
-			s = oldSegment{engine.NewUnexpired(s, oldest), s}
+	kept := &catalog.Joined{View: joined.View, Oldest: oldest}
+	kept.Blocks = slices.DeleteFunc(slices.Clone(joined.Blocks), func(b schema.BlockName) bool { return b.MaxEnd < oldest[b.Project] })
+	for _, p := range joined.Parts {
+		segments := make([]catalog.Segment, len(p.Segments))
+		for i, s := range p.Segments {
+			segments[i] = youngOf(s, oldest[p.Project])
 		}
-		kept.Segments = append(kept.Segments, s)
+		p.Segments = segments
+		kept.Parts, kept.Segments = append(kept.Parts, p), append(kept.Segments, segments...)
 	}
 	return kept
+}
+
+// youngOf is a segment without what ended before that.
+func youngOf(s catalog.Segment, oldest uint64) catalog.Segment {
+	if a, ok := s.(aged); oldest == 0 || ok && a.OldestEnd() >= oldest {
+		return s
+	}
+	return oldSegment{engine.NewUnexpired(s, oldest), s}
 }
 
 // oldSegment is a segment without what has expired.
@@ -58,12 +78,3 @@ type oldSegment struct {
 
 // Range is the segment's.
 func (s oldSegment) Range() (first, last uint64) { return s.segment.Range() }
-
-// source is a block of a join as a source, without what has expired.
-func (q *Querier) source(joined *catalog.Joined, name schema.BlockName) engine.Source {
-	source := &blockSource{cache: q.blocks, name: name}
-	if oldest := joined.Oldest[name.Project]; name.MinStart < oldest {
-		return engine.NewUnexpired(source, oldest)
-	}
-	return source
-}

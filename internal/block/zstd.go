@@ -18,11 +18,16 @@ type codec struct {
 	decoder *zstd.Decoder
 }
 
+// encoderWindowBytes is as far as matches reach. Each encoder keeps twice as
+// much; few pages are larger.
+const encoderWindowBytes = 1 << 20
+
 // sharedCodec returns the process's codec.
 var sharedCodec = sync.OnceValue(func() *codec {
 	// Level 1: what a block saves above it costs ingest more than the bucket.
 	encoder, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithWindowSize(encoderWindowBytes),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithEncoderCRC(false), // the directory has checksums of the stored bytes
 		zstd.WithZeroFrames(true))

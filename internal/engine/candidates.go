@@ -47,11 +47,13 @@ type hunt struct {
 	takeSummary func(context.Context, *vec.Summary) error
 	few         int
 	certain     bool // that a summary with such rows is taken
+	limit       int  // of traces wanted, 0 if there is no order of them
 
 	mu     sync.Mutex
 	queue  candidates
 	parts  map[schema.TraceID]part
-	room   int // minRoom or more
+	ranked []ranked // the first of those that are found for sure, if there is an order
+	room   int      // minRoom or more
 	judged map[schema.TraceID]struct{}
 	picky  bool   // few of the last traces were taken
 	tight  int    // length of the queue from which on it is worth tightening

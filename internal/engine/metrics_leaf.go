@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/internal/wire"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -102,13 +102,10 @@ func (q *metricsLeaf) setShown(c *compiler, pipeline traceql.Pipeline) error {
 // isDuration reports whether what is measured is shown in seconds.
 func (q *metricsLeaf) isDuration() bool { return q.field != nil && q.field.isDuration() }
 
-// run makes the series.
-func (q *metricsLeaf) run(ctx context.Context, r *metricsRun) ([]Series, error) {
-	t, err := gatherSpans(ctx, r, q)
-	if err != nil {
-		return nil, err
-	}
-	return applyStages(t.series(), q.stages)
+func (q *metricsLeaf) leaves(list []*metricsLeaf) []*metricsLeaf { return append(list, q) }
+
+func (q *metricsLeaf) series(r *metricsRun) ([]Series, error) {
+	return applyStages(r.observed[q].series(), q.stages)
 }
 
 // observer takes the spans that a query finds. It serves one goroutine.
@@ -118,6 +115,9 @@ type observer interface {
 	// merge takes what another observer of the same query was given.
 	merge(other observer) error
 	series() []Series
+	// encode appends what was given, decode takes what was appended.
+	encode(dst []byte) []byte
+	decode(r *wire.Reader) error
 }
 
 func (q *metricsLeaf) newObserver(r *metricsRun) observer {

@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 
+	"github.com/spanlake/spanlake/internal/wire"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -21,6 +22,9 @@ type tally interface {
 	points(group int32, yield func(extra schema.Attribute, values []float64))
 	// bytes is what add has taken beyond grow since the last call.
 	bytes() int
+	// encode appends a group, and decode adds what was appended to one.
+	encode(dst []byte, group int32) []byte
+	decode(r *wire.Reader, group int32)
 }
 
 func (q *metricsLeaf) newTally(steps int, seconds float64) tally {

@@ -56,6 +56,14 @@ type Lister interface {
 	Distinct(ctx context.Context, field vec.Field, yield func(*schema.Span) bool) (bool, error)
 }
 
+// KeyFinder is a Source that can tell the keys of attributes in some of its rows
+// without reading these.
+type KeyFinder interface {
+	Source
+	// KeysOf answers a query, and returns the number of rows it is about.
+	KeysOf(ctx context.Context, q *vec.KeyQuery) (rows int, err error)
+}
+
 // Sampler is a Source that can give out columns of its rows instead of rows.
 type Sampler interface {
 	Source

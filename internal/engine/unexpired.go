@@ -38,6 +38,15 @@ func ExpiryNanos(s *schema.Span) uint64 {
 
 func (u *Unexpired) keeps(s *schema.Span) bool { return ExpiryNanos(s) >= u.oldest }
 
+// Source is the source with all its rows.
+func (u *Unexpired) Source() Source { return u.source }
+
+// Left leaves out of rows of the source, of which all columns were read, those
+// that ended too long ago.
+func (u *Unexpired) Left(pages iter.Seq2[[]schema.Span, error]) iter.Seq2[[]schema.Span, error] {
+	return keepOnly(pages, u.keeps)
+}
+
 // Scan yields the source's rows that are left.
 func (u *Unexpired) Scan(ctx context.Context, filter *vec.Filter, columns vec.Columns) iter.Seq2[[]schema.Span, error] {
 	return func(yield func([]schema.Span, error) bool) {

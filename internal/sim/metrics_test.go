@@ -22,14 +22,14 @@ import (
 
 func (p placed) Metrics(
 	ctx context.Context, q *traceql.Query, options traceqltest.MetricsOptions,
-) (list []traceqltest.Series, err error) {
+) ([]traceqltest.Series, error) {
 	plan, err := engine.CompileMetrics(q)
 	if err != nil {
 		return nil, err
 	}
 	o := engine.MetricsOptions{
 		StartNanos: options.StartNanos, EndNanos: options.EndNanos, StepNanos: options.StepNanos,
-		Exemplars: options.Exemplars, Concurrency: 2,
+		Exemplars: options.Exemplars, Concurrency: 2, Repeats: p.repeats,
 	}
 	query := engine.QueryRange
 	first, last := engine.QueryTimes(o)
@@ -41,6 +41,10 @@ func (p placed) Metrics(
 	if err != nil {
 		return nil, err
 	}
+	return seriesOf(result, options), nil
+}
+
+func seriesOf(result *engine.MetricsResult, options traceqltest.MetricsOptions) (list []traceqltest.Series) {
 	for _, s := range result.Series {
 		line := traceqltest.Series{Labels: s.Labels}
 		for i, v := range s.Values {
@@ -61,7 +65,7 @@ func (p placed) Metrics(
 		}
 		list = append(list, line)
 	}
-	return list, nil
+	return list
 }
 
 // within are the sources as a querier gives them: blocks without rows in the
@@ -97,7 +101,7 @@ func TestMetrics(t *testing.T) {
 		var seeds []uint64
 		for _, l := range layouts() {
 			seeds = append(seeds, rng.Uint64())
-			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+			engines = append(engines, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))))
 		}
 		for range queriesPerRound {
 			text := random.Metrics(rng)

@@ -19,7 +19,7 @@ import (
 // expired: blocks whose rows all have are left out, and what has both kinds is
 // read without the old ones.
 func (p placed) unexpired(oldest uint64) placed {
-	var kept placed
+	kept := placed{repeats: p.repeats}
 	for _, sources := range p.partitions {
 		var list []engine.Source
 		for _, s := range sources {
@@ -52,7 +52,7 @@ func TestUnexpired(t *testing.T) {
 		left := slices.DeleteFunc(slices.Clone(rows), func(s schema.Span) bool { return max(s.StartNanos, s.EndNanos) < oldest })
 		truth := oracle.New(left)
 		for _, l := range layouts() {
-			all := placed{l.place(t, rows, rng)}
+			all := newPlaced(l.place(t, rows, rng))
 			e := all.unexpired(oldest)
 			for range queriesPerRound / len(layouts()) {
 				text := random.Search(rng)

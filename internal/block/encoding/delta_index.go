@@ -56,6 +56,33 @@ func (x *DeltaIndex) At(i int) (int64, error) {
 	return d.last, err
 }
 
+// Some sets dst[i] to the bits of value at[i], for all that are not negative.
+// REQUIRES: they are below the number of values. Of ascending ones, those of one
+// block cost what one of them costs.
+func (x *DeltaIndex) Some(dst []uint64, at []int32) error {
+	var block [deltaBlock]int64
+	decoded := -1 // the block
+	for i, at := range at {
+		switch {
+		case at < 0:
+			continue
+		case at == 0:
+			dst[i] = uint64(x.first)
+			continue
+		}
+		b := (int(at) - 1) / deltaBlock
+		if b != decoded {
+			d := x.blocks[b].start
+			if err := d.block(block[:min(deltaBlock, x.count-1-b*deltaBlock)]); err != nil {
+				return err
+			}
+			decoded = b
+		}
+		dst[i] = uint64(block[int(at)-1-b*deltaBlock])
+	}
+	return nil
+}
+
 // Match is MatchDelta for the values whose bits are set in wanted, or all if
 // that is nil. The bits of others are clear, or as MatchDelta has them.
 func (x *DeltaIndex) Match(dst, wanted []uint64, least, most int64) error {
