@@ -51,7 +51,7 @@ func (k keptSince) Project(id schema.ProjectID) (project.Project, error) {
 
 // What has expired for who asks has expired for who answers.
 func TestSharedRetention(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t, 600)
 	free := c.querier(whole())
 	var last uint64
 	for _, b := range c.blocks {

@@ -49,9 +49,6 @@ type Options struct {
 	// Retention and Limits of projects that set none.
 	Retention Retention
 	Limits    Limits
-	// MaxAge is how old a directory may be before Refresh makes it anew, 0 for
-	// always.
-	MaxAge     time.Duration
 	Logger     *slog.Logger // none by default
 	Registerer prometheus.Registerer
 }
@@ -85,8 +82,8 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
 	before := d.current.Load()
-	if before != nil && (before.begun.After(asked) || time.Since(before.begun) < d.opts.MaxAge) {
-		return nil
+	if before != nil && before.begun.After(asked) {
+		return nil // somebody else who had to wait has done it
 	}
 	next, err := d.read(ctx, before)
 	if err != nil {
@@ -153,13 +150,16 @@ func (d *Directory) Effective(id schema.ProjectID, s Settings) Project {
 	return p
 }
 
-// Retention returns how long the data of a project is kept, 0 for ever, after
-// a look at the bucket: for who is about to delete. Of a project that was deleted
-// nothing is kept: that is a nanosecond. Returns ErrSettings, and the errors of
-// the bucket: then nothing may be deleted.
+// Retention returns how long the data of a project is kept, 0 for ever, for who
+// is about to delete: by what is not older than RefreshInterval, after a look at
+// the bucket if need be. Of a project that was deleted nothing is kept: that is
+// a nanosecond. Returns ErrSettings, and the errors of the bucket: then nothing
+// may be deleted.
 func (d *Directory) Retention(ctx context.Context, id schema.ProjectID) (time.Duration, error) {
-	if err := d.Refresh(ctx); err != nil {
-		return 0, err
+	if s := d.current.Load(); s == nil || time.Since(s.begun) > RefreshInterval {
+		if err := d.Refresh(ctx); err != nil {
+			return 0, err
+		}
 	}
 	p, err := d.Project(id)
 	if errors.Is(err, ErrDeleted) {

@@ -78,6 +78,7 @@ func TestDirectorySees(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
+	require.NoError(t, d.Refresh(ctx))
 	kept, err := d.Retention(ctx, "shop")
 	require.NoError(t, err)
 	require.Equal(t, time.Hour, kept)
@@ -229,18 +230,20 @@ func TestBucketAway(t *testing.T) {
 	})
 }
 
-// TestRefreshIsShared: who comes while somebody reads the bucket needs no
-// reading of his own, unless it began before he came.
-func TestRefreshIsShared(t *testing.T) {
+// TestRetentionIsFresh: who deletes asks for many projects, and the bucket is
+// looked at no more often than it has to be.
+func TestRetentionIsFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bucket := &moody{Bucket: mem.New()}
-		d := project.NewDirectory(bucket, project.Options{MaxAge: time.Second, Registerer: prometheus.NewRegistry()})
+		d := directory(bucket)
 		for range 5 {
-			require.NoError(t, d.Refresh(t.Context()))
+			_, err := d.Retention(t.Context(), "shop")
+			require.NoError(t, err)
 		}
 		require.EqualValues(t, 1, bucket.list.Load())
-		time.Sleep(time.Second)
-		require.NoError(t, d.Refresh(t.Context()))
+		time.Sleep(project.RefreshInterval + 1)
+		_, err := d.Retention(t.Context(), "shop")
+		require.NoError(t, err)
 		require.EqualValues(t, 2, bucket.list.Load())
 	})
 }
