@@ -13,6 +13,8 @@ const (
 	moduleFolder   = "folder"
 	moduleAPI      = "api"
 	moduleBucket   = "bucket"
+	moduleProjects = "projects"
+	moduleAdmin    = "admin"
 	moduleLog      = "log"
 	moduleLive     = "live"
 	moduleFollower = "follower"
@@ -40,7 +42,9 @@ func (a *App) table() []module {
 		{moduleFolder, func() services.Service { return newFolder(a.cfg.DataDir) }, nil},
 		{moduleAPI, a.newAPI, []string{moduleFolder}},
 		{moduleBucket, a.newBucket, []string{moduleAPI}},
-		{moduleLog, a.newLog, []string{moduleBucket}},
+		{moduleProjects, a.newProjects, []string{moduleBucket}},
+		{moduleLog, a.newLog, []string{moduleProjects}},
+		{moduleAdmin, a.newAdmin, []string{moduleLog}},
 		{moduleLive, a.newLive, []string{moduleLog}},
 	}
 	if !a.cfg.usesDataDir() {
