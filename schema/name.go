@@ -169,36 +169,37 @@ func (n BlockName) ContainsPosition(partition, partitions int, epoch, pos uint64
 	return n.Contains(BlockName{Partition: partition, Partitions: partitions, Epoch: epoch, First: pos, Last: pos})
 }
 
+// CompareCover orders the blocks of one project so that whatever contains a block
+// stands before it, by partition count, partition, epoch and range. Of those that
+// do the last visible one reaches furthest: a block that it does not contain is
+// visible.
+func CompareCover(a, b *BlockName) int {
+	if c := cmp.Or(
+		cmp.Compare(a.Partitions, b.Partitions),
+		cmp.Compare(a.Partition, b.Partition),
+		cmp.Compare(a.Epoch, b.Epoch),
+		cmp.Compare(a.First, b.First),
+		cmp.Compare(b.Last, a.Last),
+		cmp.Compare(b.Level, a.Level),
+		cmp.Compare(b.Generation, a.Generation),
+	); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Key(), b.Key())
+}
+
 // Visible applies the covering rule to the blocks of one project: a block is
 // hidden by every block whose range contains its own; of equal ranges the
 // highest level, then the highest generation, then the smallest name stays.
-// It returns a new slice, sorted by partition count, partition, epoch and range.
+// It returns a new slice, in the order of CompareCover.
 func Visible(blocks []BlockName) []BlockName {
 	sorted := slices.Clone(blocks)
-	slices.SortFunc(sorted, func(a, b BlockName) int {
-		if c := cmp.Or(
-			cmp.Compare(a.Partitions, b.Partitions),
-			cmp.Compare(a.Partition, b.Partition),
-			cmp.Compare(a.Epoch, b.Epoch),
-			cmp.Compare(a.First, b.First),
-			cmp.Compare(b.Last, a.Last),
-			cmp.Compare(b.Level, a.Level),
-			cmp.Compare(b.Generation, a.Generation),
-		); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Key(), b.Key())
-	})
+	slices.SortFunc(sorted, func(a, b BlockName) int { return CompareCover(&a, &b) })
 	visible := sorted[:0]
-	// In this order whatever contains a block stands before it, and of those
-	// that do the one kept last reaches furthest.
-	var reach BlockName
 	for _, n := range sorted {
-		if len(visible) > 0 && reach.Contains(n) {
-			continue
+		if len(visible) == 0 || !visible[len(visible)-1].Contains(n) {
+			visible = append(visible, n)
 		}
-		visible = append(visible, n)
-		reach = n
 	}
 	return visible
 }
