@@ -1,6 +1,8 @@
 package block
 
 import (
+	"context"
+	"io"
 	"slices"
 
 	"github.com/spanlake/spanlake/schema"
@@ -70,4 +72,11 @@ func EncodeWithColumn(project schema.ProjectID, spans []schema.Span, name string
 	}
 	s.columns = append(s.columns, fileColumn{name: name, id: numColumns, physical: physicalBytes, optional: true})
 	return newEncoder(defaultLimits(), s).encode(project)
+}
+
+// MergeWithLimits is Merge with row groups of fewer rows or bytes.
+func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRows, groupRows, groupBytes int) (*Merged, error) {
+	lim := defaultLimits()
+	lim.pageRows, lim.groupRows = pageRows, groupRows
+	return merge(ctx, w, inputs, nil, lim, groupBytes)
 }

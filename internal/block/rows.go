@@ -20,6 +20,7 @@ type rowReader struct {
 	value          values
 	owners         owners
 	memory         []byte // what the rows of one chunk share
+	expected       int    // bytes of the next chunk's
 }
 
 func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
@@ -152,7 +153,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 
 // fill reads the rows of a task.
 func (r *rowReader) fill(t *task, dst []schema.Span) error {
-	r.memory = make([]byte, 0, len(r.memory)+len(r.memory)/8)
+	r.memory = make([]byte, 0, r.expected)
 	for _, f := range [...]func(*task, []schema.Span) error{
 		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
 	} {
@@ -163,7 +164,9 @@ func (r *rowReader) fill(t *task, dst []schema.Span) error {
 	if err := r.spans.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Attributes }); err != nil {
 		return err
 	}
-	return r.derived.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Derived })
+	err := r.derived.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Derived })
+	r.expected = len(r.memory) + len(r.memory)/8
+	return err
 }
 
 // hold copies bytes into the memory of the chunk. It is nil for none.
