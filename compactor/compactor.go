@@ -86,6 +86,20 @@ type Summary struct {
 	Strangers, TooLarge int
 }
 
+// Add adds what a later cycle did. What stays is what the later one says.
+func (s *Summary) Add(later Summary) {
+	later.Merges += s.Merges
+	later.Inputs += s.Inputs
+	later.Read += s.Read
+	later.Written += s.Written
+	later.Spans += s.Spans
+	later.Folded += s.Folded
+	later.Void += s.Void
+	later.Covered += s.Covered
+	later.Expired += s.Expired
+	*s = later
+}
+
 // Cycle looks at all projects once and does what is to be done: all deletions of
 // a project, then its merges. What fails in one project keeps nothing else from
 // being done; the errors come back joined. If progress is not nil it is called

@@ -24,7 +24,7 @@ func (a *App) newAPI() services.Service {
 	routes := a.routes()
 	s := newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch isCall := req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc"); {
-		case isCall && a.cfg.Target != TargetIngester && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
+		case isCall && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
 			a.queries.ServeHTTP(w, req) // while it is closed clients take 503 for UNAVAILABLE
 		case isCall:
 			calls.ServeHTTP(w, req)
@@ -43,10 +43,10 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("/ready", a.serveReady)
 	mux.Handle("/metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.Handle("/debug/pprof/", localOnly(pprofHandler()))
-	if a.cfg.Target != TargetQuerier {
+	if a.cfg.receives() {
 		mux.Handle("POST /flush", localOnly(&a.flushes))
 	}
-	if a.cfg.Target == TargetIngester {
+	if !a.cfg.answers() {
 		return mux
 	}
 	// Not through the mux, which redirects to a cleaned path: those of tags
