@@ -2,10 +2,10 @@ package compactor_test
 
 import (
 	"flag"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +75,7 @@ func TestModel(t *testing.T) {
 }
 
 func newModel(t *testing.T, seed uint64) *model {
+	t.Helper()
 	m := &model{
 		t: t, rng: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 1, 15, 23, 0, 0, 0, time.UTC), next: 1,
 		policy: defaultPolicy(), stored: map[schema.BlockName]object{}, rows: map[uint64]batch{}, workers: make([]worker, 3),
@@ -233,9 +234,10 @@ func (m *model) check(seed uint64) {
 	}
 }
 
-func listing(all []schema.BlockName) (text string) {
-	for _, n := range all {
-		text += fmt.Sprintln(label(n))
+func listing(all []schema.BlockName) string {
+	labels := make([]string, len(all))
+	for i, n := range all {
+		labels[i] = label(n)
 	}
-	return text
+	return strings.Join(labels, "\n")
 }

@@ -56,6 +56,7 @@ type script struct {
 }
 
 func runScript(t *testing.T, text string) string {
+	t.Helper()
 	s := script{policy: defaultPolicy()}
 	var out []string
 	answering := false

@@ -102,6 +102,15 @@ func (w *world) batch(spans int) {
 	require.NoError(w.t, stream.Purge(ctx, position))
 }
 
+// hour fills the hour from one o'clock on with twenty batches.
+func (w *world) hour(spans int) {
+	w.t.Helper()
+	for i := range 20 {
+		at(1, 3*i)
+		w.batch(spans)
+	}
+}
+
 func config() compactor.Config {
 	var cfg compactor.Config
 	cfg.RegisterFlagsWithPrefix("compactor.", flag.NewFlagSet("", flag.ContinueOnError))
@@ -167,10 +176,7 @@ func TestMergeThenDelete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c := w.compactor(nil)
-		for i := range 20 {
-			at(1, 3*i)
-			w.batch(50)
-		}
+		w.hour(50)
 		at(1, 59)
 		require.Equal(t, compactor.Summary{Projects: 1}, w.cycle(c), "the hour is not over")
 		at(2, 2)
@@ -225,10 +231,7 @@ func (g *gone) Get(ctx context.Context, key string, opts objstore.GetOptions) ([
 func TestMergeIsVoidWithoutAnInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		for i := range 20 {
-			at(1, 3*i)
-			w.batch(10)
-		}
+		w.hour(10)
 		at(2, 2)
 		c := compactor.New(config(), w.log, &gone{Bucket: w.bucket}, nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		s := w.cycle(c)
@@ -265,10 +268,7 @@ func TestSlowListingIsThrownAway(t *testing.T) {
 func TestLeaseOfAnotherWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		for i := range 20 {
-			at(1, 3*i)
-			w.batch(10)
-		}
+		w.hour(10)
 		at(2, 2)
 		held, err := w.log.Lease(t.Context(), "compactor.p0of1.shop", "someone", time.Minute)
 		require.NoError(t, err)
@@ -284,10 +284,7 @@ func TestLeaseOfAnotherWorker(t *testing.T) {
 func TestService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		for i := range 20 {
-			at(1, 3*i)
-			w.batch(10)
-		}
+		w.hour(10)
 		c := w.compactor(nil)
 		require.NoError(t, c.StartAsync(t.Context()))
 		at(2, 4)

@@ -36,7 +36,9 @@ func compact(ctx context.Context, args []string, e env) error {
 		bar.update(done)
 	})
 	bar.end()
-	printSummary(e.stdout, &sum)
+	if err == nil || sum.Merges+sum.Covered+sum.Expired > 0 {
+		printSummary(e.stdout, &sum)
+	}
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("interrupted, what is done stays done: %w", err)
 	}

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,7 +146,8 @@ func (w *compactionWorld) send() {
 // count counts all spans by a metrics query.
 func (w *compactionWorld) count() {
 	w.t.Helper()
-	params := url.Values{"q": {"{} | count_over_time()"}, "start": {fmt.Sprint(w.start.Unix() - 3600)}, "end": {fmt.Sprint(w.start.Unix() + 3600)}}
+	second := func(off int64) []string { return []string{strconv.FormatInt(w.start.Unix()+off, 10)} }
+	params := url.Values{"q": {"{} | count_over_time()"}, "start": second(-3600), "end": second(3600)}
 	got, err := w.querier.get(w.t.Context(), "shop", "/api/metrics/query?"+params.Encode())
 	require.NoError(w.t, err)
 	require.Equal(w.t, http.StatusOK, got.status, string(got.body))
