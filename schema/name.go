@@ -43,18 +43,44 @@ type BlockName struct {
 
 // Day is the ingest day, the UTC day of LogNanos as 2006-01-02.
 func (n BlockName) Day() string {
-	return time.Unix(0, int64(n.LogNanos)).UTC().Format(dayLayout) //nolint:gosec // log times are wall clock
+	return n.logTime().Format(dayLayout)
+}
+
+func (n *BlockName) logTime() time.Time {
+	return time.Unix(0, int64(n.LogNanos)).UTC() //nolint:gosec // log times are wall clock
 }
 
 // Key is the object's key.
 func (n BlockName) Key() string {
-	open := ""
-	if n.Open {
-		open = "o"
+	return string(n.appendKey(make([]byte, 0, keyBytes)))
+}
+
+// keyBytes is the size of most keys, at most.
+const keyBytes = 256
+
+// appendKey appends the key: listings make one of every name that they read.
+func (n *BlockName) appendKey(b []byte) []byte {
+	number := func(before string, v uint64) {
+		b = strconv.AppendUint(append(b, before...), v, 10)
 	}
-	return fmt.Sprintf("%s%s/%s/p%dof%d/%d-%d-%d_L%dg%d%s_%d_%d-%d_%d_%d.parquet",
-		BlocksPrefix, n.Project, n.Day(), n.Partition, n.Partitions, n.Epoch, n.First, n.Last,
-		n.Level, n.Generation, open, n.LogNanos, n.MinStart, n.MaxEnd, n.Spans, n.TailBytes)
+	b = append(append(b, BlocksPrefix...), n.Project...)
+	b = n.logTime().AppendFormat(append(b, '/'), dayLayout)
+	number("/p", uint64(n.Partition))  //nolint:gosec // not negative, as all numbers of a name
+	number("of", uint64(n.Partitions)) //nolint:gosec // likewise
+	number("/", n.Epoch)
+	number("-", n.First)
+	number("-", n.Last)
+	number("_L", uint64(n.Level))     //nolint:gosec // likewise
+	number("g", uint64(n.Generation)) //nolint:gosec // likewise
+	if n.Open {
+		b = append(b, 'o')
+	}
+	number("_", n.LogNanos)
+	number("_", n.MinStart)
+	number("-", n.MaxEnd)
+	number("_", n.Spans)
+	number("_", n.TailBytes)
+	return append(b, ".parquet"...)
 }
 
 // ProjectPrefix is the prefix of the keys of a project's blocks.
@@ -64,7 +90,7 @@ func ProjectPrefix(p ProjectID) string { return BlocksPrefix + string(p) + "/" }
 // not produce.
 func ParseBlockName(key string) (BlockName, error) {
 	n, err := parseBlockName(key)
-	if err == nil && n.Key() != key {
+	if err == nil && string(n.appendKey(make([]byte, 0, keyBytes))) != key { // compared without a copy
 		err = errors.New("not in canonical form")
 	}
 	if err != nil {
