@@ -179,7 +179,7 @@ func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams
 		StartNanos: within.start, EndNanos: within.end, NowNanos: uint64(now.UnixNano()), //nolint:gosec // wall clock
 		MaxSteps: q.cfg.MaxMetricsSteps, MaxSeries: q.cfg.MaxMetricsGroups,
 		MaxBytes:    int64(q.cfg.MaxMetricsBytes), //nolint:gosec // Config.Validate bounds it
-		Concurrency: q.cfg.Concurrency, Repeats: q.repeats,
+		Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}
 	return p, err
 }

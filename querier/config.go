@@ -25,6 +25,7 @@ type Config struct {
 	Concurrency      int           `yaml:"concurrency"`
 	CacheBytes       flagext.Bytes `yaml:"cache_bytes"`
 	PageCacheBytes   flagext.Bytes `yaml:"page_cache_bytes"`
+	ResultCacheBytes flagext.Bytes `yaml:"result_cache_bytes"`
 	JobSpans         int           `yaml:"job_spans"`
 	QueryJobs        int           `yaml:"query_jobs"`
 	MaxJobs          int           `yaml:"max_jobs"`
@@ -42,6 +43,10 @@ const defaultCacheBytes = 128 << 20
 // defaultPageCacheBytes is for the columns that queries ask about, and no
 // content, of some ten million spans.
 const defaultPageCacheBytes = 64 << 20
+
+// defaultResultCacheBytes is for some dozen panels with a hundred series over some
+// hundred blocks.
+const defaultResultCacheBytes = 64 << 20
 
 // defaultMetricsBytes is for ten thousand groups with 240 samples each, or for
 // histograms of some hundred.
@@ -80,6 +85,8 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.Var(&c.CacheBytes, prefix+"cache-bytes", "Memory for the footers and filters of blocks, which every query of a block needs.")
 	c.PageCacheBytes = defaultPageCacheBytes
 	f.Var(&c.PageCacheBytes, prefix+"page-cache-bytes", "Memory for the parts of blocks that queries used last, decompressed. 0 keeps none.")
+	c.ResultCacheBytes = defaultResultCacheBytes
+	f.Var(&c.ResultCacheBytes, prefix+"result-cache-bytes", "Memory for what metrics queries have counted in blocks, which the same query of a later range needs again. 0 keeps none.")
 	f.IntVar(&c.JobSpans, prefix+"job-spans", 2_000_000, "Spans of blocks that one part of a query searches. A query of more is split by trace, and queriers that run apart from the ingesters share the parts.")
 	f.IntVar(&c.QueryJobs, prefix+"query-jobs", 8, "Parts of one query that are done at once.")
 	f.IntVar(&c.MaxJobs, prefix+"max-jobs", 32, "Parts of queries that a process does at once. One project has at most half of them, others wait.")
@@ -111,6 +118,7 @@ func (c *Config) Validate() error {
 	refuse(c.Concurrency < 1, "querier.concurrency must be at least 1")
 	refuse(c.CacheBytes == 0 || c.CacheBytes > math.MaxInt64, "querier.cache-bytes must be positive")
 	refuse(c.PageCacheBytes > math.MaxInt64, "querier.page-cache-bytes is too large")
+	refuse(c.ResultCacheBytes > math.MaxInt64, "querier.result-cache-bytes is too large")
 	refuse(c.JobSpans < 1, "querier.job-spans must be at least 1")
 	refuse(c.QueryJobs < 1, "querier.query-jobs must be at least 1")
 	refuse(c.MaxJobs < 1, "querier.max-jobs must be at least 1")

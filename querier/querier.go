@@ -26,6 +26,7 @@ type Querier struct {
 	slots      slots
 	blocks     *blockCache
 	repeats    *engine.Repeats
+	tallies    *engine.Tallies // nil if none are kept
 	partitions int
 	build      BuildInfo
 	logger     *slog.Logger
@@ -40,13 +41,18 @@ type Querier struct {
 // of a log with the given number of partitions, within what projects allow.
 func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
+	var tallies *engine.Tallies
+	if cfg.ResultCacheBytes > 0 {
+		tallies = engine.NewTallies(int64(cfg.ResultCacheBytes)) //nolint:gosec // Config.Validate bounds it
+		registerTallies(reg, tallies)
+	}
 	queue := jobs.NewQueue(jobs.Limits{
 		Running: cfg.MaxJobs, Bytes: int64(cfg.JobMemory), Waiting: cfg.MaxWaitingJobs, //nolint:gosec // Config.Validate bounds it
 	})
 	m := newMetrics(reg, pages, queue)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
+		repeats: engine.NewRepeats(), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		traceInMemory: traceInMemory,
 	}
 }

@@ -43,7 +43,7 @@ type partKey struct {
 type part struct {
 	key   partKey
 	moved uint64 // at which lookup it was moved to the front
-	value any // *pageView, *dictionary or *traceSection; never written to
+	value any    // *pageView, *dictionary or *traceSection; never written to
 	bytes int64
 }
 

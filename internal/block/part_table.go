@@ -13,7 +13,7 @@ type partSlot struct {
 }
 
 // minPartSlots are enough for a query that finds nothing.
-const minPartSlots = 32
+const minPartSlots = 128
 
 // at returns the part of an offset, nil if there is none.
 func (t *partTable) at(offset int64) any {

@@ -59,10 +59,6 @@ func (p *tracePager) next(ctx context.Context) (err error) {
 	p.spans = p.spans[:0]
 	for len(p.spans) == 0 {
 		if p.rows != nil && !p.rows.done() {
-			if t := &p.rows.tasks[0]; len(t.rows) >= manyRows {
-				bytes := p.rows.bytesOf(t)
-				p.rows.hint = bytes + bytes/8 // tags and lengths of attributes
-			}
 			p.spans, err = p.rows.next(ctx, p.spans)
 		} else if p.ordinal < len(p.reader.dir.groups) {
 			err = p.open(ctx)
@@ -92,14 +88,10 @@ func (p *tracePager) open(ctx context.Context) (err error) {
 
 // announce says how many bytes are about to be read.
 func (p *tracePager) announce() error {
-	var rows int
-	var bytes int64
-	for i := range p.rows.tasks {
-		rows += len(p.rows.tasks[i].rows)
-	}
-	if p.ahead == nil || rows < manyRows {
+	if p.ahead == nil || p.rows.left() < manyRows {
 		return nil
 	}
+	var bytes int64
 	for i := range p.rows.tasks {
 		bytes += p.rows.bytesOf(&p.rows.tasks[i])
 	}
@@ -113,12 +105,12 @@ func (r *rowReader) bytesOf(t *task) (bytes int64) {
 		if r.chunk(c).absent {
 			continue
 		}
-		grid := r.grid(c)
-		r.eachRef(c, t, func(ref pageRef) { bytes += int64(ref.raw) })
-		if !r.column(c).fine {
-			unread := int64(r.chunk(c).pages[t.page].raw) * int64(grid[t.page+1]-grid[t.page]-len(t.rows))
-			bytes -= unread / int64(grid[t.page+1]-grid[t.page])
-		}
+		r.eachRef(c, t, func(ref pageRef) {
+			if bytes += int64(ref.raw); !r.column(c).fine {
+				rows := r.group.pages[t.page+1] - r.group.pages[t.page]
+				bytes -= int64(ref.raw) * int64(rows-len(t.rows)) / int64(rows)
+			}
+		})
 	}
 	return bytes
 }

@@ -88,6 +88,7 @@ type MetricsOptions struct {
 	MaxBytes    int64    // of memory for groups and their samples
 	Concurrency int      // sources or traces read at a time, default 1
 	Repeats     *Repeats // nil to find out anew which traces are where
+	Tallies     *Tallies // nil to read all sources anew
 }
 
 func (o *MetricsOptions) setDefaults() {

@@ -90,6 +90,9 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 
 // scan shows the rows of one source.
 func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apart []schema.TraceID, folded []vec.Folded) error {
+	if f, ok := p.remembers(source); ok {
+		return p.scanFixed(ctx, f, held, apart, folded)
+	}
 	return p.borrow(func(o observer) error {
 		sampler, isSampler := source.(Sampler)
 		columns, isColumns := o.(sampleObserver)

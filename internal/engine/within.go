@@ -26,6 +26,7 @@ type columnar interface {
 	Summarizer
 	Fixed
 	Tabulator
+	Times() (first, last uint64)
 }
 
 type within struct {
@@ -86,6 +87,9 @@ func (s withinColumns) Identity() string {
 	t := s.traces
 	return fmt.Sprintf("%s %d of %d %s-%s", s.columns.Identity(), t.Partition, t.Partitions, t.First, t.Last)
 }
+
+// Times are those of the source, of all traces.
+func (s withinColumns) Times() (first, last uint64) { return s.columns.Times() }
 
 // Summaries is the source's.
 func (s withinColumns) Summaries(

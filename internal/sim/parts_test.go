@@ -121,7 +121,7 @@ func (p parted) Metrics(
 	}
 	o := engine.MetricsOptions{
 		StartNanos: options.StartNanos, EndNanos: options.EndNanos, StepNanos: options.StepNanos,
-		Exemplars: options.Exemplars, Concurrency: 2, Repeats: engine.NewRepeats(),
+		Exemplars: options.Exemplars, Concurrency: 2, Repeats: engine.NewRepeats(), Tallies: p.tallies,
 	}
 	query := plan.Instant(o)
 	if options.StepNanos != 0 {

@@ -31,9 +31,12 @@ const queriesPerRound = 60
 type placed struct {
 	partitions [][]engine.Source
 	repeats    *engine.Repeats
+	tallies    *engine.Tallies // nil to remember none
 }
 
-func newPlaced(partitions [][]engine.Source) placed { return placed{partitions, engine.NewRepeats()} }
+func newPlaced(partitions [][]engine.Source) placed {
+	return placed{partitions, engine.NewRepeats(), engine.NewTallies(1 << 30)}
+}
 
 func (p placed) Search(
 	ctx context.Context, q *traceql.Query, options traceqltest.SearchOptions,
