@@ -49,10 +49,11 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	queue := jobs.NewQueue(jobs.Limits{
 		Running: cfg.MaxJobs, Bytes: int64(cfg.JobMemory), Waiting: cfg.MaxWaitingJobs, //nolint:gosec // Config.Validate bounds it
 	})
-	m := newMetrics(reg, pages, queue)
+	repeats := engine.NewRepeats()
+	m := newMetrics(reg, pages, repeats, queue)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		repeats: engine.NewRepeats(), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
+		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		traceInMemory: traceInMemory,
 	}
 }

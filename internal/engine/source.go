@@ -41,13 +41,18 @@ type Summarizer interface {
 	Summaries(ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int) ([]vec.Summary, error)
 }
 
+// Timed is a Source that knows the times of its rows.
+type Timed interface {
+	// Times are the earliest start and the latest start or end of all rows.
+	Times() (first, last uint64)
+}
+
 // Lister is a Source that can tell keys and values of all its rows without
-// reading them. Both methods are false if it can not: then the rows must be
+// reading them. Its methods are false if it can not: then the rows must be
 // read.
 type Lister interface {
 	Source
-	// Times are the earliest start and the latest start or end of all rows.
-	Times() (first, last uint64)
+	Timed
 	// Keys returns the keys that attributes of the scope have in any row.
 	Keys(ctx context.Context, scope vec.Scope) ([]string, bool, error)
 	// Distinct yields rows that have between them all values of the field

@@ -15,8 +15,8 @@ import (
 // reading other columns.
 type Totaler interface {
 	Source
-	// Totals adds up a number over the rows for which the filter holds. The
-	// caller owns the result.
+	// Totals adds up a number over the rows for which the filter holds, perhaps
+	// of traces that the source does not find. The caller owns the result.
 	Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error)
 }
 
@@ -199,6 +199,9 @@ func (h *hunt) collectWeighed(ctx context.Context, source Source, origin candida
 	var first []ranked
 	var kept []vec.Hit
 	for hits, err := range find(ctx, source, test) {
+		if err == nil {
+			err = ctx.Err()
+		}
 		kept = kept[:0]
 		for i := 0; i < len(hits) && err == nil; i++ {
 			hit := &hits[i]

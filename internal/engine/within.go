@@ -26,7 +26,8 @@ type columnar interface {
 	Summarizer
 	Fixed
 	Tabulator
-	Times() (first, last uint64)
+	Totaler
+	Timed
 }
 
 type within struct {
@@ -88,15 +89,20 @@ func (s withinColumns) Identity() string {
 	return fmt.Sprintf("%s %d of %d %s-%s", s.columns.Identity(), t.Partition, t.Partitions, t.First, t.Last)
 }
 
-// Times are those of the source, of all traces.
-func (s withinColumns) Times() (first, last uint64) { return s.columns.Times() }
-
 // Summaries is the source's.
 func (s withinColumns) Summaries(
 	ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int,
 ) ([]vec.Summary, error) {
 	return s.columns.Summaries(ctx, ids, filter, columns, few)
 }
+
+// Totals is the source's.
+func (s withinColumns) Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error) {
+	return s.columns.Totals(ctx, filter, number)
+}
+
+// Times are those of the source, of all traces.
+func (s withinColumns) Times() (first, last uint64) { return s.columns.Times() }
 
 // Held leaves out other traces.
 func (s withinColumns) Held(ctx context.Context) (*vec.Held, error) {
