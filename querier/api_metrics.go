@@ -25,7 +25,7 @@ func (q *Querier) metricsRange(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return reply{}, err
 	}
-	return q.writeJSON(ctx, projects, response)
+	return q.writeJSON(ctx, projects, response, response.Size())
 }
 
 // queryRange runs a range query with the parameters of the HTTP API.
@@ -51,10 +51,10 @@ func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, v
 	}, nil
 }
 
-// writeJSON makes a reply in JSON.
-func (q *Querier) writeJSON(ctx context.Context, projects []schema.ProjectID, r tempopb.Reply) (reply, error) {
+// writeJSON makes a reply in JSON of about so many bytes.
+func (q *Querier) writeJSON(ctx context.Context, projects []schema.ProjectID, r tempopb.Reply, size int) (reply, error) {
 	all := reply{contentType: contentJSON}
-	err := q.inTurn(ctx, projects, func() { all.body = tempopb.Append(nil, tempopb.JSON, r) })
+	err := q.inTurn(ctx, projects, func() { all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r) })
 	return all, err
 }
 
@@ -65,7 +65,7 @@ func (q *Querier) metricsInstant(ctx context.Context, projects []schema.ProjectI
 	if err != nil {
 		return reply{}, err
 	}
-	return q.writeJSON(ctx, projects, response)
+	return q.writeJSON(ctx, projects, response, 0)
 }
 
 // queryInstant runs an instant query with the parameters of the HTTP API.
@@ -188,7 +188,7 @@ func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams
 		StartNanos: within.start, EndNanos: within.end, NowNanos: uint64(now.UnixNano()), //nolint:gosec // wall clock
 		MaxSteps: q.cfg.MaxMetricsSteps, MaxSeries: q.cfg.MaxMetricsGroups,
 		MaxBytes:    int64(q.cfg.MaxMetricsBytes), //nolint:gosec // Config.Validate bounds it
-		Concurrency: q.cfg.Concurrency, Repeats: q.repeats,
+		Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}
 	return p, err
 }

@@ -16,36 +16,51 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// benchmarkBlock is how many spans a block of the benchmarks has.
-const benchmarkBlock = 250_000
+// What the benchmarks store, unless these variables say otherwise.
+const (
+	benchmarkSpans = 250_000 // SPANLAKE_BENCH_SPANS
+	benchmarkBlock = 250_000 // SPANLAKE_BENCH_BLOCK, spans of a block
+	benchmarkTwice = 0       // SPANLAKE_BENCH_TWICE, requests in a thousand that come again, in the next block
+)
 
-// benchmarkWorld serves the corpus's mix of 250k spans, or as many as
-// SPANLAKE_BENCH_SPANS says, from blocks of so many. A few traces are in two of
+// benchmarkNumber is a number that a variable may change.
+func benchmarkNumber(b *testing.B, name string, number int) int {
+	b.Helper()
+	if text := os.Getenv(name); text != "" {
+		var err error
+		number, err = strconv.Atoi(text)
+		require.NoError(b, err)
+	}
+	return number
+}
+
+// benchmarkWorld serves the corpus's mix from blocks. A few traces are in two of
 // them. It returns the services that most often call each other.
 func benchmarkWorld(b *testing.B) (w *world, caller, called string) {
 	b.Helper()
-	count := benchmarkBlock
-	if text := os.Getenv("SPANLAKE_BENCH_SPANS"); text != "" {
-		var err error
-		count, err = strconv.Atoi(text)
-		require.NoError(b, err)
-	}
+	count := benchmarkNumber(b, "SPANLAKE_BENCH_SPANS", benchmarkSpans)
+	size := benchmarkNumber(b, "SPANLAKE_BENCH_BLOCK", benchmarkBlock)
+	twice := benchmarkNumber(b, "SPANLAKE_BENCH_TWICE", benchmarkTwice)
 	w = newWorldWith(b, nil, querier.Config{
 		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 8, CacheBytes: 128 << 20, PageCacheBytes: 256 << 20,
 	})
 	decoder := otlp.NewDecoder()
 	calls := make(map[[2]string]int)
-	var spans []schema.Span
+	var spans, again []schema.Span
 	position := uint64(0)
 	for request := range corpus.Workload(1, count, corpus.MixBoth) {
-		var err error
 		position++
+		before := len(spans)
+		var err error
 		spans, err = decoder.Decode(request, position, spans)
 		require.NoError(b, err)
-		if len(spans) >= benchmarkBlock {
+		if position%1000 < uint64(twice) { //nolint:gosec // small
+			again = append(again, spans[before:]...)
+		}
+		if len(spans) >= size {
 			countCalls(calls, spans)
 			w.storeRows(spans)
-			spans = nil
+			spans, again = again, nil
 		}
 	}
 	if len(spans) > 0 {
@@ -79,10 +94,10 @@ func BenchmarkQueries(b *testing.B) {
 	w, caller, called := benchmarkWorld(b)
 	from, to := fmt.Sprintf("{ resource.service.name = %q }", caller), fmt.Sprintf("{ resource.service.name = %q }", called)
 	for _, group := range []struct {
-		path    string
+		path    string // up to the parameters
 		queries [][2]string
 	}{
-		{"/api/search", [][2]string{
+		{"/api/search?", [][2]string{
 			{"eq-common", from},
 			{"eq-int", `{ span.http.response.status_code = 503 }`},
 			{"eq-none", `{ span.gen_ai.request.model = "no such model" }`},
@@ -106,7 +121,8 @@ func BenchmarkQueries(b *testing.B) {
 			{"trace-duration", `{ traceDuration > 10s }`},
 			{"order", `{ status = error } with(order_by="duration desc")`},
 		}},
-		{"/api/metrics/query_range", [][2]string{
+		{"/api/search?limit=100000&", [][2]string{{"every", `{ kind = server && status = error }`}}},
+		{"/api/metrics/query_range?", [][2]string{
 			{"rate", "{ } | rate()"},
 			{"rate-by", "{ } | rate() by (resource.service.name)"},
 			{"rate-errors-by", "{ status = error } | rate() by (resource.service.name)"},
@@ -115,9 +131,9 @@ func BenchmarkQueries(b *testing.B) {
 			{"sum-over-time", `{ span.gen_ai.operation.name = "chat" } | sum_over_time(span.gen_ai.usage.input_tokens) by (span.gen_ai.request.model)`},
 			{"compare", "{ kind = server } | compare({ status = error })"},
 		}},
-		{"/api/v2/search/tags", [][2]string{{"names", ""}, {"names-filter", "{ status = error }"}}},
-		{"/api/v2/search/tag/resource.service.name/values", [][2]string{{"values", ""}}},
-		{"/api/v2/search/tag/span.gen_ai.request.model/values", [][2]string{{"values-filter", "{ status = error }"}}},
+		{"/api/v2/search/tags?", [][2]string{{"names", ""}, {"names-filter", "{ status = error }"}}},
+		{"/api/v2/search/tag/resource.service.name/values?", [][2]string{{"values", ""}}},
+		{"/api/v2/search/tag/span.gen_ai.request.model/values?", [][2]string{{"values-filter", "{ status = error }"}}},
 	} {
 		for _, q := range group.queries {
 			b.Run(q[0], func(b *testing.B) {
@@ -126,7 +142,7 @@ func BenchmarkQueries(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					a := w.get(group.path + "?" + params.Encode())
+					a := w.get(group.path + params.Encode())
 					require.Equal(b, 200, a.status, a.body)
 				}
 			})

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -29,6 +30,7 @@ func status(err error) int {
 	var request *requestError
 	var query *traceql.Error
 	var limit *limitError
+	var timeout *timeoutError
 	var busy *busyError
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
@@ -37,10 +39,14 @@ func status(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &busy):
 		return http.StatusTooManyRequests
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errClientGone):
 		return statusClientClosed
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
+	case errors.Is(err, project.ErrDeleted):
+		return http.StatusForbidden
+	case errors.Is(err, project.ErrUnavailable), errors.Is(err, project.ErrSettings):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled):
 		return http.StatusServiceUnavailable
 	}

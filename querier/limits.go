@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier/jobs"
 )
 
@@ -16,6 +17,12 @@ import (
 type limitError struct{ text string }
 
 func (e *limitError) Error() string { return e.text }
+
+// timeoutError means that a query took longer than it may: answered with 504, as
+// Tempo does, and a text that names the setting.
+type timeoutError struct{ text string }
+
+func (e *timeoutError) Error() string { return e.text }
 
 // errOutOfTime is the cause of a context that ended because a query took too
 // long, and not because the client went away.
@@ -30,11 +37,15 @@ func (q *Querier) withLimits(ctx context.Context) (context.Context, context.Canc
 // limited names the limit that an error is about.
 func (q *Querier) limited(ctx context.Context, err error) error {
 	switch {
+	case errors.Is(err, errBudget) && usageOf(ctx).limited != "":
+		used := usageOf(ctx)
+		return &limitError{fmt.Sprintf("the query reads more than %d bytes of blocks, which is what project %s may (%s): narrow the time range or "+
+			"the conditions, or %s", used.maxBytes, used.limited, project.LimitQueryBytes, project.Raise(used.limited, project.LimitQueryBytes))}
 	case errors.Is(err, errBudget):
 		return &limitError{fmt.Sprintf("the query reads more than %s of blocks (querier.max-read-bytes): "+
 			"narrow the time range or the conditions", q.cfg.MaxReadBytes.String())}
 	case errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errOutOfTime):
-		return &limitError{fmt.Sprintf("the query took longer than %s (querier.timeout): "+
+		return &timeoutError{fmt.Sprintf("the query took longer than %s (querier.timeout): "+
 			"narrow the time range or the conditions", q.cfg.Timeout.Round(time.Millisecond))}
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/querier/jobs"
 )
 
@@ -19,8 +20,10 @@ type metrics struct {
 	lost       prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, pages *block.Cache, queue *jobs.Queue) *metrics {
+func newMetrics(reg prometheus.Registerer, pages *block.Cache, repeats *engine.Repeats, queue *jobs.Queue) *metrics {
 	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_remembered_traces_bytes", Help: "Memory of what is known of traces with rows in several blocks."},
+		func() float64 { return float64(repeats.Bytes()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_pages_bytes", Help: "Memory that parts of blocks take, decompressed."},
 		func() float64 { return float64(pages.Stats().Bytes) })
 	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_pages_cached_total", Help: "Uses of a part of a block that was in memory."},
@@ -52,4 +55,17 @@ func newMetrics(reg prometheus.Registerer, pages *block.Cache, queue *jobs.Queue
 		blockHits:  f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_cached_total", Help: "Uses of a block whose tail was in memory."}),
 		blockBytes: f.NewGauge(prometheus.GaugeOpts{Name: "spanlake_querier_cached_bytes", Help: "Memory that the tails of blocks take."}),
 	}
+}
+
+// registerTallies registers what is known of the cache of results.
+func registerTallies(reg prometheus.Registerer, tallies *engine.Tallies) {
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_results_bytes", Help: "Memory that what metrics queries have counted in blocks takes."},
+		func() float64 { return float64(tallies.Stats().Bytes) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_results_cached_total", Help: "Blocks that a metrics query did not read, since what it counts was known."},
+		func() float64 { return float64(tallies.Stats().Hits) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_results_counted_total", Help: "Blocks that a metrics query read, since what it counts was not known."},
+		func() float64 { return float64(tallies.Stats().Misses) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_results_evicted_total", Help: "Counts of metrics queries that were forgotten for lack of room."},
+		func() float64 { return float64(tallies.Stats().Evictions) })
 }

@@ -50,7 +50,7 @@ func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within
 	sources := make([]engine.Source, 0, len(joined.Blocks)+len(joined.Segments))
 	for _, name := range joined.Blocks {
 		if within.overlaps(name) {
-			sources = append(sources, q.blockOf(name, traces))
+			sources = append(sources, q.blockOf(name, traces, joined.Oldest[name.Project]))
 		}
 	}
 	for _, segment := range joined.Segments {
@@ -63,10 +63,13 @@ func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within
 	return sources
 }
 
-// blockOf is a block with some of its traces. Its rows count in the first of the
-// jobs that read it.
-func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces) engine.Source {
-	source := &blockSource{cache: q.blocks, name: name}
+// blockOf is a block with some of its traces, and of them what does not end before
+// oldest. Its rows count in the first of the jobs that read it.
+func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest uint64) engine.Source {
+	var source engine.Source = &blockSource{cache: q.blocks, name: name}
+	if name.MinStart < oldest {
+		source = engine.NewUnexpired(source, oldest)
+	}
 	if !traces.IsRange() && name.Partitions >= traces.Partitions {
 		return source
 	}
@@ -90,7 +93,7 @@ func (q *Querier) sourcesBeside(joined *catalog.Joined, traces schema.Traces, sl
 		if slice.overlaps(name) {
 			continue
 		}
-		source := q.blockOf(name, traces)
+		source := q.blockOf(name, traces, joined.Oldest[name.Project])
 		if near.overlaps(name) && !within.overlaps(name) {
 			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
 		} else {
@@ -119,6 +122,8 @@ var (
 	_ engine.FragmentSource = (*blockSource)(nil)
 	_ engine.Tabulator      = (*blockSource)(nil)
 	_ engine.Fixed          = (*blockSource)(nil)
+	_ engine.KeyFinder      = (*blockSource)(nil)
+	_ engine.Totaler        = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -208,6 +213,28 @@ func (s *blockSource) Keys(ctx context.Context, scope vec.Scope) ([]string, bool
 	keys, ok, err := reader.Keys(ctx, scope)
 	s.forgetIfGone(err)
 	return keys, ok, err
+}
+
+// KeysOf asks the block's reader.
+func (s *blockSource) KeysOf(ctx context.Context, q *vec.KeyQuery) (int, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := reader.KeysOf(ctx, q)
+	s.forgetIfGone(err)
+	return rows, err
+}
+
+// Totals asks the block's reader.
+func (s *blockSource) Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	totals, err := reader.Totals(ctx, filter, number)
+	s.forgetIfGone(err)
+	return totals, err
 }
 
 // Distinct asks the block's reader.
@@ -303,8 +330,13 @@ func (y yielding) Members(events, links []byte, cell int32) error {
 	return y.Table.Members(events, links, cell)
 }
 
-// Identity is the block's key.
-func (s *blockSource) Identity() string { return s.name.Key() }
+// Identity is the block's key, and which object it is once it was opened.
+func (s *blockSource) Identity() string {
+	if reader := s.known.Load(); reader != nil {
+		return reader.Identity()
+	}
+	return s.name.Key()
+}
 
 // Spans is the number of rows.
 func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory

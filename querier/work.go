@@ -87,8 +87,9 @@ func (q *Querier) joinAt(ctx context.Context, j *wire.Job) (*catalog.Joined, err
 			return nil, err
 		}
 		all.Segments = append(all.Segments, joined.Segments...)
+		all.Parts = append(all.Parts, joined.Parts...)
 	}
-	return all, nil
+	return unexpired(all, j.Oldest), nil
 }
 
 // questionOf reads what a job asks.
@@ -113,7 +114,7 @@ func (q *Querier) questionOf(j *wire.Job) (question, error) {
 	}
 	return newMetricsQuestion(plan, j.Query, timeRange{j.Within[0], j.Within[1]}, engine.MetricsOptions{
 		StartNanos: j.Slice[0], EndNanos: j.Slice[1], StepNanos: j.StepNanos, NowNanos: j.NowNanos, Exemplars: j.Exemplars,
-		MaxSteps: j.MaxSteps, MaxSeries: j.MaxSeries, MaxBytes: j.MaxBytes, Concurrency: q.cfg.Concurrency, Repeats: q.repeats,
+		MaxSteps: j.MaxSteps, MaxSeries: j.MaxSeries, MaxBytes: j.MaxBytes, Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}, j.Kind == wire.KindMetricsInstant)
 }
 

@@ -44,6 +44,7 @@ func greetWhenReady(ctx context.Context, w io.Writer, a *app.App, cfg *app.Confi
 	blocks, log := cfg.Locations()
 	return printBanner(w, banner{
 		version: cfg.Version, target: cfg.Target, blocks: blocks, log: log,
+		auth: cfg.Auth.Mode, retention: cfg.Retention.Default.String(),
 		api: a.APIAddr(), grpc: a.OTLPGRPCAddr(), http: a.OTLPHTTPAddr(),
 		now: time.Now(),
 	})
@@ -60,12 +61,13 @@ Examples:
   Everything in one process, data below ./spanlake-data:
     spanlake
   Another folder, and take spans from other machines too:
-    spanlake serve -data-dir /var/lib/spanlake -otlp.grpc-addr :4317 -otlp.http-addr :4318 -auth.insecure
+    spanlake serve -data-dir /var/lib/spanlake -otlp.grpc-addr :4317 -otlp.http-addr :4318 -auth.mode keys
   Blocks on S3, with the credentials of the environment:
     spanlake serve -bucket 's3://my-traces?region=eu-west-1'
-  Ingesters and queriers apart, over a NATS cluster and one bucket:
-    spanlake serve -target ingester -nats.url nats://nats:4222 -nats.monitor-urls http://nats:8222 -bucket s3://my-traces
-    spanlake serve -target querier  -nats.url nats://nats:4222 -bucket s3://my-traces
+  Ingesters, queriers and compactors apart, over a NATS cluster and one bucket:
+    spanlake serve -target ingester  -nats.url nats://nats:4222 -nats.monitor-urls http://nats:8222 -bucket s3://my-traces
+    spanlake serve -target querier   -nats.url nats://nats:4222 -bucket s3://my-traces
+    spanlake serve -target compactor -nats.url nats://nats:4222 -bucket s3://my-traces
 
 Every flag is also a key of the file that -config.file names: docs/configuration.md.
 `)
@@ -75,9 +77,14 @@ Every flag is also a key of the file that -config.file names: docs/configuration
 		{"General", ""},
 		{"Taking spans in", "otlp."},
 		{"Queries and operators", "api."},
+		{"Who may write and read", "auth."},
+		{"Retention of projects that set none", "retention."},
+		{"Limits of projects that set none", "limits."},
+		{"Projects", "projects."},
 		{"The log", "nats."},
 		{"The log, when it is created", "log."},
 		{"Limits of receiving and storing", "ingester."},
+		{"Merging blocks", "compactor."},
 		{"Limits of queries", "querier."},
 		{"Messages", "logging."},
 	})

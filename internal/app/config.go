@@ -12,7 +12,9 @@ import (
 
 	"github.com/grafana/dskit/flagext"
 
+	"github.com/spanlake/spanlake/compactor"
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
@@ -30,15 +32,21 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 	Bucket  string `yaml:"bucket"`
 
-	API      APIConfig       `yaml:"api"`
-	OTLP     OTLPConfig      `yaml:"otlp"`
-	Auth     AuthConfig      `yaml:"auth"`
-	NATS     NATSConfig      `yaml:"nats"`
-	Log      LogConfig       `yaml:"log"`
-	Ingester ingester.Config `yaml:"ingester"`
-	Querier  querier.Config  `yaml:"querier"`
-	Shutdown ShutdownConfig  `yaml:"shutdown"`
-	Logging  LoggingConfig   `yaml:"logging"`
+	API  APIConfig  `yaml:"api"`
+	OTLP OTLPConfig `yaml:"otlp"`
+	Auth AuthConfig `yaml:"auth"`
+
+	Retention RetentionConfig `yaml:"retention"`
+	Projects  ProjectsConfig  `yaml:"projects"`
+	Limits    project.Limits  `yaml:"limits"`
+
+	NATS      NATSConfig       `yaml:"nats"`
+	Log       LogConfig        `yaml:"log"`
+	Ingester  ingester.Config  `yaml:"ingester"`
+	Compactor compactor.Config `yaml:"compactor"`
+	Querier   querier.Config   `yaml:"querier"`
+	Shutdown  ShutdownConfig   `yaml:"shutdown"`
+	Logging   LoggingConfig    `yaml:"logging"`
 
 	// Version and Revision of the program, for /api/status/buildinfo.
 	Version  string `yaml:"-"`
@@ -56,9 +64,10 @@ type OTLPConfig struct {
 	HTTPAddr string `yaml:"http_addr"`
 }
 
-// AuthConfig says who may do what. There is no authentication yet.
+// AuthConfig says who may do what.
 type AuthConfig struct {
-	Insecure bool `yaml:"insecure"`
+	Mode     string `yaml:"mode"`
+	Insecure bool   `yaml:"insecure"`
 }
 
 // NATSConfig is the server that holds the log.
@@ -71,9 +80,10 @@ type NATSConfig struct {
 
 // LogConfig is what a log is created with.
 type LogConfig struct {
-	Partitions int           `yaml:"partitions"`
-	MaxBytes   flagext.Bytes `yaml:"max_bytes"`
-	Replicas   int           `yaml:"replicas"`
+	Partitions   int           `yaml:"partitions"`
+	MergeWindows windowList    `yaml:"merge_windows"`
+	MaxBytes     flagext.Bytes `yaml:"max_bytes"`
+	Replicas     int           `yaml:"replicas"`
 }
 
 // ShutdownConfig is how the process stops.
@@ -89,9 +99,10 @@ type LoggingConfig struct {
 
 // Targets of a process.
 const (
-	TargetAll      = "all"
-	TargetIngester = "ingester"
-	TargetQuerier  = "querier"
+	TargetAll       = "all"
+	TargetIngester  = "ingester"
+	TargetQuerier   = "querier"
+	TargetCompactor = "compactor"
 )
 
 const (
@@ -102,14 +113,16 @@ const (
 // RegisterFlags registers every key as a flag and sets its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.ConfigFile, "config.file", "", "YAML `file` with any of these keys; flags win over it. ${NAME} in it stands for an environment variable.")
-	f.StringVar(&c.Target, "target", TargetAll, "What this process does: all, ingester (receive and store) or querier (answer queries).")
+	f.StringVar(&c.Target, "target", TargetAll, "What this process does: all, ingester (receive and store), querier (answer queries) or compactor (merge and delete blocks).")
 	f.StringVar(&c.DataDir, "data-dir", "./spanlake-data", "Folder of the embedded log and, unless -bucket is set, of the bucket. One process at a time.")
 	f.StringVar(&c.Bucket, "bucket", "", "Where blocks are stored, as a `URL`: s3://name/prefix?region=… or file:///absolute/path. Empty: the folder bucket below -data-dir.")
 
 	f.StringVar(&c.API.Addr, "api.addr", "127.0.0.1:3200", "Where queries are answered, HTTP and gRPC, as `host:port`. Port 0 takes a free one, here and below.")
 	f.StringVar(&c.OTLP.GRPCAddr, "otlp.grpc-addr", "127.0.0.1:4317", "Where OTLP over gRPC is taken, as `host:port`.")
 	f.StringVar(&c.OTLP.HTTPAddr, "otlp.http-addr", "127.0.0.1:4318", "Where OTLP over HTTP is taken, as `host:port`.")
-	f.BoolVar(&c.Auth.Insecure, "auth.insecure", false, "Allow addresses that other machines can reach although there is no authentication yet: whoever reaches a port can write and read everything.")
+	f.StringVar(&c.Auth.Mode, "auth.mode", authNone, "Who may write and read: none (whoever reaches a port; X-Scope-OrgID picks the project), header (a proxy in front has authenticated them, and names the project in X-Scope-OrgID) or keys (who brings a project's key).")
+	f.BoolVar(&c.Auth.Insecure, "auth.insecure", false, "Allow addresses that other machines can reach with -auth.mode=none: whoever reaches a port can write and read everything.")
+	c.registerProjectFlags(f)
 
 	f.StringVar(&c.NATS.URL, "nats.url", "", "`URL` of the NATS server that holds the log; several of one cluster are separated by commas. Empty: a server inside this process, below -data-dir.")
 	f.StringVar(&c.NATS.CredentialsFile, "nats.credentials-file", "", "NATS credentials `file` for -nats.url.")
@@ -117,11 +130,14 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.BoolVar(&c.NATS.AllowWeakSync, "nats.allow-weak-sync", false, "Accept a NATS server or stream with which acknowledged spans may be lost when a machine loses power.")
 
 	c.Log.MaxBytes = wal.DefaultMaxBytesPerPartition
-	f.IntVar(&c.Log.Partitions, "log.partitions", wal.DefaultPartitions, "Partitions of a log that is created, a power of two. An existing log keeps its own number.")
+	f.IntVar(&c.Log.Partitions, "log.partitions", 0, "Partitions of a log that is created, a power of two. 0: with the embedded log one for every two processors, up to 4, else 4. An existing log keeps its own number.")
+	c.Log.MergeWindows = wal.DefaultWindows()
+	f.Var(&c.Log.MergeWindows, "log.merge-windows", "Windows of the log's time of which blocks are merged, of a log that is created: `durations`, each a multiple of the one before, the last at most a day and a divisor of it. An existing log keeps its own.")
 	f.Var(&c.Log.MaxBytes, "log.max-bytes", "Size limit of each partition of the log. When it is reached, senders are told to wait.")
 	f.IntVar(&c.Log.Replicas, "log.replicas", 1, "Servers of -nats.url that hold each partition of the log.")
 
 	c.Ingester.RegisterFlagsWithPrefix("ingester.", f)
+	c.Compactor.RegisterFlagsWithPrefix("compactor.", f)
 	c.Querier.RegisterFlagsWithPrefix("querier.", f)
 
 	f.DurationVar(&c.Shutdown.Timeout, "shutdown.timeout", 25*time.Second, "How long stopping may take: to finish requests, to store what is in the log, to finish queries, in this order. What is not stored by then stays in the log.")
@@ -136,12 +152,15 @@ func (c *Config) Validate() error {
 	_, bucketErr := c.bucketPlace()
 	return errors.Join(
 		c.validateTarget(),
+		c.Auth.validate(),
+		c.validateProjects(),
 		bucketErr,
 		c.validateAddr("api.addr", c.API.Addr),
 		c.validateAddr("otlp.grpc-addr", c.OTLP.GRPCAddr),
 		c.validateAddr("otlp.http-addr", c.OTLP.HTTPAddr),
 		c.validateLog(),
 		c.Ingester.Validate(),
+		c.Compactor.Validate(),
 		c.Querier.Validate(),
 		c.Shutdown.validate(),
 		c.Logging.validate(),
@@ -155,7 +174,7 @@ func (c *Config) validateTarget() error {
 			return errors.New("data-dir must not be empty")
 		}
 		return nil
-	case TargetIngester, TargetQuerier:
+	case TargetIngester, TargetQuerier, TargetCompactor:
 		if c.NATS.URL == "" {
 			return fmt.Errorf("nats.url must be set with -target=%s: the embedded log serves one process only", c.Target)
 		}
@@ -164,8 +183,13 @@ func (c *Config) validateTarget() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("target %q: want %s, %s or %s", c.Target, TargetAll, TargetIngester, TargetQuerier)
+	return fmt.Errorf("target %q: want %s, %s, %s or %s", c.Target, TargetAll, TargetIngester, TargetQuerier, TargetCompactor)
 }
+
+// receives and answers report whether the process takes spans in, and whether it
+// serves queries.
+func (c *Config) receives() bool { return c.Target == TargetAll || c.Target == TargetIngester }
+func (c *Config) answers() bool  { return c.Target == TargetAll || c.Target == TargetQuerier }
 
 // usesDataDir reports whether anything lies in the data folder.
 func (c *Config) usesDataDir() bool { return c.NATS.URL == "" || c.Bucket == "" }
@@ -175,10 +199,20 @@ func (c *Config) validateAddr(key, addr string) error {
 	if err != nil || port == "" {
 		return fmt.Errorf("%s %q: want host:port", key, addr)
 	}
-	if c.Auth.Insecure || loopback(host) {
+	if c.Auth.Mode != authNone || c.Auth.Insecure || loopback(host) {
 		return nil
 	}
-	return fmt.Errorf("%s %q can be reached from other machines and there is no authentication yet: listen on 127.0.0.1, or set -auth.insecure to allow it", key, addr)
+	return fmt.Errorf("%s %q can be reached from other machines and -auth.mode is none: listen on 127.0.0.1, ask for keys with -auth.mode=keys, or set -auth.insecure to allow it", key, addr)
+}
+
+func (c *AuthConfig) validate() error {
+	switch {
+	case c.Mode != authNone && c.Mode != authHeader && c.Mode != authKeys:
+		return fmt.Errorf("auth.mode %q: want %s, %s or %s", c.Mode, authNone, authHeader, authKeys)
+	case c.Insecure && c.Mode != authNone:
+		return fmt.Errorf("auth.insecure is for auth.mode=%s only: with %s nothing is open that it could allow", authNone, c.Mode)
+	}
+	return nil
 }
 
 // loopback reports whether only this machine can reach a host. Other names than
@@ -190,8 +224,11 @@ func loopback(host string) bool {
 
 func (c *Config) validateLog() error {
 	var errs []error
-	if !schema.ValidPartitionCount(c.Log.Partitions) {
-		errs = append(errs, fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
+	if c.Log.Partitions != 0 && !schema.ValidPartitionCount(c.Log.Partitions) {
+		errs = append(errs, fmt.Errorf("log.partitions %d: want 0 or a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
+	}
+	if err := wal.CheckWindows(c.Log.MergeWindows); err != nil {
+		errs = append(errs, fmt.Errorf("log.merge-windows %s: %w", &c.Log.MergeWindows, err))
 	}
 	if c.Log.MaxBytes < 2*c.Ingester.CutBytes {
 		// The cut that ends a batch is itself a message: a log that fills up

@@ -33,8 +33,34 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "127.0.0.1:3200", cfg.API.Addr)
 	require.Equal(t, "127.0.0.1:4317", cfg.OTLP.GRPCAddr)
 	require.Equal(t, "127.0.0.1:4318", cfg.OTLP.HTTPAddr)
-	require.Equal(t, 4, cfg.Log.Partitions)
+	require.Zero(t, cfg.Log.Partitions)
 	require.Equal(t, slog.LevelInfo, cfg.Logging.Level)
+}
+
+func TestPartitions(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		args       []string
+		processors int
+		want       int
+	}{
+		{"one processor", nil, 1, 1},
+		{"two", nil, 2, 1},
+		{"three", nil, 3, 1},
+		{"four", nil, 4, 2},
+		{"seven", nil, 7, 2},
+		{"eight", nil, 8, 4},
+		{"many", nil, 96, 4},
+		{"set", []string{"-log.partitions=16"}, 2, 16},
+		{"a cluster", []string{"-nats.url=nats://host:4222"}, 2, 4},
+		{"a cluster, set", []string{"-nats.url=nats://host:4222", "-log.partitions=1"}, 8, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := app.Load(tt.args, noEnv)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, cfg.PartitionsOn(tt.processors))
+		})
+	}
 }
 
 func TestFile(t *testing.T) {
@@ -178,7 +204,7 @@ func TestValidate(t *testing.T) {
 		args []string
 		want string // "" for a valid configuration
 	}{
-		{"target", []string{"-target=compactor"}, `target "compactor"`},
+		{"target", []string{"-target=archiver"}, `target "archiver"`},
 		{"data folder", []string{"-data-dir="}, "data-dir"},
 		{"no data folder needed", []string{"-data-dir=", "-nats.url=nats://x", "-bucket=file:///b"}, ""},
 		{"ingester without NATS", []string{"-target=ingester", "-bucket=file:///b"}, "nats.url must be set"},
@@ -193,7 +219,7 @@ func TestValidate(t *testing.T) {
 		{"path as bucket", []string{"-bucket=/b"}, `bucket "/b": want s3://bucket/prefix or file:///absolute/path`},
 		{"unknown bucket", []string{"-bucket=gs://b"}, `bucket "gs://b"`},
 		{"address without port", []string{"-api.addr=127.0.0.1"}, `api.addr "127.0.0.1": want host:port`},
-		{"API on all addresses", []string{"-api.addr=:3200"}, "api.addr \":3200\" can be reached from other machines and there is no authentication yet: listen on 127.0.0.1, or set -auth.insecure"},
+		{"API on all addresses", []string{"-api.addr=:3200"}, "api.addr \":3200\" can be reached from other machines and -auth.mode is none: listen on 127.0.0.1, ask for keys with -auth.mode=keys, or set -auth.insecure"},
 		{"gRPC on all addresses", []string{"-otlp.grpc-addr=0.0.0.0:4317"}, "otlp.grpc-addr"},
 		{"HTTP on a network address", []string{"-otlp.http-addr=10.1.2.3:4318"}, "otlp.http-addr"},
 		{"a host name", []string{"-api.addr=example.org:3200"}, "api.addr"},
@@ -202,6 +228,11 @@ func TestValidate(t *testing.T) {
 		{"other loopback", []string{"-api.addr=127.1.2.3:3200"}, ""},
 		{"insecure", []string{"-auth.insecure", "-api.addr=:3200", "-otlp.grpc-addr=0.0.0.0:1", "-otlp.http-addr=[::]:1"}, ""},
 		{"partitions", []string{"-log.partitions=3"}, "log.partitions 3"},
+		{"compactor without a log", []string{"-target=compactor", "-bucket=s3://x"}, "nats.url must be set with -target=compactor"},
+		{"compactor without a bucket", []string{"-target=compactor", "-nats.url=nats://x"}, "bucket must be set with -target=compactor"},
+		{"compactor", []string{"-compactor.min-inputs=1"}, "compactor.min-inputs"},
+		{"merge windows", []string{"-log.merge-windows=10m,1h,12h"}, ""},
+		{"merge windows that do not nest", []string{"-log.merge-windows=10m,1h5m"}, "log.merge-windows 10m0s,1h5m0s: merge window"},
 		{"log smaller than a batch", []string{"-log.max-bytes=16MiB"}, "log.max-bytes 16MiB"},
 		{"replicas", []string{"-log.replicas=0"}, "log.replicas 0"},
 		{"replicas of the embedded log", []string{"-log.replicas=3"}, "log.replicas must be 1 with the embedded log"},

@@ -13,6 +13,8 @@ const (
 	moduleFolder   = "folder"
 	moduleAPI      = "api"
 	moduleBucket   = "bucket"
+	moduleProjects = "projects"
+	moduleAdmin    = "admin"
 	moduleLog      = "log"
 	moduleLive     = "live"
 	moduleFollower = "follower"
@@ -23,6 +25,7 @@ const (
 	moduleReceiver = "receiver"
 	moduleOTLPGRPC = "otlp-grpc"
 	moduleOTLPHTTP = "otlp-http"
+	moduleCompact  = "compactor"
 )
 
 // module is a row of the table: it starts after and stops before those it needs.
@@ -40,12 +43,20 @@ func (a *App) table() []module {
 		{moduleFolder, func() services.Service { return newFolder(a.cfg.DataDir) }, nil},
 		{moduleAPI, a.newAPI, []string{moduleFolder}},
 		{moduleBucket, a.newBucket, []string{moduleAPI}},
-		{moduleLog, a.newLog, []string{moduleBucket}},
-		{moduleLive, a.newLive, []string{moduleLog}},
+		{moduleProjects, a.newProjects, []string{moduleBucket}},
+		{moduleLog, a.newLog, []string{moduleProjects}},
+		{moduleAdmin, a.newAdmin, []string{moduleLog}},
 	}
 	if !a.cfg.usesDataDir() {
 		rows[0].make = func() services.Service { return services.NewIdleService(nil, nil) }
 	}
+	if a.compacts() {
+		rows = append(rows, module{moduleCompact, a.newCompactor, []string{moduleLog}})
+	}
+	if a.cfg.Target == TargetCompactor {
+		return rows
+	}
+	rows = append(rows, module{moduleLive, a.newLive, []string{moduleLog}})
 	builderNeeds := []string{moduleLive}
 	switch a.cfg.Target {
 	case TargetQuerier:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 
 	"github.com/grafana/dskit/services"
 
@@ -32,7 +33,7 @@ func (a *App) newLog() services.Service {
 			if server, err = embedded.Start(a.serverOptions()); err != nil {
 				return err
 			}
-			opts.Dial, opts.ServerSyncAlways = server.Dial, true
+			opts.Dial, opts.Look, opts.ServerSyncAlways = server.Dial, server.Look, true
 		}
 		if a.log, err = wal.Open(ctx, opts); err != nil {
 			return errors.Join(err, closeServer())
@@ -54,18 +55,36 @@ func (a *App) logOptions() wal.Options {
 		CredentialsFile:      a.cfg.NATS.CredentialsFile,
 		MonitorURLs:          a.cfg.NATS.MonitorURLs,
 		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
-		Partitions:           a.cfg.Log.Partitions,
+		Partitions:           a.cfg.partitions(runtime.GOMAXPROCS(0)),
+		Windows:              a.cfg.Log.MergeWindows,
 		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 		Replicas:             a.cfg.Log.Replicas,
 		Logger:               a.logger.With(slog.String("component", "log")),
 		Registerer:           a.reg,
 	}
-	if a.cfg.Target != TargetQuerier { // which only reads
+	if a.cfg.receives() { // others only read
 		opts.Covered = func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
 			return catalog.Highest(ctx, a.bucket, partition, partitions, epoch)
 		}
 	}
 	return opts
+}
+
+// partitions is how many partitions a new log gets. In one process as many as
+// blocks are encoded at once: more would only hold more open batches in memory,
+// and cut requests into smaller messages, of which each is synced.
+func (c *Config) partitions(processors int) int {
+	switch {
+	case c.Log.Partitions != 0:
+		return c.Log.Partitions
+	case c.NATS.URL != "":
+		return wal.DefaultPartitions
+	}
+	n := 1
+	for n < wal.DefaultPartitions && 4*n <= processors {
+		n *= 2
+	}
+	return n
 }
 
 // serverOptions bound the server by what its streams may hold, not by what is
@@ -112,7 +131,7 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.bucket, a.log.Partitions(),
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
 		if a.cfg.Target == TargetQuerier {
 			var err error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -87,6 +88,7 @@ type MetricsOptions struct {
 	MaxBytes    int64    // of memory for groups and their samples
 	Concurrency int      // sources or traces read at a time, default 1
 	Repeats     *Repeats // nil to find out anew which traces are where
+	Tallies     *Tallies // nil to read all sources anew
 }
 
 func (o *MetricsOptions) setDefaults() {
@@ -181,4 +183,5 @@ type metricsRun struct {
 	partitions [][]Source
 	budget     *budget
 	observed   map[*metricsLeaf]observer // what the functions have seen
+	many       sync.Map                  // labels of fields that compare has given up
 }

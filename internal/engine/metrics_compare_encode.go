@@ -31,7 +31,7 @@ func (o *compareObserver) decode(r *wire.Reader) error {
 		}
 		readCounts(r, field.totals)
 		if r.Bool() {
-			field.giveUp()
+			o.giveUp(field)
 		}
 		for range r.Count(1) {
 			v := r.Value()

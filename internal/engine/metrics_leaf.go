@@ -15,7 +15,8 @@ var ErrNotMetrics = errors.New("not a metrics query")
 
 // metricsLeaf is one function of spans and what is done to its series.
 type metricsLeaf struct {
-	plan      *Plan // of the pipeline
+	text      string // of the pipeline and the function
+	plan      *Plan  // of the pipeline
 	op        traceql.MetricsOp
 	by        []metricsField
 	field     *metricsField  // that is measured, nil for none
@@ -37,6 +38,7 @@ func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
 	}
 	f := e.Function
 	q := &metricsLeaf{plan: plan, op: f.Op, quantiles: f.Quantiles, stages: e.Stages}
+	q.text = (&traceql.MetricsQuery{Pipeline: e.Pipeline, Function: f}).String()
 	c := newCompiler()
 	fields := f.By
 	for _, by := range f.By {
@@ -192,7 +194,7 @@ func (o *groupObserver) merge(other observer) error {
 		if numbers[i], err = o.group(values); err != nil {
 			return err
 		}
-		o.tally.merge(numbers[i], from.tally, int32(i)) //nolint:gosec // bounded by MaxSeries
+		o.tally.merge(numbers[i], from.tally, int32(i), 0) //nolint:gosec // bounded by MaxSeries
 	}
 	o.exemplars.merge(from.exemplars, numbers)
 	return o.run.budget.take(o.tally.bytes())

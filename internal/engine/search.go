@@ -67,7 +67,7 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
-		missing: a.missing, enough: a.enough, take: a.take, repeats: opts.Repeats,
+		missing: a.missing, enough: a.enough, take: a.take, repeats: opts.Repeats, limit: opts.Limit,
 	}
 	if plan.trace {
 		h.light = &plan.deciding

@@ -26,6 +26,8 @@ type columnar interface {
 	Summarizer
 	Fixed
 	Tabulator
+	Totaler
+	Timed
 }
 
 type within struct {
@@ -93,6 +95,14 @@ func (s withinColumns) Summaries(
 ) ([]vec.Summary, error) {
 	return s.columns.Summaries(ctx, ids, filter, columns, few)
 }
+
+// Totals is the source's.
+func (s withinColumns) Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error) {
+	return s.columns.Totals(ctx, filter, number)
+}
+
+// Times are those of the source, of all traces.
+func (s withinColumns) Times() (first, last uint64) { return s.columns.Times() }
 
 // Held leaves out other traces.
 func (s withinColumns) Held(ctx context.Context) (*vec.Held, error) {

@@ -121,7 +121,7 @@ func (p parted) Metrics(
 	}
 	o := engine.MetricsOptions{
 		StartNanos: options.StartNanos, EndNanos: options.EndNanos, StepNanos: options.StepNanos,
-		Exemplars: options.Exemplars, Concurrency: 2, Repeats: engine.NewRepeats(),
+		Exemplars: options.Exemplars, Concurrency: 2, Repeats: engine.NewRepeats(), Tallies: p.tallies,
 	}
 	query := plan.Instant(o)
 	if options.StepNanos != 0 {
@@ -162,7 +162,7 @@ func TestParts(t *testing.T) {
 		truth := oracle.New(rows)
 		var engines []placed
 		for _, l := range layouts() {
-			engines = append(engines, placed{l.place(t, rows, rng)})
+			engines = append(engines, newPlaced(l.place(t, rows, rng)))
 		}
 		for i := range queriesPerRound {
 			text := random.Search(rng)

@@ -30,6 +30,12 @@ const queriesPerRound = 60
 // placed is an engine on rows that lie in sources.
 type placed struct {
 	partitions [][]engine.Source
+	repeats    *engine.Repeats
+	tallies    *engine.Tallies // nil to remember none
+}
+
+func newPlaced(partitions [][]engine.Source) placed {
+	return placed{partitions, engine.NewRepeats(), engine.NewTallies(1 << 30)}
 }
 
 func (p placed) Search(
@@ -40,7 +46,7 @@ func (p placed) Search(
 		return nil, err
 	}
 	result, err := engine.Search(ctx, plan, p.around(options.StartNanos, options.EndNanos), engine.SearchOptions{
-		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2,
+		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2, Repeats: p.repeats,
 		Limit: max(options.Limit, every(options.Limit)), SpansPerSpanSet: max(options.SpansPerSpanSet, every(options.SpansPerSpanSet)),
 	})
 	if err != nil {
@@ -119,7 +125,7 @@ func TestSearch(t *testing.T) {
 		var seeds []uint64
 		for _, l := range layouts() {
 			seeds = append(seeds, rng.Uint64())
-			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+			engines = append(engines, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))))
 		}
 		for range queriesPerRound {
 			text := random.Filter(rng)
