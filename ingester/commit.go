@@ -74,14 +74,22 @@ type committer struct {
 	bytes   int        // of their bodies
 	stopped bool
 
-	full     atomic.Uint64 // bytes in the log when it last refused for being full; 0 since it took a message
-	wake     chan struct{} // capacity 1: a wake-up is never lost and never piles up
-	sinceCut int           // bytes published since this process last flagged a cut; run's alone
-	payload  []byte        // reused; run's alone
+	full atomic.Uint64 // bytes in the log when it last refused for being full; 0 since it took a message
+	wake chan struct{} // capacity 1: a wake-up is never lost and never piles up
+	// sinceCut is the bytes published since this process last flagged a cut.
+	// Partitions begin at different ones: they take spans equally fast, and if
+	// all were cut at one time their batches would wait for each other in
+	// memory, all full. Run's alone.
+	sinceCut int
+	payload  []byte // reused; run's alone
 }
 
-func newCommitter(cfg *Config, stream wal.Stream, m *metrics, r *rate) *committer {
-	return &committer{cfg: cfg, stream: stream, metrics: m, rate: r, wake: make(chan struct{}, 1)}
+// newCommitter returns the committer of a partition out of so many.
+func newCommitter(cfg *Config, stream wal.Stream, partition, partitions int, m *metrics, r *rate) *committer {
+	return &committer{
+		cfg: cfg, stream: stream, metrics: m, rate: r, wake: make(chan struct{}, 1),
+		sinceCut: int(cfg.CutBytes) / partitions * partition,
+	}
 }
 
 // add writes c into the message that is next, and does not need its chunk after

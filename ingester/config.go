@@ -23,7 +23,7 @@ type Config struct {
 
 // defaultBuildMemory is enough to fill one batch while another is stored, in
 // each of four partitions: 16 MB of spans take up to three times that in
-// memory, which makes 8 · 48 MB, and 96 MB of stored batches.
+// memory, which makes 8 · 48 MB, and 16 MB of stored batches.
 const defaultBuildMemory = 512 << 20
 
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
@@ -38,7 +38,7 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.PublishTimeout, prefix+"publish-timeout", 10*time.Second, "How long to wait for the log's acknowledgement before answering 503.")
 	bytes(&c.CutBytes, "cut-bytes", 16<<20, "Bytes of spans per partition after which a batch ends and becomes a block.")
 	f.DurationVar(&c.CutAge, prefix+"cut-age", time.Minute, "Age of a batch's first message after which the batch ends although it is small.")
-	bytes(&c.LiveBytes, "live-bytes", 96<<20, "Memory per process for stored batches that stay for queries, which saves listing the bucket.")
+	bytes(&c.LiveBytes, "live-bytes", 16<<20, "Memory per process for stored batches that stay for queries, which saves listing the bucket: those of a process that receives little. Large ones go when they are stored.")
 	f.DurationVar(&c.LiveAge, prefix+"live-age", time.Minute, "How long a stored batch stays in memory at most.")
 	bytes(&c.BuildMemory, "build-memory", defaultBuildMemory, "Memory per process for spans of all batches, open, waiting for their blocks or stored. Above it the log is not read further, and queries read there what follows.")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/dskit/flagext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/ingester"
@@ -153,6 +154,36 @@ func TestMessagesStayWithinTheLimit(t *testing.T) {
 	w.send(r, "p", upTo(500)...)
 	require.Equal(t, upTo(500), w.seen(b, "p"))
 	require.Greater(t, w.state(0).Last, uint64(5))
+}
+
+// Partitions that take spans equally fast are not cut at the same time.
+func TestCutsOfPartitionsAlternate(t *testing.T) {
+	const partitions, messages = 4, 64
+	w := newWorld(t, logmem.Options{Partitions: partitions})
+	numbers := make([][]int, partitions)
+	for n := 1000; n < 1000+2*partitions*messages; n++ { // all as long
+		p := traceID(n).Partition(partitions)
+		numbers[p] = append(numbers[p], n)
+	}
+	w.cfg.CutBytes = flagext.Bytes(len(request(1000)) * messages / 2)
+	r := w.receiver()
+	firsts := map[uint64]bool{}
+	for p := range partitions {
+		for _, n := range numbers[p][:messages] {
+			w.send(r, "p", n)
+		}
+		var cuts []uint64
+		require.NoError(t, w.log.Stream(p).ReadRange(t.Context(), 1, messages, func(m wal.Message) error {
+			if wal.IsCut(m.Payload) {
+				cuts = append(cuts, m.Position)
+			}
+			return nil
+		}))
+		require.GreaterOrEqual(t, len(cuts), 2)
+		require.InDelta(t, messages/2, cuts[1]-cuts[0], 1, "later ones are as far apart as ever")
+		firsts[cuts[0]] = true
+	}
+	require.Len(t, firsts, partitions)
 }
 
 // Requests of all sizes come back whole and in order, one by one as they grow,

@@ -2,6 +2,9 @@ package querier
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -34,6 +37,7 @@ type reply struct {
 	status      int // 0: 200
 	contentType string
 	body        []byte
+	stream      func(io.Writer) error // writes a body that is too large for memory, else nil
 }
 
 type apiFunc func(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error)
@@ -109,8 +113,18 @@ func (q *Querier) serve(name string, f apiFunc) http.HandlerFunc {
 		if code >= http.StatusInternalServerError {
 			q.logger.ErrorContext(ctx, "a query failed", slog.String("query", name), slog.Any("err", err))
 		}
+		if errors.Is(err, errBroken) {
+			panic(http.ErrAbortHandler) // a reply that just ended would look like a whole one
+		}
 	}
 }
+
+// errBroken means that an answer failed after its beginning was sent, and
+// errClientGone that nobody takes it.
+var (
+	errBroken     = errors.New("the answer broke off")
+	errClientGone = errors.New("the client is gone")
+)
 
 func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.Request, f apiFunc) (int, error) {
 	begun := time.Now()
@@ -120,7 +134,7 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 		r, err = f(ctx, projects, req)
 	}
 	if err = q.limited(ctx, err); err != nil {
-		r = reply{status(err), contentText, []byte(err.Error())}
+		r = reply{status: status(err), contentType: contentText, body: []byte(err.Error())}
 	}
 	if r.status == 0 {
 		r.status = http.StatusOK
@@ -132,8 +146,14 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 		w.Header().Set("Content-Type", r.contentType)
 	}
 	w.WriteHeader(r.status)
-	_, _ = w.Write(r.body) // the client is gone: nobody is left to tell
-	return r.status, err
+	if r.stream == nil {
+		_, _ = w.Write(r.body) // the client is gone: nobody is left to tell
+		return r.status, err
+	}
+	if err = q.limited(ctx, r.stream(w)); err != nil {
+		return status(err), fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return r.status, nil
 }
 
 // separator stands between the projects in a header.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
@@ -42,13 +41,13 @@ func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, v
 		return nil, err
 	}
 	first, last := engine.QueryTimes(params.opts)
-	result, blocks, err := q.queryMetrics(ctx, projects, params, timeRange{first, last + 1}, engine.QueryRange)
+	result, stats, err := q.queryMetrics(ctx, projects, params, timeRange{first, last + 1}, false)
 	if err != nil {
 		return nil, err
 	}
 	series, message := params.shown(result.Series)
 	return &tempopb.QueryRangeResponse{
-		Times: result.Times, Series: series, Metrics: queryStats(blocks, result.InspectedSpans), Message: message,
+		Times: result.Times, Series: series, Metrics: stats, Message: message,
 	}, nil
 }
 
@@ -69,37 +68,60 @@ func (q *Querier) queryInstant(ctx context.Context, projects []schema.ProjectID,
 		return nil, err
 	}
 	within := timeRange{params.opts.StartNanos, params.opts.EndNanos + 1}
-	result, blocks, err := q.queryMetrics(ctx, projects, params, within, engine.QueryInstant)
+	result, stats, err := q.queryMetrics(ctx, projects, params, within, true)
 	if err != nil {
 		return nil, err
 	}
 	series, message := params.shown(result.Series)
-	return &tempopb.QueryInstantResponse{Series: series, Metrics: queryStats(blocks, result.InspectedSpans), Message: message}, nil
+	return &tempopb.QueryInstantResponse{Series: series, Metrics: stats, Message: message}, nil
 }
-
-// queryStats are the metrics of a query that was one job.
-func queryStats(blocks int, spans uint64) tempopb.SearchMetrics {
-	return tempopb.SearchMetrics{
-		TotalBlocks: uint32(blocks), CompletedJobs: 1, TotalJobs: 1, InspectedSpans: spans, //nolint:gosec // a count of blocks
-	}
-}
-
-type metricsQuery func(context.Context, *engine.MetricsPlan, [][]engine.Source, engine.MetricsOptions) (*engine.MetricsResult, error)
 
 // queryMetrics runs a query over what may have spans that start within.
 func (q *Querier) queryMetrics(
-	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, run metricsQuery,
-) (result *engine.MetricsResult, blocks int, err error) {
-	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) (err error) {
-		blocks = len(joined.Blocks)
-		result, err = run(ctx, params.plan, [][]engine.Source{q.sourcesAndOthers(joined, within)}, params.opts)
-		return err
-	})
+	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, instant bool,
+) (*engine.MetricsResult, tempopb.SearchMetrics, error) {
+	result, stats, err := q.sumMetrics(ctx, projects, params, within, instant)
 	if err == nil {
 		used := usageOf(ctx)
 		used.explain, used.rows = params.explain, result.InspectedSpans
+		stats.InspectedSpans = result.InspectedSpans
 	}
-	return result, blocks, q.metricsError(err)
+	return result, stats, q.metricsError(err)
+}
+
+// sumMetrics adds up what the jobs of a query have seen.
+func (q *Querier) sumMetrics(
+	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, instant bool,
+) (result *engine.MetricsResult, stats tempopb.SearchMetrics, err error) {
+	ask, err := newMetricsQuestion(params.plan, params.query, within, params.opts, instant)
+	if err != nil {
+		return nil, stats, err
+	}
+	r, err := q.begin(ctx, projects)
+	if err != nil {
+		return nil, stats, err
+	}
+	sum := ask.metrics.Sum()
+	jobs := 0
+	err = q.inParts(ctx, r, ask, q.split(r, ask), func(answers []answer) error {
+		for _, a := range answers {
+			seen, ok := a.(*engine.MetricsPart)
+			if !ok {
+				return fmt.Errorf("a metrics query was answered with %T", a)
+			}
+			if err := sum.Add(seen); err != nil {
+				return err
+			}
+			jobs++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, stats, err
+	}
+	stats.TotalBlocks, stats.TotalJobs, stats.CompletedJobs = clip(uint64(len(r.joined.Blocks))), clip(uint64(jobs)), clip(uint64(jobs)) //nolint:gosec // counts
+	result, err = sum.Result()
+	return result, stats, err
 }
 
 // metricsError names the setting behind a limit.
@@ -119,6 +141,7 @@ func (q *Querier) metricsError(err error) error {
 
 type metricsParams struct {
 	plan      *engine.MetricsPlan
+	query     string // the parameter that the plan is of
 	opts      engine.MetricsOptions
 	maxSeries int // 0: no limit
 	explain   bool
@@ -139,17 +162,10 @@ func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams
 	if text == "" {
 		text = values.Get("query")
 	}
-	query, err := traceql.Parse(text)
-	if err != nil {
-		return p, badRequest("invalid TraceQL query: %s", err)
-	}
-	p.explain = query.Explain()
-	p.plan, err = engine.CompileMetrics(query)
-	switch {
-	case errors.Is(err, engine.ErrNotMetrics):
-		return p, badRequest("not a metrics query: it ends in no function such as | rate()")
-	case err != nil:
-		return p, badRequest("invalid TraceQL query: %s", err)
+	p.query = url.Values{"q": {text}}.Encode()
+	var err error
+	if p.plan, p.explain, err = metricsPlan(text); err != nil {
+		return p, err
 	}
 	asked, err := intParam(values, "maxSeries", 0, 0, math.MaxInt32)
 	if err != nil {
@@ -163,9 +179,26 @@ func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams
 		StartNanos: within.start, EndNanos: within.end, NowNanos: uint64(now.UnixNano()), //nolint:gosec // wall clock
 		MaxSteps: q.cfg.MaxMetricsSteps, MaxSeries: q.cfg.MaxMetricsGroups,
 		MaxBytes:    int64(q.cfg.MaxMetricsBytes), //nolint:gosec // Config.Validate bounds it
-		Concurrency: q.cfg.Concurrency, Repeats: q.repeats,
+		Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}
 	return p, err
+}
+
+// metricsPlan compiles a query, and tells whether somebody wants to know what it
+// took.
+func metricsPlan(text string) (plan *engine.MetricsPlan, explain bool, err error) {
+	query, err := traceql.Parse(text)
+	if err != nil {
+		return nil, false, badRequest("invalid TraceQL query: %s", err)
+	}
+	plan, err = engine.CompileMetrics(query)
+	switch {
+	case errors.Is(err, engine.ErrNotMetrics):
+		return nil, false, badRequest("not a metrics query: it ends in no function such as | rate()")
+	case err != nil:
+		return nil, false, badRequest("invalid TraceQL query: %s", err)
+	}
+	return plan, query.Explain(), nil
 }
 
 // metricsTimes reads start and end, each of which may be missing, and since.

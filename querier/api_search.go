@@ -45,7 +45,8 @@ func (q *Querier) allPartitions() []int {
 
 type searchParams struct {
 	plan     *engine.Plan
-	ordered  bool // in another order than newest first
+	query    string // the parameters that the plan is of
+	ordered  bool   // in another order than newest first
 	explain  bool
 	hasQuery bool
 	within   timeRange
@@ -54,7 +55,7 @@ type searchParams struct {
 }
 
 func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, error) {
-	p := searchParams{hasQuery: values.Get("q") != ""}
+	p := searchParams{hasQuery: values.Get("q") != "", query: planValues(values)}
 	var err error
 	var query *traceql.Query
 	if p.plan, query, err = searchPlan(values); err != nil {
@@ -75,6 +76,17 @@ func (q *Querier) searchParams(values url.Values, now time.Time) (searchParams, 
 	}
 	p.within, err = q.searchRange(values, now)
 	return p, err
+}
+
+// planValues are the parameters that searchPlan reads.
+func planValues(values url.Values) string {
+	own := make(url.Values)
+	for _, name := range []string{"q", "tags", "minDuration", "maxDuration"} {
+		if v := values.Get(name); v != "" {
+			own.Set(name, v)
+		}
+	}
+	return own.Encode()
 }
 
 // searchPlan compiles q, or the older form, for which there is no query: tags

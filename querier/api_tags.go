@@ -190,7 +190,13 @@ func (q *Querier) readTags(
 			return cmp.Compare(b.MaxEnd, a.MaxEnd)
 		})
 		blocks = len(joined.Blocks)
-		return f([][]engine.Source{q.sourcesAndOthers(&sorted, params.within)})
+		all := &part{projects: projects, traces: schema.AllTraces(), joined: &sorted}
+		leave, err := q.enter(ctx, projects, q.memoryOf(all, params.within))
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return f([][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
 	})
 	return blocks, err
 }

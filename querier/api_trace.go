@@ -3,33 +3,29 @@ package querier
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/catalog"
-	"github.com/spanlake/spanlake/internal/engine"
-	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // traceV1 answers GET /api/traces/{id}: the bare trace, 404 without a body if
-// there is none.
+// there is none. It has no room to say that spans are missing: a trace beyond
+// the limit is an error.
 func (q *Querier) traceV1(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
-	spans, err := q.traceRequest(ctx, projects, req)
-	if err != nil || len(spans) == 0 {
-		return reply{status: http.StatusNotFound}, err
+	trace, err := q.traceRequest(ctx, projects, req, &traceFilter{})
+	if err != nil {
+		return reply{}, err
 	}
-	traces := otlp.AppendTraces(nil, spans)
+	if err := trace.whole(); err != nil {
+		return reply{}, err
+	}
+	if trace.empty() {
+		return reply{status: http.StatusNotFound}, nil
+	}
 	format, contentType := formatOf(req)
-	if format == tempopb.Protobuf {
-		return reply{contentType: contentType, body: traces}, nil
-	}
-	body, err := otlp.AppendTracesJSON(nil, traces, "batches")
-	return reply{contentType: contentType, body: body}, err
+	return trace.reply(ctx, contentType, tempopb.TraceWriter{Format: format, Bare: true})
 }
 
 // traceV2 answers GET /api/v2/traces/{id}. A trace that is not found is an
@@ -39,22 +35,20 @@ func (q *Querier) traceV2(ctx context.Context, projects []schema.ProjectID, req 
 	if err != nil {
 		return reply{}, err
 	}
-	spans, err := q.traceRequest(ctx, projects, req)
+	trace, err := q.traceRequest(ctx, projects, req, &filter)
 	if err != nil {
 		return reply{}, err
 	}
-	spans, message := filter.apply(spans)
 	if wantsLLM(req) {
-		return reply{contentType: contentLLM + "+json", body: appendLLM(nil, spans, message)}, nil
+		spans, message, err := trace.first(ctx, q.traceInMemory)
+		return reply{contentType: contentLLM + "+json", body: appendLLM(nil, spans, message)}, err
 	}
-	response := tempopb.TraceByIDResponse{Trace: otlp.AppendTraces(nil, spans), Message: message}
 	format, contentType := formatOf(req)
-	body, err := response.Append(nil, format)
-	return reply{contentType: contentType, body: body}, err
+	return trace.reply(ctx, contentType, tempopb.TraceWriter{Format: format})
 }
 
-// traceRequest returns the spans of the trace that a request asks for.
-func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID, req *http.Request) ([]schema.Span, error) {
+// traceRequest finds the trace that a request asks for.
+func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID, req *http.Request, filter *traceFilter) (*foundTrace, error) {
 	id, err := schema.ParseTraceID(req.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -63,7 +57,12 @@ func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return nil, err
 	}
-	return q.trace(ctx, projects, id, within)
+	var found *foundTrace
+	err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
+		found, err = q.findTrace(ctx, q.sources(joined, within), id, filter)
+		return err
+	})
+	return found, err
 }
 
 // traceRange reads the optional start and end of a lookup, in Unix seconds.
@@ -97,40 +96,4 @@ func secondsParam(req *http.Request, name string) (int64, bool, error) {
 		return 0, false, badRequest("invalid %s %q: want Unix seconds", name, text)
 	}
 	return v, true, nil
-}
-
-// trace collects the spans of a trace from its partition, each once, in the
-// order of blocks. Blocks that lie outside within are not read; the time range
-// does not cut the trace itself.
-func (q *Querier) trace(ctx context.Context, projects []schema.ProjectID, id schema.TraceID, within timeRange) ([]schema.Span, error) {
-	partition := id.Partition(q.partitions)
-	var spans []schema.Span
-	err := q.read(ctx, projects, []int{partition}, func(joined *catalog.Joined) error {
-		var err error
-		spans, err = q.gather(ctx, joined, id, within)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	return engine.Fold(spans), nil
-}
-
-// gather reads the rows of one trace from every source at once.
-func (q *Querier) gather(ctx context.Context, joined *catalog.Joined, id schema.TraceID, within timeRange) ([]schema.Span, error) {
-	sources := q.sources(joined, within)
-	parts := make([][]schema.Span, len(sources))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(q.cfg.Concurrency)
-	for i, source := range sources {
-		group.Go(func() (err error) {
-			parts[i], err = source.Traces(ctx, []schema.TraceID{id}, vec.AllColumns())
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return slices.Concat(parts...), nil
 }

@@ -79,10 +79,10 @@ func BenchmarkQueries(b *testing.B) {
 	w, caller, called := benchmarkWorld(b)
 	from, to := fmt.Sprintf("{ resource.service.name = %q }", caller), fmt.Sprintf("{ resource.service.name = %q }", called)
 	for _, group := range []struct {
-		path    string
+		path    string // up to the parameters
 		queries [][2]string
 	}{
-		{"/api/search", [][2]string{
+		{"/api/search?", [][2]string{
 			{"eq-common", from},
 			{"eq-int", `{ span.http.response.status_code = 503 }`},
 			{"eq-none", `{ span.gen_ai.request.model = "no such model" }`},
@@ -106,7 +106,8 @@ func BenchmarkQueries(b *testing.B) {
 			{"trace-duration", `{ traceDuration > 10s }`},
 			{"order", `{ status = error } with(order_by="duration desc")`},
 		}},
-		{"/api/metrics/query_range", [][2]string{
+		{"/api/search?limit=100000&", [][2]string{{"every", `{ kind = server && status = error }`}}},
+		{"/api/metrics/query_range?", [][2]string{
 			{"rate", "{ } | rate()"},
 			{"rate-by", "{ } | rate() by (resource.service.name)"},
 			{"rate-errors-by", "{ status = error } | rate() by (resource.service.name)"},
@@ -115,9 +116,9 @@ func BenchmarkQueries(b *testing.B) {
 			{"sum-over-time", `{ span.gen_ai.operation.name = "chat" } | sum_over_time(span.gen_ai.usage.input_tokens) by (span.gen_ai.request.model)`},
 			{"compare", "{ kind = server } | compare({ status = error })"},
 		}},
-		{"/api/v2/search/tags", [][2]string{{"names", ""}, {"names-filter", "{ status = error }"}}},
-		{"/api/v2/search/tag/resource.service.name/values", [][2]string{{"values", ""}}},
-		{"/api/v2/search/tag/span.gen_ai.request.model/values", [][2]string{{"values-filter", "{ status = error }"}}},
+		{"/api/v2/search/tags?", [][2]string{{"names", ""}, {"names-filter", "{ status = error }"}}},
+		{"/api/v2/search/tag/resource.service.name/values?", [][2]string{{"values", ""}}},
+		{"/api/v2/search/tag/span.gen_ai.request.model/values?", [][2]string{{"values-filter", "{ status = error }"}}},
 	} {
 		for _, q := range group.queries {
 			b.Run(q[0], func(b *testing.B) {
@@ -126,7 +127,7 @@ func BenchmarkQueries(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					a := w.get(group.path + "?" + params.Encode())
+					a := w.get(group.path + params.Encode())
 					require.Equal(b, 200, a.status, a.body)
 				}
 			})

@@ -27,7 +27,7 @@ type blockCache struct {
 type cachedBlock struct {
 	name   schema.BlockName
 	reader *block.Reader
-	bytes  int64
+	bytes  int64 // when it was used last
 }
 
 func newBlockCache(bucket objstore.Bucket, maxBytes int64, pages *block.Cache, m *metrics) *blockCache {
@@ -56,10 +56,7 @@ func (c *blockCache) open(ctx context.Context, name schema.BlockName) (*block.Re
 	kept := &cachedBlock{name, r, r.Bytes()}
 	c.byName[name] = c.recent.PushFront(kept)
 	c.bytes += kept.bytes
-	for c.bytes > c.maxBytes {
-		c.remove(c.recent.Back())
-	}
-	c.metrics.blockBytes.Set(float64(c.bytes))
+	c.shrink()
 	return r, nil
 }
 
@@ -71,7 +68,21 @@ func (c *blockCache) lookup(name schema.BlockName) *block.Reader {
 		return nil
 	}
 	c.recent.MoveToFront(e)
-	return e.Value.(*cachedBlock).reader
+	kept := e.Value.(*cachedBlock)
+	if now := kept.reader.Bytes(); now != kept.bytes { // it grows as it is used
+		c.bytes += now - kept.bytes
+		kept.bytes = now
+		c.shrink()
+	}
+	return kept.reader
+}
+
+// shrink drops what was used least recently. REQUIRES: c.mu.
+func (c *blockCache) shrink() {
+	for c.bytes > c.maxBytes {
+		c.remove(c.recent.Back())
+	}
+	c.metrics.blockBytes.Set(float64(c.bytes))
 }
 
 // forget drops a block that is gone or was replaced.

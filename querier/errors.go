@@ -29,14 +29,18 @@ func status(err error) int {
 	var request *requestError
 	var query *traceql.Error
 	var limit *limitError
+	var timeout *timeoutError
+	var busy *busyError
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
 		return http.StatusBadRequest
 	case errors.As(err, &limit):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, context.Canceled):
+	case errors.As(err, &busy):
+		return http.StatusTooManyRequests
+	case errors.Is(err, context.Canceled), errors.Is(err, errClientGone):
 		return statusClientClosed
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
 	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled):
 		return http.StatusServiceUnavailable

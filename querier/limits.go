@@ -16,6 +16,12 @@ type limitError struct{ text string }
 
 func (e *limitError) Error() string { return e.text }
 
+// timeoutError means that a query took longer than it may: answered with 504, as
+// Tempo does, and a text that names the setting.
+type timeoutError struct{ text string }
+
+func (e *timeoutError) Error() string { return e.text }
+
 // errOutOfTime is the cause of a context that ended because a query took too
 // long, and not because the client went away.
 var errOutOfTime = errors.New("out of time")
@@ -33,7 +39,7 @@ func (q *Querier) limited(ctx context.Context, err error) error {
 		return &limitError{fmt.Sprintf("the query reads more than %s of blocks (querier.max-read-bytes): "+
 			"narrow the time range or the conditions", q.cfg.MaxReadBytes.String())}
 	case errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errOutOfTime):
-		return &limitError{fmt.Sprintf("the query took longer than %s (querier.timeout): "+
+		return &timeoutError{fmt.Sprintf("the query took longer than %s (querier.timeout): "+
 			"narrow the time range or the conditions", q.cfg.Timeout.Round(time.Millisecond))}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
 
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/querier"
@@ -57,7 +58,10 @@ func (slow) Get(ctx context.Context, _ string, _ objstore.GetOptions) ([]byte, o
 func TestTimeIsLimited(t *testing.T) {
 	w := limitedWorld(t, func(b objstore.Bucket) objstore.Bucket { return slow{b} }, func(c *querier.Config) { c.Timeout = time.Millisecond })
 	a := w.get(searchPath(`{ name = "a" }`))
-	require.Equal(t, 422, a.status)
+	require.Equal(t, 504, a.status)
 	require.Contains(t, a.body, "1ms")
 	require.Contains(t, a.body, "querier.timeout")
+	_, err := w.caller().call(t.Context(), "Search", "SearchRequest", `{"Query":"{ name = \"a\" }",`+rangeJSON+`}`, "SearchResponse")
+	requireCode(t, codes.Canceled, err)
+	require.ErrorContains(t, err, "querier.timeout")
 }

@@ -68,7 +68,7 @@ func TestMetricsTimeIsLimited(t *testing.T) {
 	w := limitedWorld(t, func(b objstore.Bucket) objstore.Bucket { return slow{b} }, func(c *querier.Config) { c.Timeout = time.Millisecond })
 	for _, query := range []string{"{ } | rate()", "{ } | compare({ name = `a` })", "{ } >> { } | rate()"} {
 		a := w.get(metricsURL("query_range", query, inRange))
-		require.Equal(t, 422, a.status)
+		require.Equal(t, 504, a.status)
 		require.Contains(t, a.body, "querier.timeout")
 	}
 }

@@ -2,7 +2,6 @@ package querier
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -24,20 +24,34 @@ type Querier struct {
 	live       catalog.Live
 	blocks     *blockCache
 	repeats    *engine.Repeats
+	tallies    *engine.Tallies // nil if none are kept
 	partitions int
 	build      BuildInfo
 	logger     *slog.Logger
 	metrics    *metrics
+	queue      *jobs.Queue // of what is done in this process
+	workers    Workers     // nil: everything is done here
+
+	traceInMemory int64 // bytes up to which a trace is put together in memory
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions.
 func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
-	m := newMetrics(reg, pages)
+	var tallies *engine.Tallies
+	if cfg.ResultCacheBytes > 0 {
+		tallies = engine.NewTallies(int64(cfg.ResultCacheBytes)) //nolint:gosec // Config.Validate bounds it
+		registerTallies(reg, tallies)
+	}
+	queue := jobs.NewQueue(jobs.Limits{
+		Running: cfg.MaxJobs, Bytes: int64(cfg.JobMemory), Waiting: cfg.MaxWaitingJobs, //nolint:gosec // Config.Validate bounds it
+	})
+	m := newMetrics(reg, pages, queue)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		repeats: engine.NewRepeats(), partitions: partitions, build: build, logger: logger, metrics: m,
+		repeats: engine.NewRepeats(), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
+		traceInMemory: traceInMemory,
 	}
 }
 
@@ -67,7 +81,7 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 		begun = time.Now()
 		err = f(joined)
 		since(begun, &used.run)
-		if !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) && !errors.Is(err, catalog.ErrStale) {
+		if !isGone(err) {
 			return err
 		}
 		gone = err
@@ -96,6 +110,7 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 		views[i] = part.View
 		whole.Blocks = append(whole.Blocks, part.Blocks...)
 		whole.Segments = append(whole.Segments, part.Segments...)
+		whole.Parts = append(whole.Parts, part.Parts...)
 	}
 	return whole, nil
 }

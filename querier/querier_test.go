@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -49,6 +50,7 @@ type world struct {
 	t      testing.TB
 	log    *logmem.Log
 	bucket objstore.Bucket
+	q      *querier.Querier
 	server *httptest.Server
 	reg    *prometheus.Registry
 	blocks int
@@ -77,10 +79,11 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 		read = wrap(read)
 	}
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	cfg = withJobs(cfg)
 	require.NoError(t, cfg.Validate())
 	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
-	w.reg = reg
+	w.q, w.reg = q, reg
 	w.server = httptest.NewUnstartedServer(q.Handler())
 	w.server.Config.Protocols = new(http.Protocols)
 	w.server.Config.Protocols.SetHTTP1(true)
@@ -88,6 +91,26 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 	w.server.Start()
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// withJobs sets the defaults of what a test does not say about jobs.
+func withJobs(cfg querier.Config) querier.Config {
+	var defaults querier.Config
+	defaults.RegisterFlagsWithPrefix("querier.", flag.NewFlagSet("", flag.PanicOnError))
+	setDefault(&cfg.JobSpans, defaults.JobSpans)
+	setDefault(&cfg.QueryJobs, defaults.QueryJobs)
+	setDefault(&cfg.MaxJobs, defaults.MaxJobs)
+	setDefault(&cfg.MaxWaitingJobs, defaults.MaxWaitingJobs)
+	setDefault(&cfg.JobMemory, defaults.JobMemory)
+	setDefault(&cfg.HedgeAfter, defaults.HedgeAfter)
+	return cfg
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
 }
 
 // store writes one block with the given spans of the default project.

@@ -1,14 +1,11 @@
 package querier
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
 
-	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
@@ -18,67 +15,117 @@ import (
 // what was read so far.
 type searchReport func(found []engine.TraceResult, metrics tempopb.SearchMetrics)
 
-// find searches. If report is not nil it is called each time something is done;
-// when blocks disappear meanwhile, what was found is reported again.
-func (q *Querier) find(ctx context.Context, projects []schema.ProjectID, params searchParams, report searchReport) (response *tempopb.SearchResponse, err error) {
-	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) (err error) {
-		response, err = q.findIn(ctx, joined, params, report)
-		return err
-	})
-	return response, err
-}
-
-// findIn searches one slice of time after the other, the newest first, until
-// there are traces enough. What a slice finds that begins within it no older
-// slice can change or come before. What begins earlier is as complete, but waits
-// for its turn: older slices may find traces that come before it.
+// find searches. If report is not nil it is called each time something is done.
+//
+// It searches one slice of time after the other, the newest first, until there
+// are traces enough. What a slice finds that begins within it no older slice can
+// change or come before. What begins earlier is as complete, but waits for its
+// turn: older slices may find traces that come before it.
 //
 // The answer is that of a single search. A trace of it has a row that matches
 // in a source that a single search would search; a slice in which the trace
 // lies does so, too, since slices are searched in all sources that reach into
 // them, and the time of a trace has no gaps.
-func (q *Querier) findIn(ctx context.Context, joined *catalog.Joined, params searchParams, report searchReport) (*tempopb.SearchResponse, error) {
+func (q *Querier) find(ctx context.Context, projects []schema.ProjectID, params searchParams, report searchReport) (*tempopb.SearchResponse, error) {
+	r, err := q.begin(ctx, projects)
+	if err != nil {
+		return nil, err
+	}
+	s := &search{params: params, max: q.cfg.MaxGroups, report: report, waiting: &engine.SearchResult{}, shown: make(map[schema.TraceID]struct{})}
+	s.response.Bare = !params.hasQuery
+	s.response.Metrics.TotalBlocks = clip(uint64(len(r.joined.Blocks)))
 	slicing := []timeRange{params.within}
 	if !params.ordered {
-		slicing = timeSlices(joined.Blocks, params.within, firstSlice*q.cfg.Concurrency)
+		slicing = timeSlices(r.joined.Blocks, params.within, firstSlice*q.cfg.Concurrency)
 	}
-	response := &tempopb.SearchResponse{Bare: !params.hasQuery}
-	response.Metrics.TotalBlocks = clip(uint64(len(joined.Blocks)))
-	response.Metrics.TotalJobs = clip(uint64(len(slicing)))
-	var waiting []engine.TraceResult
-	groups := 0
+	splits := make([][][]schema.Traces, len(slicing))
 	for i, slice := range slicing {
-		left := params.limit - len(response.Traces)
-		// One group: a source says itself whether a trace is of its partition.
-		sources := q.sourcesBeside(joined, slice, params.within, q.cfg.SearchMargin)
-		result, err := engine.Search(ctx, params.plan, [][]engine.Source{sources}, engine.SearchOptions{
-			StartNanos: slice.start, EndNanos: slice.end, Limit: left, SpansPerSpanSet: params.spss, Concurrency: q.cfg.Concurrency,
-			Repeats: q.repeats,
-		})
-		if err != nil {
+		splits[i] = q.split(r, q.searchQuestion(&params, slice, params.limit))
+		for _, traces := range splits[i] {
+			s.response.Metrics.TotalJobs += clip(uint64(len(traces)))
+		}
+	}
+	for i, slice := range slicing {
+		left := params.limit - len(s.response.Traces)
+		if err := q.inParts(ctx, r, q.searchQuestion(&params, slice, left), splits[i], s.take); err != nil {
 			return nil, err
 		}
-		waiting = merge(waiting, result.Traces)
-		waiting = waiting[:min(len(waiting), left)]
-		sure := len(waiting)
-		if i < len(slicing)-1 {
-			sure = settled(waiting, slice.start)
-		}
-		if groups += countGroups(waiting[:sure]); q.cfg.MaxGroups > 0 && groups > q.cfg.MaxGroups {
-			return nil, &limitError{fmt.Sprintf("the answer has %d groups, more than the limit of %d (querier.max-groups): "+
-				"group by something with fewer values, or lower limit", groups, q.cfg.MaxGroups)}
-		}
-		response.Traces = append(response.Traces, waiting[:sure]...)
-		addWork(&response.Metrics, result, !params.hasQuery)
-		if report != nil {
-			report(waiting[:sure], response.Metrics)
-		}
-		if waiting = waiting[sure:]; len(response.Traces) == params.limit {
-			break
+		if done, err := s.settle(slice, left, i == len(slicing)-1); done || err != nil {
+			return &s.response, err
 		}
 	}
-	response.Metrics.TotalJobs = response.Metrics.CompletedJobs
-	return response, nil
+	return &s.response, nil
+}
+
+// searchQuestion asks for the newest traces of a slice.
+func (q *Querier) searchQuestion(params *searchParams, slice timeRange, limit int) *searchQuestion {
+	return &searchQuestion{
+		plan: params.plan, query: params.query, within: params.within, slice: slice, margin: q.cfg.SearchMargin,
+		opts: q.searchOptions(slice, limit, params.spss),
+	}
+}
+
+func (q *Querier) searchOptions(slice timeRange, limit, spansPerSpanSet int) engine.SearchOptions {
+	return engine.SearchOptions{
+		StartNanos: slice.start, EndNanos: slice.end, Limit: limit, SpansPerSpanSet: spansPerSpanSet,
+		Concurrency: q.cfg.Concurrency, Repeats: q.repeats,
+	}
+}
+
+// search is what a search has found so far.
+type search struct {
+	params   searchParams
+	max      int // groups, 0: no limit
+	report   searchReport
+	response tempopb.SearchResponse
+	waiting  *engine.SearchResult        // traces that older slices may come before
+	shown    map[schema.TraceID]struct{} // those of response
+	groups   int
+}
+
+// take takes what jobs have found in a slice.
+func (s *search) take(answers []answer) error {
+	results := []*engine.SearchResult{s.waiting}
+	for _, a := range answers {
+		found, ok := a.(*engine.SearchResult)
+		if !ok {
+			return fmt.Errorf("a search was answered with %T", a)
+		}
+		addWork(&s.response.Metrics, found, !s.params.hasQuery)
+		// A trace that is sure stays as it is, even if live data has more of it now.
+		found.Drop(s.shown)
+		results = append(results, found)
+	}
+	s.waiting = engine.MergeResults(s.params.plan, s.params.limit-len(s.response.Traces), results...)
+	if s.report != nil {
+		s.report(nil, s.response.Metrics)
+	}
+	return nil
+}
+
+// settle shows what is sure after a slice, and is true when that is the answer.
+func (s *search) settle(slice timeRange, left int, last bool) (bool, error) {
+	sure := len(s.waiting.Traces)
+	if !last {
+		sure = settled(s.waiting.Traces, slice.start)
+	}
+	found := s.waiting.Take(sure)
+	if s.groups += countGroups(found); s.max > 0 && s.groups > s.max {
+		return false, &limitError{fmt.Sprintf("the answer has %d groups, more than the limit of %d (querier.max-groups): "+
+			"group by something with fewer values, or lower limit", s.groups, s.max)}
+	}
+	for i := range found {
+		s.shown[found[i].TraceID] = struct{}{}
+	}
+	s.response.Traces = append(s.response.Traces, found...)
+	done := last || sure == left
+	if done {
+		s.response.Metrics.TotalJobs = s.response.Metrics.CompletedJobs
+	}
+	if s.report != nil {
+		s.report(found, s.response.Metrics)
+	}
+	return done, nil
 }
 
 // addWork counts a job that is done. The number of traces is part of an answer
@@ -111,19 +158,4 @@ func settled(traces []engine.TraceResult, start uint64) int {
 		return len(traces)
 	}
 	return n
-}
-
-// merge puts two lists in the order of answers together, what is in both once.
-func merge(a, b []engine.TraceResult) []engine.TraceResult {
-	if len(a) == 0 {
-		return b
-	}
-	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, compareTraces)
-	return slices.CompactFunc(all, func(x, y engine.TraceResult) bool { return x.TraceID == y.TraceID })
-}
-
-// compareTraces is the order of answers: newest first, then by id.
-func compareTraces(a, b engine.TraceResult) int {
-	return cmp.Or(cmp.Compare(b.StartNanos, a.StartNanos), bytes.Compare(a.TraceID[:], b.TraceID[:]))
 }

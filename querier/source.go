@@ -41,35 +41,55 @@ func (r timeRange) overlaps(b schema.BlockName) bool {
 
 // sources are the blocks within the range and all live segments.
 func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Source {
+	return q.sourcesOf(joined, schema.AllTraces(), within)
+}
+
+// sourcesOf are the same, with some of their traces.
+func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within timeRange) []engine.Source {
 	sources := make([]engine.Source, 0, len(joined.Blocks)+len(joined.Segments))
 	for _, name := range joined.Blocks {
 		if within.overlaps(name) {
-			sources = append(sources, &blockSource{cache: q.blocks, name: name})
+			sources = append(sources, q.blockOf(name, traces))
 		}
 	}
 	for _, segment := range joined.Segments {
-		sources = append(sources, segment)
+		if traces.IsRange() { // its partition is one of the job's
+			sources = append(sources, engine.Within(segment, traces, traces.First == schema.TraceID{}))
+		} else {
+			sources = append(sources, segment)
+		}
 	}
 	return sources
 }
 
+// blockOf is a block with some of its traces. Its rows count in the first of the
+// jobs that read it.
+func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces) engine.Source {
+	source := &blockSource{cache: q.blocks, name: name}
+	if !traces.IsRange() && name.Partitions >= traces.Partitions {
+		return source
+	}
+	first := traces.First == schema.TraceID{} && traces.Partition <= name.Partition
+	return engine.Within(source, traces, first)
+}
+
 // sourcesAndOthers are the same, and the other blocks for the parts of the
 // traces that are found.
-func (q *Querier) sourcesAndOthers(joined *catalog.Joined, within timeRange) []engine.Source {
-	return q.sourcesBeside(joined, within, within, 0)
+func (q *Querier) sourcesAndOthers(joined *catalog.Joined, traces schema.Traces, within timeRange) []engine.Source {
+	return q.sourcesBeside(joined, traces, within, within, 0)
 }
 
 // sourcesBeside are those of a slice of a range. Blocks outside of the range, up
 // to a margin, are asked for what they find of the traces that reach into the
 // slice; those of other slices have their turn.
-func (q *Querier) sourcesBeside(joined *catalog.Joined, slice, within timeRange, margin time.Duration) []engine.Source {
-	sources := q.sources(joined, slice)
+func (q *Querier) sourcesBeside(joined *catalog.Joined, traces schema.Traces, slice, within timeRange, margin time.Duration) []engine.Source {
+	sources := q.sourcesOf(joined, traces, slice)
 	near := within.widen(margin)
 	for _, name := range joined.Blocks {
 		if slice.overlaps(name) {
 			continue
 		}
-		source := &blockSource{cache: q.blocks, name: name}
+		source := q.blockOf(name, traces)
 		if near.overlaps(name) && !within.overlaps(name) {
 			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
 		} else {
@@ -98,6 +118,8 @@ var (
 	_ engine.FragmentSource = (*blockSource)(nil)
 	_ engine.Tabulator      = (*blockSource)(nil)
 	_ engine.Fixed          = (*blockSource)(nil)
+	_ engine.KeyFinder      = (*blockSource)(nil)
+	_ engine.Totaler        = (*blockSource)(nil)
 )
 
 // blockSource reads one block, which it opens when first asked.
@@ -189,6 +211,28 @@ func (s *blockSource) Keys(ctx context.Context, scope vec.Scope) ([]string, bool
 	return keys, ok, err
 }
 
+// KeysOf asks the block's reader.
+func (s *blockSource) KeysOf(ctx context.Context, q *vec.KeyQuery) (int, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := reader.KeysOf(ctx, q)
+	s.forgetIfGone(err)
+	return rows, err
+}
+
+// Totals asks the block's reader.
+func (s *blockSource) Totals(ctx context.Context, filter *vec.Filter, number vec.Column) (*vec.Totals, error) {
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	totals, err := reader.Totals(ctx, filter, number)
+	s.forgetIfGone(err)
+	return totals, err
+}
+
 // Distinct asks the block's reader.
 func (s *blockSource) Distinct(ctx context.Context, field vec.Field, yield func(*schema.Span) bool) (bool, error) {
 	reader, err := s.open(ctx)
@@ -246,8 +290,13 @@ func (s *blockSource) Tabulate(ctx context.Context, t *vec.Tabulation, table vec
 	return left, err
 }
 
-// Identity is the block's key.
-func (s *blockSource) Identity() string { return s.name.Key() }
+// Identity is the block's key, and which object it is once it was opened.
+func (s *blockSource) Identity() string {
+	if reader := s.known.Load(); reader != nil {
+		return reader.Identity()
+	}
+	return s.name.Key()
+}
 
 // Spans is the number of rows.
 func (s *blockSource) Spans() int { return int(s.name.Spans) } //nolint:gosec // a block fits memory

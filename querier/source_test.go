@@ -16,6 +16,7 @@ import (
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -39,7 +40,7 @@ func workloadSpans(tb testing.TB, seed uint64, count int) []schema.Span {
 func storeBlocks(tb testing.TB, cacheBytes int64, parts ...[]schema.Span) []engine.Source {
 	tb.Helper()
 	bucket, pages := mem.New(), block.NewCache(cacheBytes)
-	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages))
+	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages, jobs.NewQueue(jobs.Limits{})))
 	sources := make([]engine.Source, len(parts))
 	for i, part := range parts {
 		o, err := block.Encode(schema.DefaultProject, part)

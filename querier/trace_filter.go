@@ -82,10 +82,40 @@ func (f *traceFilter) apply(spans []schema.Span) (kept []schema.Span, message st
 	if f.plan == nil {
 		return spans, ""
 	}
+	list := make([]relative, len(spans))
+	for i := range spans {
+		list[i] = relative{spans[i].SpanID, spans[i].ParentSpanID, f.plan.Match(&spans[i])}
+	}
+	wanted := f.wanted(list)
+	kept = spans[:0]
+	for i := range spans {
+		if wanted[i] {
+			kept = append(kept, spans[i])
+		}
+	}
+	return kept, shownMessage(len(kept), len(list))
+}
+
+// shownMessage says that spans are missing if some are.
+func shownMessage(shown, all int) string {
+	if shown == all {
+		return ""
+	}
+	return fmt.Sprintf("the trace is filtered: %d of %d spans are shown", shown, all)
+}
+
+// relative is a span as the filter sees it.
+type relative struct {
+	id, parent schema.SpanID
+	matched    bool
+}
+
+// wanted says which of the spans are kept.
+func (f *traceFilter) wanted(spans []relative) []bool {
 	wanted := make([]bool, len(spans))
 	var matched []int
 	for i := range spans {
-		if f.plan.Match(&spans[i]) {
+		if spans[i].matched {
 			wanted[i] = true
 			matched = append(matched, i)
 		}
@@ -96,16 +126,7 @@ func (f *traceFilter) apply(spans []schema.Span) (kept []schema.Span, message st
 	if f.below != 0 {
 		keepLevels(wanted, matched, childrenOf(spans), f.below)
 	}
-	kept = spans[:0]
-	for i := range spans {
-		if wanted[i] {
-			kept = append(kept, spans[i])
-		}
-	}
-	if all := len(wanted); len(kept) < all {
-		message = fmt.Sprintf("the trace is filtered: %d of %d spans are shown", len(kept), all)
-	}
-	return kept, message
+	return wanted
 }
 
 // keepLevels marks what is within so many steps of the given spans. A span that
@@ -130,21 +151,21 @@ func keepLevels(wanted []bool, from []int, next func(i int) []int, levels int) {
 }
 
 // parentsOf returns the spans that have the id of a span's parent.
-func parentsOf(spans []schema.Span) func(i int) []int {
+func parentsOf(spans []relative) func(i int) []int {
 	byID := make(map[schema.SpanID][]int, len(spans))
 	for i := range spans {
-		byID[spans[i].SpanID] = append(byID[spans[i].SpanID], i)
+		byID[spans[i].id] = append(byID[spans[i].id], i)
 	}
-	return func(i int) []int { return related(byID, spans[i].ParentSpanID) }
+	return func(i int) []int { return related(byID, spans[i].parent) }
 }
 
 // childrenOf returns the spans whose parent has a span's id.
-func childrenOf(spans []schema.Span) func(i int) []int {
+func childrenOf(spans []relative) func(i int) []int {
 	byParent := make(map[schema.SpanID][]int, len(spans))
 	for i := range spans {
-		byParent[spans[i].ParentSpanID] = append(byParent[spans[i].ParentSpanID], i)
+		byParent[spans[i].parent] = append(byParent[spans[i].parent], i)
 	}
-	return func(i int) []int { return related(byParent, spans[i].SpanID) }
+	return func(i int) []int { return related(byParent, spans[i].id) }
 }
 
 // related looks up an id. The empty one is nobody's.

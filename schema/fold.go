@@ -15,8 +15,23 @@ type foldKey struct {
 // The order of spans matters only for rows of one position, so callers pass
 // each source's rows in the order of Compare.
 func Fold(spans []Span) []Span {
-	if len(spans) < 2 {
+	stays := Stays(spans)
+	if stays == nil {
 		return spans
+	}
+	kept := spans[:0]
+	for i := range spans {
+		if stays[i] {
+			kept = append(kept, spans[i])
+		}
+	}
+	return kept
+}
+
+// Stays tells which rows Fold keeps, nil for all.
+func Stays(spans []Span) []bool {
+	if len(spans) < 2 {
+		return nil
 	}
 	best := make(map[foldKey]int, len(spans))
 	for i := range spans {
@@ -26,27 +41,40 @@ func Fold(spans []Span) []Span {
 		}
 	}
 	if len(best) == len(spans) {
-		return spans
+		return nil
 	}
-	kept := spans[:0]
-	for i := range spans {
-		if best[foldKey{spans[i].TraceID, spans[i].SpanID, spans[i].Kind}] == i {
-			kept = append(kept, spans[i])
-		}
+	stays := make([]bool, len(spans))
+	for _, i := range best {
+		stays[i] = true
 	}
-	return kept
+	return stays
 }
 
-// moreComplete reports whether a replaces b. A span that has ended is more
-// complete than one that has not; then more bytes are.
-func moreComplete(a, b *Span) bool {
-	if ended := a.EndNanos != 0; ended != (b.EndNanos != 0) {
-		return ended
+// moreComplete reports whether a replaces b.
+func moreComplete(a, b *Span) bool { return CompletenessOf(a).Exceeds(CompletenessOf(b)) }
+
+// Completeness is what decides which of the rows of one span is the span.
+type Completeness struct {
+	Ended    bool
+	Bytes    int // of its contents
+	Position uint64
+}
+
+// CompletenessOf is that of a row.
+func CompletenessOf(s *Span) Completeness {
+	return Completeness{s.EndNanos != 0, payloadBytes(s), s.Position}
+}
+
+// Exceeds reports whether a row of c replaces one of d. A span that has ended is
+// more complete than one that has not; then more bytes are; then what came first.
+func (c Completeness) Exceeds(d Completeness) bool {
+	if c.Ended != d.Ended {
+		return c.Ended
 	}
-	if x, y := payloadBytes(a), payloadBytes(b); x != y {
-		return x > y
+	if c.Bytes != d.Bytes {
+		return c.Bytes > d.Bytes
 	}
-	return a.Position < b.Position
+	return c.Position < d.Position
 }
 
 func payloadBytes(s *Span) int {

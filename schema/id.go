@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -74,3 +76,33 @@ func (id SpanID) String() string { return hex.EncodeToString(id[:]) }
 
 // IsZero reports whether every byte is zero: an invalid span id, or no parent.
 func (id SpanID) IsZero() bool { return id == SpanID{} }
+
+// Traces are those of one partition among some whose ids lie in a range, both
+// ends included. The zero value is no valid one: AllTraces are all.
+type Traces struct {
+	Partition  int // 0 to Partitions-1
+	Partitions int // a power of two
+	First      TraceID
+	Last       TraceID
+}
+
+// AllTraces are all there are.
+func AllTraces() Traces {
+	t := Traces{Partitions: 1}
+	for i := range t.Last {
+		t.Last[i] = math.MaxUint8
+	}
+	return t
+}
+
+// Has reports whether a trace is one of them.
+func (t *Traces) Has(id TraceID) bool {
+	return bytes.Compare(t.First[:], id[:]) <= 0 && bytes.Compare(id[:], t.Last[:]) <= 0 &&
+		(t.Partitions == 1 || id.Partition(t.Partitions) == t.Partition)
+}
+
+// IsRange reports whether ids outside of a range are left out.
+func (t *Traces) IsRange() bool {
+	all := AllTraces()
+	return t.First != all.First || t.Last != all.Last
+}

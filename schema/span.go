@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"cmp"
+	"strings"
 )
 
 // Span is one row: a span as a client sent it, with its place in the log.
@@ -84,6 +85,19 @@ type Scope struct {
 // stepped back within the span.
 func (s *Span) DurationNanos() int64 {
 	return int64(s.EndNanos - s.StartNanos) //nolint:gosec // wraps on purpose: start + duration gives the end back
+}
+
+// Detached returns a copy that shares no text or bytes with s, so that it does
+// not keep what s was read from in memory. Resource and Scope stay shared.
+func (s *Span) Detached() Span {
+	d := *s
+	for _, text := range []*string{&d.Name, &d.StatusMessage, &d.TraceState} {
+		*text = strings.Clone(*text)
+	}
+	for _, field := range []*[]byte{&d.Attributes, &d.Events, &d.Links, &d.Rest, &d.Derived} {
+		*field = bytes.Clone(*field)
+	}
+	return d
 }
 
 // Compare orders rows as blocks store them: by trace id, start, span id, kind,

@@ -20,8 +20,10 @@ type queryConfig struct {
 	since       time.Duration
 	start, end  instant
 
-	limit int  // of a search
-	all   bool // of a trace: show every attribute
+	limit   int           // of a search
+	all     bool          // of a trace: show every attribute
+	instant bool          // of metrics: one value
+	step    time.Duration // of metrics
 }
 
 // instant is a flag's point in time; the zero value is none.
@@ -51,7 +53,7 @@ func (c *queryConfig) registerFlags(f *flag.FlagSet) {
 	f.StringVar(&c.apiEndpoint, "api.endpoint", "http://127.0.0.1:3200", "`URL` of the query API.")
 	f.StringVar(&c.project, "project", "default", "Project to read from.")
 	c.output.register(f)
-	f.DurationVar(&c.since, "since", 0, "How far to look back. 0 means an hour for a search, and all time for a trace.")
+	f.DurationVar(&c.since, "since", 0, "How far to look back. 0 means an hour for a search and for metrics, and all time for a trace.")
 	f.Var(&c.start, "start", "Look from this `time` on: RFC 3339 or Unix seconds. Instead of -since.")
 	f.Var(&c.end, "end", "Look up to this `time`. Needs -start; now if there is only that.")
 }
@@ -96,10 +98,10 @@ func (c *queryConfig) within(now time.Time, since time.Duration) url.Values {
 	return values
 }
 
-// query runs "query trace" or "query search".
+// query runs "query trace", "query search" or "query metrics".
 func query(ctx context.Context, args []string, e env) error {
 	if len(args) == 0 {
-		return &usageError{errors.New("query what? say trace or search")}
+		return &usageError{errors.New("query what? say trace, search or metrics")}
 	}
 	if isHelp(args[0]) {
 		return flag.ErrHelp
@@ -114,8 +116,11 @@ func query(ctx context.Context, args []string, e env) error {
 	case "search":
 		cfg.registerSearchFlags(fs)
 		ask, what = querySearch, "one TraceQL query, in quotes"
+	case "metrics":
+		cfg.registerMetricsFlags(fs)
+		ask, what = queryMetrics, "one TraceQL metrics query, in quotes"
 	default:
-		return &usageError{fmt.Errorf("unknown query %q: say trace or search", args[0])}
+		return &usageError{fmt.Errorf("unknown query %q: say trace, search or metrics", args[0])}
 	}
 	given, err := parseMixed(fs, args[1:])
 	if err != nil {
@@ -136,12 +141,13 @@ func query(ctx context.Context, args []string, e env) error {
 }
 
 func queryHelp(w io.Writer) {
-	fmt.Fprint(w, `Ask a running spanlake for a trace, or search for traces.
+	fmt.Fprint(w, `Ask a running spanlake for a trace, search for traces, or calculate metrics of them.
 Exits with 0 when something was found, 1 when nothing was or the query failed.
 
 Usage:
   spanlake query trace <trace id> [flags]
   spanlake query search <TraceQL query> [flags]
+  spanlake query metrics <TraceQL query> [flags]
 
 Examples:
   A trace as a tree of spans:
@@ -150,6 +156,10 @@ Examples:
     spanlake query search '{ resource.service.name = "checkout" && (status = error || duration > 1s) }' -since 6h
   The ids alone, for another program:
     spanlake query search '{ status = error }' -output json | jq -r '.traces[].traceID'
+  Failed requests per second of each service, with a graph of the last day:
+    spanlake query metrics '{ status = error } | rate() by (resource.service.name)' -since 24h
+  One number for each model:
+    spanlake query metrics '{ } | sum_over_time(span.gen_ai.usage.input_tokens) by (span.gen_ai.request.model)' -instant
 `)
 	for _, s := range []struct {
 		title    string
@@ -158,6 +168,7 @@ Examples:
 		{"Flags", (*queryConfig).registerFlags},
 		{"Flags of trace", (*queryConfig).registerTraceFlags},
 		{"Flags of search", (*queryConfig).registerSearchFlags},
+		{"Flags of metrics", (*queryConfig).registerMetricsFlags},
 	} {
 		fs := flag.NewFlagSet("query", flag.ContinueOnError)
 		s.register(new(queryConfig), fs)

@@ -95,11 +95,24 @@ func TestQuery(t *testing.T) {
 	code, _, _ = ask("search", "{ }", "-start", begun.Format(time.RFC3339))
 	require.Equal(t, exitOK, code)
 
+	code, stdout, stderr = ask("metrics", "{ } | count_over_time() by (resource.service.name)", "-step", "1m")
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `^LAST +LEAST +MOST +GRAPH +SERIES\n`+
+		`0 +0 +3 +▁+█▁+  resource.service.name=gateway\n0 +0 +3 +▁+█▁+  resource.service.name=orders\n$`, stdout)
+	code, stdout, _ = ask("metrics", "{ } | max_over_time(duration) by (resource.service.name)", "-instant")
+	require.Equal(t, exitOK, code)
+	require.Equal(t, "VALUE  SERIES\n1.2    resource.service.name=gateway\n0.9    resource.service.name=orders\n", stdout)
+	code, stdout, _ = ask("metrics", "{ } | rate()", "-output", "json", "-start", begun.Format(time.RFC3339))
+	require.Equal(t, exitOK, code)
+	require.Contains(t, stdout, `"timestampMs"`)
+
 	for _, tc := range []struct {
 		name   string
 		args   []string
 		stderr string
 	}{
+		{"no series", []string{"metrics", `{ name = "x" } | rate() by (name)`}, "no series in this time range"},
+		{"no metrics query", []string{"metrics", `{ }`}, "status 400: not a metrics query"},
 		{"no such trace", []string{"trace", "abc"}, "there is no trace 00000000000000000000000000000abc"},
 		{"another project", []string{"trace", checkoutID, "-project=other"}, "there is no trace"},
 		{"nothing matches", []string{"search", `{ name = "x" }`}, "no trace matches"},
@@ -138,7 +151,7 @@ func TestQueryUsage(t *testing.T) {
 		name, stderr string
 		args         []string
 	}{
-		{"nothing", "say trace or search", nil},
+		{"nothing", "say trace, search or metrics", nil},
 		{"something else", `unknown query "tags"`, []string{"tags"}},
 		{"no id", "trace needs one trace id", []string{"trace"}},
 		{"an empty query", "search needs one TraceQL query", []string{"search", " "}},
@@ -151,6 +164,9 @@ func TestQueryUsage(t *testing.T) {
 		{"end before start", "end must be after start", []string{"search", "{}", "-start=5", "-end=5"}},
 		{"a bad time", "Unix seconds", []string{"search", "{}", "-start=yesterday"}},
 		{"limit", "limit must be at least 1", []string{"search", "{}", "-limit=0"}},
+		{"a step", "step must not be negative", []string{"metrics", "{} | rate()", "-step=-1s"}},
+		{"a step of an instant", "either instant or step", []string{"metrics", "{} | rate()", "-step=1s", "-instant"}},
+		{"no query", "metrics needs one TraceQL metrics query", []string{"metrics"}},
 		{"a flag of the other", "-limit", []string{"trace", "abc", "-limit=1"}},
 		{"where to ask", "api.endpoint", []string{"trace", "abc", "-api.endpoint=grpc://x"}},
 	} {
@@ -167,13 +183,15 @@ func TestQueryUsage(t *testing.T) {
 		require.Contains(t, stdout, "-since duration")
 		require.Contains(t, stdout, "-limit int  (default 20)")
 		require.Contains(t, stdout, "  -all\n")
+		require.Contains(t, stdout, "  -instant\n")
+		require.Contains(t, stdout, "-step duration")
 	}
 }
 
 // What answers need not be spanlake, or be there at all.
 func TestQueryFails(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }))
-	for _, args := range [][]string{{"search", "{}"}, {"trace", "abc"}} {
+	for _, args := range [][]string{{"search", "{}"}, {"trace", "abc"}, {"metrics", "{} | rate()"}} {
 		code, _, stderr := call(t, append([]string{"query"}, append(args, "-api.endpoint", server.URL)...)...)
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, stderr, "reply")
@@ -211,4 +229,15 @@ func TestTreeOfOddTraces(t *testing.T) {
 	drawn := strings.Split(names(chain...), "|")
 	require.Len(t, drawn, 200)
 	require.Less(t, len([]rune(drawn[199])), 3*maxDrawnDepth+10)
+}
+
+func TestSparkline(t *testing.T) {
+	for want, points := range map[string][]float64{
+		"": nil, "▁": {0}, "█": {3}, "▁█": {0, 5}, "▄█▁": {0, 1, -1}, "██": {2, 2},
+	} {
+		require.Equal(t, want, sparkline(points))
+	}
+	many := make([]float64, 400)
+	many[399] = 1
+	require.Equal(t, strings.Repeat("▁", 39)+"█", sparkline(many), "a peak is not lost")
 }

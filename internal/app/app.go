@@ -15,6 +15,8 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/internal/wire/workers"
+	"github.com/spanlake/spanlake/querier"
 )
 
 // App is a process made of the modules that its target needs. Use New, then
@@ -40,6 +42,8 @@ type App struct {
 	catalog  *catalog.Catalog
 	live     *ingester.Builder
 	receiver *ingester.Receiver
+	querier  *querier.Querier
+	workers  *workers.Pool // of queriers that run apart
 }
 
 // New returns a process that does nothing yet: it opens neither files nor

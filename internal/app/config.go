@@ -121,7 +121,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.BoolVar(&c.NATS.AllowWeakSync, "nats.allow-weak-sync", false, "Accept a NATS server or stream with which acknowledged spans may be lost when a machine loses power.")
 
 	c.Log.MaxBytes = wal.DefaultMaxBytesPerPartition
-	f.IntVar(&c.Log.Partitions, "log.partitions", wal.DefaultPartitions, "Partitions of a log that is created, a power of two. An existing log keeps its own number.")
+	f.IntVar(&c.Log.Partitions, "log.partitions", 0, "Partitions of a log that is created, a power of two. 0: with the embedded log one for every two processors, up to 4, else 4. An existing log keeps its own number.")
 	c.Log.MergeWindows = wal.DefaultWindows()
 	f.Var(&c.Log.MergeWindows, "log.merge-windows", "Windows of the log's time of which blocks are merged, of a log that is created: `durations`, each a multiple of the one before, the last at most a day and a divisor of it. An existing log keeps its own.")
 	f.Var(&c.Log.MaxBytes, "log.max-bytes", "Size limit of each partition of the log. When it is reached, senders are told to wait.")
@@ -203,8 +203,8 @@ func loopback(host string) bool {
 
 func (c *Config) validateLog() error {
 	var errs []error
-	if !schema.ValidPartitionCount(c.Log.Partitions) {
-		errs = append(errs, fmt.Errorf("log.partitions %d: want a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
+	if c.Log.Partitions != 0 && !schema.ValidPartitionCount(c.Log.Partitions) {
+		errs = append(errs, fmt.Errorf("log.partitions %d: want 0 or a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
 	}
 	if err := wal.CheckWindows(c.Log.MergeWindows); err != nil {
 		errs = append(errs, fmt.Errorf("log.merge-windows %s: %w", &c.Log.MergeWindows, err))

@@ -33,8 +33,34 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "127.0.0.1:3200", cfg.API.Addr)
 	require.Equal(t, "127.0.0.1:4317", cfg.OTLP.GRPCAddr)
 	require.Equal(t, "127.0.0.1:4318", cfg.OTLP.HTTPAddr)
-	require.Equal(t, 4, cfg.Log.Partitions)
+	require.Zero(t, cfg.Log.Partitions)
 	require.Equal(t, slog.LevelInfo, cfg.Logging.Level)
+}
+
+func TestPartitions(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		args       []string
+		processors int
+		want       int
+	}{
+		{"one processor", nil, 1, 1},
+		{"two", nil, 2, 1},
+		{"three", nil, 3, 1},
+		{"four", nil, 4, 2},
+		{"seven", nil, 7, 2},
+		{"eight", nil, 8, 4},
+		{"many", nil, 96, 4},
+		{"set", []string{"-log.partitions=16"}, 2, 16},
+		{"a cluster", []string{"-nats.url=nats://host:4222"}, 2, 4},
+		{"a cluster, set", []string{"-nats.url=nats://host:4222", "-log.partitions=1"}, 8, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := app.Load(tt.args, noEnv)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, cfg.PartitionsOn(tt.processors))
+		})
+	}
 }
 
 func TestFile(t *testing.T) {

@@ -17,6 +17,7 @@ const (
 	moduleLive     = "live"
 	moduleFollower = "follower"
 	moduleQuerier  = "querier"
+	moduleWorker   = "worker"
 	moduleBuilder  = "builder"
 	moduleFlush    = "flush"
 	moduleReceiver = "receiver"
@@ -57,7 +58,8 @@ func (a *App) table() []module {
 	case TargetQuerier:
 		return append(rows,
 			module{moduleFollower, a.newBuilder, []string{moduleLive}},
-			module{moduleQuerier, a.newQuerier, []string{moduleFollower}})
+			module{moduleQuerier, a.newQuerier, []string{moduleFollower}},
+			module{moduleWorker, a.newWorker, []string{moduleQuerier}})
 	case TargetAll:
 		// The querier answers while the builder, whose live data it reads,
 		// flushes at the end. At the start it waits for the builder.

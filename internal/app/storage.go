@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 
 	"github.com/grafana/dskit/services"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
+	"github.com/spanlake/spanlake/internal/wire/workers"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -31,7 +33,7 @@ func (a *App) newLog() services.Service {
 			if server, err = embedded.Start(a.serverOptions()); err != nil {
 				return err
 			}
-			opts.Dial, opts.ServerSyncAlways = server.Dial, true
+			opts.Dial, opts.Look, opts.ServerSyncAlways = server.Dial, server.Look, true
 		}
 		if a.log, err = wal.Open(ctx, opts); err != nil {
 			return errors.Join(err, closeServer())
@@ -53,7 +55,7 @@ func (a *App) logOptions() wal.Options {
 		CredentialsFile:      a.cfg.NATS.CredentialsFile,
 		MonitorURLs:          a.cfg.NATS.MonitorURLs,
 		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
-		Partitions:           a.cfg.Log.Partitions,
+		Partitions:           a.cfg.partitions(runtime.GOMAXPROCS(0)),
 		Windows:              a.cfg.Log.MergeWindows,
 		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 		Replicas:             a.cfg.Log.Replicas,
@@ -66,6 +68,23 @@ func (a *App) logOptions() wal.Options {
 		}
 	}
 	return opts
+}
+
+// partitions is how many partitions a new log gets. In one process as many as
+// blocks are encoded at once: more would only hold more open batches in memory,
+// and cut requests into smaller messages, of which each is synced.
+func (c *Config) partitions(processors int) int {
+	switch {
+	case c.Log.Partitions != 0:
+		return c.Log.Partitions
+	case c.NATS.URL != "":
+		return wal.DefaultPartitions
+	}
+	n := 1
+	for n < wal.DefaultPartitions && 4*n <= processors {
+		n *= 2
+	}
+	return n
 }
 
 // serverOptions bound the server by what its streams may hold, not by what is
@@ -112,14 +131,40 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		q := querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
-		a.queries.open(q.Handler())
+		if a.cfg.Target == TargetQuerier {
+			var err error
+			if a.workers, err = workers.Connect(a.workersOptions()); err != nil {
+				return err
+			}
+			a.querier.ShareWith(a.workers)
+		}
+		a.queries.open(a.querier.Handler())
 		return nil
 	}, func(error) error {
 		a.closeGate(&a.queries, phaseAnswer)
+		if a.workers != nil {
+			a.workers.Close()
+		}
 		return nil
 	})
+}
+
+// workersOptions are for a connection of its own: that of the log ends whenever
+// something about the log has to be checked anew.
+func (a *App) workersOptions() workers.Options {
+	return workers.Options{
+		URL: a.cfg.NATS.URL, CredentialsFile: a.cfg.NATS.CredentialsFile, Name: wal.DefaultName,
+		Logger: a.logger.With(slog.String("component", "workers")),
+	}
+}
+
+// newWorker does jobs of other queriers. It stops before this one.
+func (a *App) newWorker() services.Service {
+	return services.NewBasicService(nil, func(ctx context.Context) error {
+		return a.workers.Serve(ctx, a.querier.Work)
+	}, nil)
 }
 
 func (a *App) closeGate(g *gate, p phase) {

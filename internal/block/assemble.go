@@ -93,6 +93,7 @@ func (a *assembler) fill(r *rowReader, t *task, dst []schema.Span, field func(*s
 	if err := a.loadRest(r.groupReader, t); err != nil {
 		return err
 	}
+	r.memory = slices.Grow(r.memory, a.bytes(len(dst)))
 	for i := range dst {
 		items, err := a.shapeOf(r.groupReader, i)
 		if err != nil {
@@ -100,13 +101,25 @@ func (a *assembler) fill(r *rowReader, t *task, dst []schema.Span, field func(*s
 		}
 		start := len(r.memory)
 		if r.memory, err = a.appendRow(r.memory, items, i); err != nil {
-			return r.corrupt(r.fixed(a.shape), "row", r.chunk(r.fixed(a.shape)).pages[t.page], err)
+			return r.corrupt(r.fixed(a.shape), "row", r.chunk(r.fixed(a.shape)).data(), err)
 		}
 		if end := len(r.memory); end > start {
 			*field(&dst[i]) = r.memory[start:end:end]
 		}
 	}
 	return nil
+}
+
+// bytes is about what the attributes of the task's n rows take: memory that
+// grows with them is allocated several times over.
+func (a *assembler) bytes(n int) (size int) {
+	for _, c := range a.inUse {
+		size += a.perColumn[c].bytes(n)
+	}
+	for i := range n {
+		size += len(a.rests.text(i))
+	}
+	return size
 }
 
 // loadShapes reads the shapes of a task's rows and finds the columns that they
@@ -183,7 +196,7 @@ func (a *assembler) parseShape(g *groupReader, dst []int32, shape []byte) ([]int
 
 func (g *groupReader) corruptShape(a *assembler) error {
 	c := g.fixed(a.shape)
-	return g.corrupt(c, "shape", g.chunk(c).pages[0], errStructure)
+	return g.corrupt(c, "shape", g.chunk(c).data(), errStructure)
 }
 
 func (a *assembler) loadColumn(g *groupReader, c int, t *task) error {

@@ -92,6 +92,9 @@ func requireBlock(t *testing.T, r *block.Reader, spans []schema.Span) {
 			have, err := r.Trace(t.Context(), id)
 			require.NoError(t, err)
 			requireSame(t, traces[id], have)
+			have, err = tracePages(t.Context(), r, id)
+			require.NoError(t, err)
+			requireSame(t, traces[id], have)
 		}
 		if i%3 > 0 {
 			ids, some = append(ids, id), append(some, traces[id]...)

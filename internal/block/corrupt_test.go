@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -36,6 +37,9 @@ func readAll(ctx context.Context, r *block.Reader, f *vec.Filter, ids []schema.T
 	}
 	for _, id := range ids {
 		trace, traceErr := r.Trace(ctx, id)
+		if _, pagesErr := tracePages(ctx, r, id); (pagesErr == nil) != (traceErr == nil) {
+			err = errors.Join(err, fmt.Errorf("one way to read a trace fails and the other does not: %w, %w", traceErr, pagesErr))
+		}
 		if traceErr != nil {
 			trace = nil
 			err = errors.Join(err, traceErr)

@@ -107,7 +107,9 @@ func (r *Reader) Describe(ctx context.Context) (d *Description, err error) {
 		d.Columns = append(d.Columns, describeColumn(&r.dir.columns[i]))
 	}
 	for i := range r.dir.groups {
-		d.addGroup(r.dir, &r.dir.groups[i], &f.groups[i])
+		if err := d.addGroup(r.groupReader(i), &f.groups[i]); err != nil {
+			return nil, fmt.Errorf("describe block: %w", err)
+		}
 	}
 	d.addOutside(r.dir)
 	return d, nil
@@ -139,7 +141,8 @@ func (r *Reader) readFooter(ctx context.Context) (footer, objstore.Object, error
 	return f, object, nil
 }
 
-func (d *Description) addGroup(dir *directory, g *rowGroup, f *footerGroup) {
+func (d *Description) addGroup(r *groupReader, f *footerGroup) error {
+	g := r.group
 	if len(d.RowGroups) == 0 {
 		d.FirstTrace, d.MinStart = g.firstTrace, g.minStart
 	}
@@ -150,8 +153,12 @@ func (d *Description) addGroup(dir *directory, g *rowGroup, f *footerGroup) {
 		Rows: g.rows(), Pages: len(g.pages) - 1, FirstTrace: g.firstTrace, LastTrace: g.lastTrace,
 		MinStart: g.minStart, MaxEnd: g.maxEnd,
 	}
-	for i := range dir.columns {
-		column := describeChunk(&dir.columns[i], &g.chunks[i])
+	for i := range g.chunks {
+		pages, err := r.pages(i)
+		if err != nil {
+			return err
+		}
+		column := describeChunk(r.column(i), &g.chunks[i], pages)
 		column.Values = int64(g.rows()) - max(f.nulls[i], 0)
 		group.Columns = append(group.Columns, column)
 		d.Columns[i].add(column)
@@ -160,6 +167,7 @@ func (d *Description) addGroup(dir *directory, g *rowGroup, f *footerGroup) {
 	for i := range g.traces {
 		d.TableBytes += int64(g.traces[i].table.size)
 	}
+	return nil
 }
 
 // addOutside joins the keys of all row groups.
@@ -186,9 +194,9 @@ func describeColumn(c *fileColumn) Column {
 	return column
 }
 
-func describeChunk(c *fileColumn, k *chunk) Column {
+func describeChunk(c *fileColumn, k *chunk, pages []pageRef) Column {
 	column := describeColumn(c)
-	column.Encoding, column.Pages, column.Entries = k.encoding.String(), len(k.pages), k.entries
+	column.Encoding, column.Pages, column.Entries = k.encoding.String(), len(pages), k.entries
 	if k.absent {
 		column.Encoding, column.Pages = encodingAbsent, 1
 	}
@@ -198,7 +206,7 @@ func describeChunk(c *fileColumn, k *chunk) Column {
 	if k.encoding == encodingCodes || k.absent {
 		column.addPage(k.dict)
 	}
-	for _, p := range k.pages {
+	for _, p := range pages {
 		column.addPage(p)
 	}
 	return column

@@ -17,6 +17,7 @@ type directory struct {
 	dataBytes int64 // from the object's start to the tail
 	bitset    int   // bytes of the trace filter, without its header
 	columns   []fileColumn
+	index     columnIndex      // of columns; of a directory that was read
 	open      []schema.TraceID // traces with fragments, ascending
 	groups    []rowGroup
 }
@@ -84,14 +85,27 @@ const (
 )
 
 // chunk is one column of a row group: a dictionary page if its encoding is
-// encodingCodes, then the data pages.
+// encodingCodes, then the data pages, of which the directory says apart from the
+// rest where they lie.
 type chunk struct {
 	encoding   pageEncoding
 	compressed bool // of the dictionary; a data page is when it is smaller than its raw bytes
 	absent     bool // every row is null: dict is all pages of the chunk, pages is nil
 	entries    int  // of the dictionary
 	dict       pageRef
-	pages      []pageRef
+	pages      []pageRef // data pages, of a chunk that is being written
+	list       *pageList // data pages, of a chunk that was read
+}
+
+// data is where the data pages lie, or the page that stands for the chunk.
+func (k *chunk) data() extent {
+	switch {
+	case k.absent:
+		return k.dict.extent()
+	case k.list != nil:
+		return k.list.extent
+	}
+	return extent{k.pages[0].offset, k.pages[len(k.pages)-1].end()}
 }
 
 // pageRef locates a page: Thrift header, definition levels, body.

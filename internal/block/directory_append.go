@@ -114,10 +114,16 @@ func (c *chunk) appendTo(b []byte, optional bool) []byte {
 		b = binary.AppendUvarint(b, uint64(c.entries))
 		b = c.dict.appendTo(b, false)
 	}
-	for _, p := range c.pages {
-		b = p.appendTo(b, optional)
+	pages := c.data()
+	b = binary.AppendUvarint(b, uint64(pages.size()))
+	if c.list != nil {
+		return appendText(b, alias(c.list.stored))
 	}
-	return b
+	var list []byte
+	for _, p := range c.pages {
+		list = p.appendTo(list, optional)
+	}
+	return appendText(b, alias(list))
 }
 
 // appendTo leaves the offset out: pages follow each other without gaps.

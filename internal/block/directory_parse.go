@@ -10,8 +10,10 @@ import (
 
 // parseDirectory reads the directory that b begins with and returns the bytes
 // after it. Everything is checked against everything else, so that a reader
-// may trust offsets and counts: what is allocated is bounded by len(b). The
-// error is ErrVersion, errStructure or errTruncated.
+// may trust offsets and counts: what is allocated is bounded by len(b). Only the
+// lists of pages are left for later, they are checked when they are read. The
+// directory keeps b, which must not be changed any more. The error is
+// ErrVersion, errStructure or errTruncated.
 func parseDirectory(b []byte) (*directory, []byte, error) {
 	c := &cursor{b: b}
 	d := &directory{version: c.uvarint(math.MaxUint64)}
@@ -23,12 +25,13 @@ func parseDirectory(b []byte) (*directory, []byte, error) {
 	d.dataBytes = int64(c.uvarint(math.MaxInt64))
 	d.bitset = int(c.uvarint(math.MaxInt32))
 	d.columns = c.columns()
+	d.index = c.index(d.columns)
 	d.open = c.traceIDs()
 	d.groups = make([]rowGroup, c.count(minGroupBytes))
 	next := int64(len(magic))
 	rows := 0
 	for i := range d.groups {
-		c.group(&d.groups[i], d.columns, &next)
+		c.group(&d.groups[i], d, &next)
 		if c.err != nil {
 			return nil, nil, c.err
 		}
@@ -40,9 +43,10 @@ func parseDirectory(b []byte) (*directory, []byte, error) {
 	return d, c.b, c.err
 }
 
-// What a row group, a page, a page's traces and a key take at least.
+// What a row group, a chunk, a page, a page's traces and a key take at least.
 const (
 	minGroupBytes     = 2*16 + 7
+	minChunkBytes     = 3
 	minPageBytes      = 3 + 4
 	minTracePageBytes = 16 + 1 + 1 + 4 + 1 + 4
 	minKeyBytes       = 1
@@ -112,8 +116,8 @@ func (c *cursor) count(size int) int {
 	return int(n)
 }
 
-// text reads a length and so many bytes.
-func (c *cursor) text() string { return string(c.take(int(c.uvarint(math.MaxInt32)))) }
+// text reads a length and so many bytes, which it shares.
+func (c *cursor) text() string { return alias(c.take(int(c.uvarint(math.MaxInt32)))) }
 
 func (c *cursor) traceIDs() []schema.TraceID {
 	ids := make([]schema.TraceID, c.count(16))
@@ -128,25 +132,23 @@ func (c *cursor) traceIDs() []schema.TraceID {
 
 func (c *cursor) columns() []fileColumn {
 	list := make([]fileColumn, c.count(3))
-	var seen [numColumns]bool
-	names := make(map[string]bool, len(list))
 	for i := range list {
-		col := c.column()
-		if names[col.name] {
-			c.fail(errStructure)
-		}
-		names[col.name] = true
-		if col.id < numColumns {
-			seen[col.id] = true
-		}
-		list[i] = col
-	}
-	for id := range numColumns {
-		if !seen[id] {
-			c.fail(errStructure)
-		}
+		list[i] = c.column()
 	}
 	return list
+}
+
+// index finds the columns, each of which must be there once, and those of the
+// catalogue all.
+func (c *cursor) index(list []fileColumn) columnIndex {
+	if c.err != nil {
+		return columnIndex{}
+	}
+	x, ok := indexColumns(list)
+	if !ok {
+		c.fail(errStructure)
+	}
+	return x
 }
 
 func (c *cursor) column() fileColumn {
@@ -172,7 +174,7 @@ func (c *cursor) column() fileColumn {
 	return col
 }
 
-func (c *cursor) group(g *rowGroup, columns []fileColumn, next *int64) {
+func (c *cursor) group(g *rowGroup, d *directory, next *int64) {
 	g.pages = c.grid()
 	g.finePages = c.grid()
 	if c.err != nil || !refines(g.finePages, g.pages) {
@@ -187,17 +189,7 @@ func (c *cursor) group(g *rowGroup, columns []fileColumn, next *int64) {
 	for owner := range g.keys {
 		g.keys[owner] = c.keyList()
 	}
-	if len(columns) > len(c.b) {
-		c.fail(errTruncated)
-		return
-	}
-	g.chunks = make([]chunk, len(columns))
-	for i := range columns {
-		c.chunk(&g.chunks[i], g, &columns[i], next)
-		if columns[i].id == colTraceID {
-			c.placeIDs(g, &g.chunks[i])
-		}
-	}
+	c.chunks(g, d, next)
 }
 
 // grid reads where pages begin.
@@ -252,76 +244,4 @@ func (c *cursor) traces(g *rowGroup, next *int64) {
 	if len(g.traces) == 0 || g.traces[0].row != 0 || g.traces[0].first != g.firstTrace {
 		c.fail(errStructure)
 	}
-}
-
-// placeIDs finds the parts of the dictionary of trace ids, which is never
-// compressed.
-func (c *cursor) placeIDs(g *rowGroup, k *chunk) {
-	if c.err != nil {
-		return
-	}
-	const size = len(schema.TraceID{})
-	last := &g.traces[len(g.traces)-1]
-	if k.encoding != encodingCodes || k.compressed || k.absent ||
-		k.entries != last.code+last.entries || k.dict.bodyBytes() != size*k.entries {
-		c.fail(errStructure)
-		return
-	}
-	for i := range g.traces {
-		t := &g.traces[i]
-		t.ids.offset = k.dict.offset + int64(k.dict.header) + int64(size*t.code)
-		t.ids.size = uint32(size * t.entries)
-		t.ids.raw = t.ids.size
-	}
-}
-
-func (c *cursor) chunk(k *chunk, g *rowGroup, column *fileColumn, next *int64) {
-	flags := c.byte()
-	k.encoding = pageEncoding(flags &^ (flagCodecZstd | flagAbsent))
-	k.compressed, k.absent = flags&flagCodecZstd != 0, flags&flagAbsent != 0
-	if k.encoding >= numEncodings || k.absent && !column.optional || column.known() && !column.physical.allows(k.encoding) {
-		c.fail(errStructure)
-		return
-	}
-	if k.absent {
-		k.dict = c.page(next, false)
-		return
-	}
-	if k.encoding == encodingCodes {
-		k.entries = int(c.uvarint(uint64(g.rows())))
-		k.dict = c.page(next, false)
-		if !k.compressed && k.dict.bodyBytes() != int(k.dict.raw) {
-			c.fail(errStructure)
-		}
-	}
-	pages := len(g.grid(column)) - 1
-	if pages*minPageBytes > len(c.b) {
-		c.fail(errTruncated)
-		return
-	}
-	k.pages = make([]pageRef, pages)
-	for p := range k.pages {
-		k.pages[p] = c.page(next, column.optional)
-		if k.pages[p].bodyBytes() > int(k.pages[p].raw) || !k.compressed && k.pages[p].compressed() {
-			c.fail(errStructure)
-		}
-	}
-}
-
-func (c *cursor) page(next *int64, optional bool) pageRef {
-	p := pageRef{
-		offset: *next,
-		size:   uint32(c.uvarint(maxRawBytes)),
-		header: uint16(c.uvarint(math.MaxUint16)),
-		raw:    uint32(c.uvarint(maxRawBytes)),
-	}
-	if optional {
-		p.levels = uint16(c.uvarint(math.MaxUint16))
-	}
-	p.sum = c.uint32()
-	if p.bodyBytes() < 0 {
-		c.fail(errStructure)
-	}
-	*next = p.end()
-	return p
 }

@@ -213,7 +213,7 @@ func (g *groupReader) messages(ctx context.Context, scope vec.Scope) (*sharedMes
 	// dictionary's header, where no part begins.
 	offset := g.chunk(c).dict.offset + 1
 	if g.has(offset) {
-		shared, _ := g.parts[offset].(*sharedMessages)
+		shared, _ := g.parts.at(offset).(*sharedMessages)
 		return shared, nil
 	}
 	d, err := g.dictionaryOf(ctx, c)

@@ -58,11 +58,18 @@ func WithForgedChecksums(r *Reader, bucket Ranger, data []byte) *Reader {
 		}
 		for c := range g.chunks {
 			k := &g.chunks[c]
-			k.pages = slices.Clone(k.pages)
+			forge(&k.dict)
+			if k.list == nil {
+				continue
+			}
+			pages, _, err := k.list.get()
+			if err != nil {
+				panic(err)
+			}
+			k.list, k.pages = nil, slices.Clone(pages)
 			for p := range k.pages {
 				forge(&k.pages[p])
 			}
-			forge(&k.dict)
 		}
 	}
 	forged.dir = &dir

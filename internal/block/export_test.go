@@ -55,13 +55,11 @@ func Keys(project schema.ProjectID, spans []schema.Span, groupRows int) ([][]str
 func (r *Reader) Chunk(group int, column string) (dictionary, data, size int64) {
 	i := slices.IndexFunc(r.dir.columns, func(c fileColumn) bool { return c.name == column })
 	c := &r.dir.groups[group].chunks[i]
-	switch {
-	case c.absent:
-		return 0, c.dict.offset, int64(c.dict.size)
-	case c.encoding == encodingCodes:
-		return c.dict.offset, c.pages[0].offset, c.pages[len(c.pages)-1].end() - c.dict.offset
+	at := c.data()
+	if c.encoding == encodingCodes && !c.absent {
+		return c.dict.offset, at.offset, at.end - c.dict.offset
 	}
-	return 0, c.pages[0].offset, c.pages[len(c.pages)-1].end() - c.pages[0].offset
+	return 0, at.offset, at.size()
 }
 
 // EncodeWithColumn is Encode of a later program, which has one more column.
@@ -79,4 +77,11 @@ func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRow
 	lim := defaultLimits()
 	lim.pageRows, lim.groupRows = pageRows, groupRows
 	return merge(ctx, w, inputs, nil, lim, groupBytes)
+}
+
+// PageList is what the directory says about the data pages of a chunk, a part of
+// the tail.
+func (r *Reader) PageList(group int, column string) []byte {
+	i := slices.IndexFunc(r.dir.columns, func(c fileColumn) bool { return c.name == column })
+	return r.dir.groups[group].chunks[i].list.stored
 }

@@ -39,7 +39,8 @@ func fuzzedGroup(n int, c fileColumn, k chunk) *groupReader {
 	dir := &directory{columns: []fileColumn{c}, groups: []rowGroup{{
 		pages: []int{0, n}, finePages: []int{0, n}, chunks: []chunk{k},
 	}}}
-	return &groupReader{reader: &Reader{dir: dir, columns: indexColumns(dir.columns)}, group: &dir.groups[0], dicts: make([]*dictionary, 1)}
+	index, _ := indexColumns(dir.columns)
+	return &groupReader{reader: &Reader{dir: dir, columns: index}, group: &dir.groups[0], dicts: make([]*dictionary, 1)}
 }
 
 // FuzzPage reads any bytes as a page of any column, for all rows, for some, and
@@ -160,7 +161,9 @@ func FuzzShape(f *testing.F) {
 		for i := range columns {
 			dir.groups[0].chunks[i].pages = make([]pageRef, 1)
 		}
-		r := &Reader{dir: dir, columns: indexColumns(columns)}
+		index, ok := indexColumns(columns)
+		require.True(t, ok)
+		r := &Reader{dir: dir, columns: index}
 		g := &groupReader{reader: r, group: &dir.groups[0], dicts: make([]*dictionary, len(columns))}
 		var a assembler
 		a.init(g, &r.wanted(vec.AllColumns()).spans)
@@ -183,8 +186,8 @@ func FuzzShape(f *testing.F) {
 	})
 }
 
-// FuzzDirectory reads directories; what can be read is written again as
-// something that reads the same.
+// FuzzDirectory reads directories and their lists of pages; what can be read is
+// written again as something that reads the same.
 func FuzzDirectory(f *testing.F) {
 	spans := []schema.Span{{TraceID: schema.TraceID{1}, Attributes: []byte{0x4a, 0x07, 0x0a, 0x01, 'k', 0x12, 0x02, 0x18, 0x07}}}
 	for n := range 2 {
@@ -200,5 +203,51 @@ func FuzzDirectory(f *testing.F) {
 		again, _, err := parseDirectory(append(d.appendTo(nil), rest...))
 		require.NoError(t, err)
 		require.Equal(t, d, again)
+		listed := readLists(t, d)
+		require.Equal(t, listed, readLists(t, again))
+		if !listed {
+			return
+		}
+		forgetLists(d)
+		written, _, err := parseDirectory(append(d.appendTo(nil), rest...))
+		require.NoError(t, err)
+		require.True(t, readLists(t, written))
+		forgetLists(written)
+		require.Equal(t, d, written)
 	})
+}
+
+// readLists reads all lists of pages, and is false if one is damaged.
+func readLists(t *testing.T, d *directory) bool {
+	t.Helper()
+	for i := range d.groups {
+		for c := range d.groups[i].chunks {
+			k := &d.groups[i].chunks[c]
+			if k.list == nil {
+				require.True(t, k.absent)
+				continue
+			}
+			pages, first, err := k.list.get()
+			if err != nil {
+				return false
+			}
+			require.True(t, first)
+			require.Equal(t, k.list.extent, extent{pages[0].offset, pages[len(pages)-1].end()})
+			_, first, err = k.list.get()
+			require.NoError(t, err)
+			require.False(t, first)
+		}
+	}
+	return true
+}
+
+// forgetLists puts the pages where a writer has them.
+func forgetLists(d *directory) {
+	for i := range d.groups {
+		for c := range d.groups[i].chunks {
+			if k := &d.groups[i].chunks[c]; k.list != nil {
+				k.pages, k.list = *k.list.read.Load(), nil
+			}
+		}
+	}
 }

@@ -19,7 +19,7 @@ type groupReader struct {
 	dicts  []*dictionary // by column, nil: not decoded yet
 	kept   pieces        // fetched for as long as the group is read; never written to
 	window pieces        // fetched for some of its pages
-	parts  map[int64]any // from the cache, by offset
+	parts  partTable     // from the cache
 
 	section *traceSection // read last
 	scratch groupScratch
@@ -29,6 +29,7 @@ type groupReader struct {
 type groupScratch struct {
 	raw     []byte
 	view    pageView
+	part    pagePart
 	defined []uint64
 	codes   []uint32
 	ints    []int64
@@ -45,6 +46,23 @@ func (r *Reader) groupReader(ordinal int) *groupReader {
 func (g *groupReader) column(c int) *fileColumn { return &g.reader.dir.columns[c] }
 
 func (g *groupReader) chunk(c int) *chunk { return &g.group.chunks[c] }
+
+// pages are the data pages of a column, nil if it is absent.
+func (g *groupReader) pages(c int) ([]pageRef, error) {
+	k := g.chunk(c)
+	if k.list == nil {
+		return k.pages, nil
+	}
+	pages, first, err := k.list.get()
+	if err != nil {
+		section := fmt.Sprintf("directory, row group %d, pages of column %s", g.ordinal, g.column(c).name)
+		return nil, g.reader.corrupt(section, g.reader.dir.dataBytes+tailSumBytes, err, hintRestore)
+	}
+	if first {
+		g.reader.held.Add(k.list.memoryBytes())
+	}
+	return pages, nil
+}
 
 func (g *groupReader) grid(c int) []int { return g.group.grid(g.column(c)) }
 
@@ -78,6 +96,9 @@ func (g *groupReader) fetch(ctx context.Context, list []extent) error {
 // missing are the extents that were not fetched and are not cached: one extent
 // for every page, dictionary or table of traces. It works in place.
 func (g *groupReader) missing(list []extent) []extent {
+	if g.reader.cache == nil && len(g.kept) == 0 {
+		return list
+	}
 	missing := list[:0]
 	for _, x := range list {
 		if g.kept.at(x) == nil && !g.has(x.offset) {
@@ -89,17 +110,14 @@ func (g *groupReader) missing(list []extent) []extent {
 
 // has reports whether the part at an offset is cached. If so it stays at hand.
 func (g *groupReader) has(offset int64) bool {
-	if g.parts[offset] != nil {
+	if g.parts.at(offset) != nil {
 		return true
 	}
 	value := g.reader.cached(offset)
 	if value == nil {
 		return false
 	}
-	if g.parts == nil {
-		g.parts = make(map[int64]any)
-	}
-	g.parts[offset] = value
+	g.parts.put(offset, value)
 	return true
 }
 
@@ -115,8 +133,12 @@ type pageView struct {
 // holds, unless it is cached from now on. It is valid until the next call, and
 // while scratch is. REQUIRES: it was fetched.
 func (g *groupReader) page(c, p, n int, scratch *[]byte) (*pageView, error) {
-	ref := g.chunk(c).pages[p]
-	if view, ok := g.parts[ref.offset].(*pageView); ok {
+	pages, err := g.pages(c)
+	if err != nil {
+		return nil, err
+	}
+	ref := pages[p]
+	if view, ok := g.parts.at(ref.offset).(*pageView); ok {
 		return view, nil
 	}
 	body, levels, err := g.stored(ref)
@@ -198,14 +220,18 @@ func (g *groupReader) stored(ref pageRef) (body, levels []byte, err error) {
 }
 
 func (g *groupReader) corruptPage(c, p int, err error) error {
-	return g.corrupt(c, pageName(p), g.chunk(c).pages[p], err)
+	pages, listErr := g.pages(c)
+	if listErr != nil {
+		return listErr
+	}
+	return g.corrupt(c, pageName(p), pages[p].extent(), err)
 }
 
 func pageName(p int) string { return "page " + strconv.Itoa(p) }
 
-func (g *groupReader) corrupt(c int, what string, ref pageRef, err error) error {
+func (g *groupReader) corrupt(c int, what string, at extent, err error) error {
 	section := fmt.Sprintf("row group %d, column %s, %s", g.ordinal, g.column(c).name, what)
-	return g.reader.corrupt(section, ref.offset, err, hintRestore)
+	return g.reader.corrupt(section, at.offset, err, hintRestore)
 }
 
 // resize returns n elements of a scratch, which grows as needed. They are not

@@ -29,6 +29,9 @@ func (r *Reader) Held(ctx context.Context) (held *vec.Held, err error) {
 	return held, nil
 }
 
+// Identity names the bytes of the block: another object may come to have its key.
+func (r *Reader) Identity() string { return r.key + " " + r.etag }
+
 // appendHeld appends the traces of a row group.
 func (g *groupReader) appendHeld(ctx context.Context, held *vec.Held) error {
 	if err := g.keepAllSections(ctx); err != nil {

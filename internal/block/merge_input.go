@@ -89,7 +89,7 @@ func (in *mergeInput) append(ctx context.Context, dst []schema.Span, to int) ([]
 	in.row = to
 	for !r.done() {
 		var err error
-		r.expected = len(r.tasks[0].rows) * (in.rowBytes - spanBytes)
+		r.hint = int64(len(r.tasks[0].rows) * (in.rowBytes - spanBytes))
 		if dst, err = r.next(ctx, dst); err != nil {
 			return nil, err
 		}

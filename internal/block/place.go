@@ -189,7 +189,7 @@ func (g *groupReader) decideEntries(p *vec.Predicate, pl *place) error {
 	k := g.chunk(pl.column)
 	holds, present := make([]bool, k.entries), make([]bool, k.entries)
 	if err := pl.entries(d, p, holds, present); err != nil {
-		return g.corrupt(pl.column, "dictionary", k.dict, err)
+		return g.corrupt(pl.column, "dictionary", k.dict.extent(), err)
 	}
 	pl.never = !slices.Contains(holds, true)
 	pl.always = !slices.Contains(holds, false) && !g.column(pl.column).optional
@@ -277,11 +277,7 @@ func (pr *probe) always() bool {
 func (pr *probe) none() bool { return len(pr.places) == 0 && !pr.predicate.Absent }
 
 func (g *groupReader) costOf(pl *place) int {
-	size := 0
-	for _, p := range g.chunk(pl.column).pages {
-		size += int(p.size)
-	}
-	return size/256*g.weight(pl) + 1
+	return int(g.chunk(pl.column).data().size())/256*g.weight(pl) + 1
 }
 
 func (g *groupReader) weight(pl *place) int {

@@ -22,7 +22,7 @@ func (g *groupReader) dictionary(c int) (*dictionary, error) {
 		return g.dicts[c], nil
 	}
 	k := g.chunk(c)
-	if d, ok := g.parts[k.dict.offset].(*dictionary); ok {
+	if d, ok := g.parts.at(k.dict.offset).(*dictionary); ok {
 		g.dicts[c] = d
 		return d, nil
 	}
@@ -39,7 +39,7 @@ func (g *groupReader) dictionary(c int) (*dictionary, error) {
 		d, err = parseDictionary(g.column(c).physical, raw, k.entries)
 	}
 	if err != nil {
-		return nil, g.corrupt(c, "dictionary", k.dict, err)
+		return nil, g.corrupt(c, "dictionary", k.dict.extent(), err)
 	}
 	g.dicts[c] = d
 	g.reader.remember(k.dict.offset, d, len(raw)+dictionaryEntryBytes*k.entries)

@@ -33,6 +33,14 @@ func (v *values) text(i int) []byte {
 	return v.dict.texts[v.codes[i]]
 }
 
+// kept is text as it may be kept: that of a dictionary is.
+func (v *values) kept(i int) string {
+	if v.dict != nil {
+		return alias(v.text(i))
+	}
+	return string(v.text(i))
+}
+
 // word is the bits of the number of a row, and whether it is not null.
 // REQUIRES: the column is not of bytes.
 func (v *values) word(i int) (uint64, bool) {
@@ -94,13 +102,14 @@ func (g *groupReader) eachPage(c int, rows []int32, scratch *[]byte, f func(*pag
 		if err != nil {
 			return err
 		}
-		part := pagePart{pageView: view, page: p, rows: grid[p+1] - grid[p], first: first}
+		part := &g.scratch.part
+		*part = pagePart{pageView: view, page: p, rows: grid[p+1] - grid[p], first: first}
 		if part.whole = end-first == part.rows && view.defined == nil; part.whole {
 			part.dense = resize(&g.scratch.dense, part.rows)
 		} else {
-			g.locate(&part, rows[first:end], grid[p])
+			g.locate(part, rows[first:end], grid[p])
 		}
-		if err := f(&part); err != nil {
+		if err := f(part); err != nil {
 			return g.corruptPage(c, p, err)
 		}
 		first = end
@@ -225,7 +234,7 @@ func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
 		return nil
 	}
 	if p.index != nil && p.some() {
-		return loadIndexed(words, p)
+		return p.index.Some(words, p.dense)
 	}
 	if g.chunk(c).encoding == encodingDelta {
 		all := resize(&g.scratch.ints, p.count)[:last+1]
@@ -247,21 +256,6 @@ func (g *groupReader) loadWords(v *values, c int, p *pagePart) error {
 		if d >= 0 {
 			words[i] = read(p.body, int(d))
 		}
-	}
-	return nil
-}
-
-// loadIndexed looks for each value.
-func loadIndexed(words []uint64, p *pagePart) error {
-	for i, d := range p.dense {
-		if d < 0 {
-			continue
-		}
-		v, err := p.index.At(int(d))
-		if err != nil {
-			return err
-		}
-		words[i] = uint64(v)
 	}
 	return nil
 }

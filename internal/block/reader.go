@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
@@ -19,8 +20,9 @@ type Ranger interface {
 }
 
 // Reader reads one block. It keeps the block's directory and trace filter in
-// memory, about 2 bytes per trace and 24 per page and column, and no
-// connection. It is safe for concurrent use and needs no closing.
+// memory, about 2 bytes per trace, 8 per page and column and 24 more once these
+// pages were asked for, and no connection. It is safe for concurrent use and
+// needs no closing.
 type Reader struct {
 	bucket  Ranger
 	name    schema.BlockName
@@ -29,6 +31,7 @@ type Reader struct {
 	dir     *directory
 	columns columnIndex
 	filter  filter
+	held    *atomic.Int64 // about the bytes of all of these
 
 	cache  *Cache // nil: none
 	number uint64 // in the cache
@@ -68,8 +71,9 @@ func (r *Reader) OpenTraces(context.Context) ([]schema.TraceID, error) { return 
 // Spans is the number of rows.
 func (r *Reader) Spans() int { return r.dir.rows }
 
-// Bytes is about the memory that the Reader holds.
-func (r *Reader) Bytes() int64 { return r.dir.memoryBytes() + int64(len(r.filter)) + int64(len(r.key)) }
+// Bytes is about the memory that the Reader holds. It grows as columns are read
+// for the first time.
+func (r *Reader) Bytes() int64 { return r.held.Load() }
 
 // minTailBytes is the tail of a block without rows, at least.
 const minTailBytes = tailSumBytes + footerFrameBytes
@@ -106,7 +110,13 @@ func (r *Reader) open(ctx context.Context) (err error) {
 // offset: the directory, the filter, and the frame of the Parquet footer, which
 // it returns.
 func (r *Reader) parseTail(tail []byte, start int64) (footer []byte, err error) {
-	dir, rest, err := parseDirectory(tail[tailSumBytes:])
+	frame := footerBytes(tail[tailSumBytes:])
+	if frame < 0 {
+		return nil, r.corrupt("footer", start, errStructure, hintRestore)
+	}
+	// What is kept, without the footer, which is not.
+	kept := bytes.Clone(tail[tailSumBytes : len(tail)-frame])
+	dir, rest, err := parseDirectory(kept)
 	switch {
 	case errors.Is(err, ErrVersion):
 		return nil, fmt.Errorf("block %s: %w: upgrade this program", r.key, err)
@@ -114,26 +124,29 @@ func (r *Reader) parseTail(tail []byte, start int64) (footer []byte, err error) 
 		return nil, r.corrupt("directory", start+tailSumBytes, err, hintRestore)
 	}
 	header := appendFilterHeader(nil, dir.bitset)
-	if len(rest) < len(header)+dir.bitset || !bytes.HasPrefix(rest, header) {
+	if len(rest) != len(header)+dir.bitset || !bytes.HasPrefix(rest, header) {
 		return nil, r.corrupt("trace filter", start, errStructure, hintRestore)
-	}
-	footer = rest[len(header)+dir.bitset:]
-	if !validFooterFrame(footer) {
-		return nil, r.corrupt("footer", start, errStructure, hintRestore)
 	}
 	if dir.dataBytes != start || dir.project != r.name.Project || uint64(dir.rows) != r.name.Spans {
 		return nil, r.corrupt("directory", start+tailSumBytes, errMismatch, hintName)
 	}
-	r.dir, r.columns = dir, indexColumns(dir.columns)
-	r.filter = bytes.Clone(rest[len(header):][:dir.bitset])
-	return footer[:len(footer)-footerFrameBytes], nil
+	r.dir, r.columns, r.filter = dir, dir.index, rest[len(header):]
+	r.held = new(atomic.Int64)
+	r.held.Store(dir.memoryBytes() + int64(len(kept)) + int64(len(r.key)))
+	return tail[len(tail)-frame : len(tail)-footerFrameBytes], nil
 }
 
-// validFooterFrame reports whether b is as long as the length of a Parquet
-// footer at its end says.
-func validFooterFrame(b []byte) bool {
-	footer := len(b) - footerFrameBytes
-	return footer >= 0 && string(b[footer+4:]) == magic && binary.LittleEndian.Uint32(b[footer:]) == uint32(footer)
+// footerBytes is the size of the Parquet footer that b ends with, with its
+// length and the magic; negative if there is none.
+func footerBytes(b []byte) int {
+	end := len(b) - footerFrameBytes
+	if end < 0 || string(b[end+4:]) != magic {
+		return -1
+	}
+	if size := binary.LittleEndian.Uint32(b[end:]); uint64(size) <= uint64(end) {
+		return int(size) + footerFrameBytes
+	}
+	return -1
 }
 
 func (r *Reader) corrupt(section string, offset int64, err error, hint string) error {

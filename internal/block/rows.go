@@ -20,7 +20,7 @@ type rowReader struct {
 	value          values
 	owners         owners
 	memory         []byte // what the rows of one chunk share
-	expected       int    // bytes of the next chunk's
+	hint           int64  // about how much of it the next chunk takes, 0 if that is not known
 }
 
 func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
@@ -32,6 +32,14 @@ func newRowReader(g *groupReader, w *wanted, tasks []task) *rowReader {
 }
 
 func (r *rowReader) done() bool { return len(r.tasks) == 0 }
+
+// left is the number of rows that were not read yet.
+func (r *rowReader) left() (rows int) {
+	for i := range r.tasks {
+		rows += len(r.tasks[i].rows)
+	}
+	return rows
+}
 
 // next appends the rows of the next task. REQUIRES: r is not done.
 func (r *rowReader) next(ctx context.Context, dst []schema.Span) ([]schema.Span, error) {
@@ -68,18 +76,25 @@ func (r *rowReader) eachColumn(t *task, f func(c int)) {
 	r.derived.eachColumn(r.groupReader, t, f)
 }
 
-// eachRef calls f with the pages of a column that have the rows of a task.
+// eachRef calls f with the pages of a column that have the rows of a task. If it
+// is not known where they lie because the directory is damaged, there are none,
+// and reading the column returns the error.
 func (g *groupReader) eachRef(c int, t *task, f func(pageRef)) {
-	if !g.column(c).fine {
-		f(g.chunk(c).pages[t.page])
+	if g.column(c).fine {
+		g.eachRowPage(c, t, f)
 		return
 	}
-	g.eachRowPage(c, t, f)
+	if pages, err := g.pages(c); err == nil {
+		f(pages[t.page])
+	}
 }
 
 // eachRowPage is eachRef for rows that may lie in any page.
 func (g *groupReader) eachRowPage(c int, t *task, f func(pageRef)) {
-	pages := g.chunk(c).pages
+	pages, err := g.pages(c)
+	if err != nil {
+		return
+	}
 	grid := g.grid(c)
 	for i := 0; i < len(t.rows); {
 		p := pageOf(grid, int(t.rows[i]))
@@ -153,7 +168,7 @@ func (r *rowReader) sections(list []extent, t *task) []extent {
 
 // fill reads the rows of a task.
 func (r *rowReader) fill(t *task, dst []schema.Span) error {
-	r.memory = make([]byte, 0, r.expected)
+	r.memory = make([]byte, 0, r.hint) // that of the last task belongs to its rows
 	for _, f := range [...]func(*task, []schema.Span) error{
 		r.traceIDs, r.times, r.spanIDs, r.numbers, r.texts, r.resources, r.scopes, r.fragments,
 	} {
@@ -164,9 +179,7 @@ func (r *rowReader) fill(t *task, dst []schema.Span) error {
 	if err := r.spans.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Attributes }); err != nil {
 		return err
 	}
-	err := r.derived.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Derived })
-	r.expected = len(r.memory) + len(r.memory)/8
-	return err
+	return r.derived.fill(r, t, dst, func(s *schema.Span) *[]byte { return &s.Derived })
 }
 
 // hold copies bytes into the memory of the chunk. It is nil for none.

@@ -18,10 +18,11 @@ func (r *rowReader) fetchShapes(ctx context.Context) error {
 		}
 		for _, a := range [...]*assembler{&r.spans, &r.derived} {
 			if c := r.fixed(a.shape); !a.absent {
-				ref := r.chunk(c).pages[r.tasks[i].page]
 				need[c] = true
-				wanted = append(wanted, ref.extent())
-				size += int64(ref.size)
+				r.eachRef(c, &r.tasks[i], func(ref pageRef) {
+					wanted = append(wanted, ref.extent())
+					size += int64(ref.size)
+				})
 			}
 		}
 		r.shaped++

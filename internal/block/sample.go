@@ -3,6 +3,8 @@ package block
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sort"
 
 	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/vec"
@@ -60,39 +62,56 @@ func (s *sampler) next(ctx context.Context) (samples *vec.Samples, err error) {
 	return s.group.next(ctx)
 }
 
-// leaveOut clears the rows of traces that are to be left out.
+// leaveOut clears the rows of traces that are to be left out, and those that do
+// not stay.
 func (s *sampler) leaveOut(ctx context.Context, g *groupReader, selected vec.Bitmap) error {
-	if err := g.keepAllSections(ctx); err != nil {
+	held, err := s.reader.Held(ctx)
+	if err != nil {
 		return err
 	}
-	except := between(s.sampling.Except, g.group.firstTrace, g.group.lastTrace)
-	for i := range g.group.traces {
-		section, err := g.readSection(i)
+	first, last := g.group.firstTrace, g.group.lastTrace
+	except, unfolded := between(s.sampling.Except, first, last), between(held.Unfolded, first, last)
+	folded := foldedBetween(s.sampling.Folded, first, last)
+	ids := make([]schema.TraceID, 0, len(except)+len(unfolded)+len(folded))
+	ids = append(append(ids, except...), unfolded...)
+	for i := range folded {
+		ids = append(ids, folded[i].ID)
+	}
+	slices.SortFunc(ids, compareIDs)
+	ids = slices.Compact(ids)
+	if err := g.keepSections(ctx, ids, nil); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		section, err := g.readSection(g.group.sectionOfID(id))
 		if err != nil {
 			return err
 		}
-		for trace, root := range section.table.roots {
-			out := root&1 != 0
-			if len(except) > 0 {
-				id := section.id(trace)
-				for len(except) > 0 && compareIDs(except[0], id) < 0 {
-					except = except[1:]
-				}
-				out = out || len(except) > 0 && except[0] == id
+		trace, found := section.find(id)
+		if !found {
+			continue
+		}
+		first, end := section.first[trace], section.first[trace+1]
+		at, known := slices.BinarySearchFunc(folded, id, func(f vec.Folded, id schema.TraceID) int { return compareIDs(f.ID, id) })
+		if _, out := slices.BinarySearchFunc(except, id, compareIDs); known && !out {
+			for _, row := range folded[at].Out {
+				selected.Unset(min(first+int(row), end-1))
 			}
-			if !out {
-				continue
-			}
-			first, end := section.first[trace], section.first[trace+1]
-			if encoding.AnyBit(selected, first, end) {
-				s.left = append(s.left, section.id(trace))
-				for row := first; row < end; row++ {
-					selected.Unset(row)
-				}
+		} else if encoding.AnyBit(selected, first, end) {
+			s.left = append(s.left, id)
+			for row := first; row < end; row++ {
+				selected.Unset(row)
 			}
 		}
 	}
 	return nil
+}
+
+// foldedBetween is between for folded traces.
+func foldedBetween(list []vec.Folded, first, last schema.TraceID) []vec.Folded {
+	from := sort.Search(len(list), func(i int) bool { return compareIDs(list[i].ID, first) >= 0 })
+	to := sort.Search(len(list), func(i int) bool { return compareIDs(list[i].ID, last) > 0 })
+	return list[from:max(from, to)]
 }
 
 // groupSampler reads columns of chosen rows of a row group, a task at a time.
@@ -151,7 +170,7 @@ func (s *groupSampler) next(ctx context.Context) (*vec.Samples, error) {
 			return nil, err
 		}
 	}
-	s.samples.Trace = func(i int) (schema.TraceID, error) { return s.traceOf(t.rows[i]) }
+	s.samples.Trace = func(i int) (schema.TraceID, error) { return s.traceOf(ctx, t.rows[i]) }
 	s.samples.Show = func(i int) ([]schema.Value, error) { return s.show(ctx, t.rows[i:i+1]) }
 	return &s.samples, nil
 }
@@ -188,8 +207,13 @@ func (g *groupReader) missingDictionaries(columns []int) (list []extent) {
 	return list
 }
 
-func (s *groupSampler) traceOf(row int32) (schema.TraceID, error) {
-	section, err := s.readSection(s.group.sectionOf(int(row)))
+func (s *groupSampler) traceOf(ctx context.Context, row int32) (id schema.TraceID, err error) {
+	defer s.reader.guard("sample", &err)
+	i := s.group.sectionOf(int(row))
+	if err := s.keep(ctx, s.missingSection(nil, i)); err != nil {
+		return id, err
+	}
+	section, err := s.readSection(i)
 	if err != nil {
 		return schema.TraceID{}, err
 	}

@@ -238,8 +238,12 @@ func (g *groupReader) loadDefined(out []bool, c int, rows []int32) error {
 
 // definedOf says which of the n rows of a page are not null.
 func (g *groupReader) definedOf(c, p, n int) ([]uint64, error) {
-	ref := g.chunk(c).pages[p]
-	if view, ok := g.parts[ref.offset].(*pageView); ok {
+	pages, err := g.pages(c)
+	if err != nil {
+		return nil, err
+	}
+	ref := pages[p]
+	if view, ok := g.parts.at(ref.offset).(*pageView); ok {
 		return view.defined, nil
 	}
 	_, levels, err := g.stored(ref)

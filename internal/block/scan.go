@@ -85,6 +85,20 @@ func tasksOf(grid []int, selected vec.Bitmap) []task {
 	return tasks
 }
 
+// tasksOfRows cuts ascending rows by page.
+func tasksOfRows(grid []int, rows []int32) (tasks []task) {
+	for len(rows) > 0 {
+		page := pageOf(grid, int(rows[0]))
+		n := 1
+		for n < len(rows) && int(rows[n]) < grid[page+1] {
+			n++
+		}
+		tasks = append(tasks, task{page: page, rows: rows[:n:n]})
+		rows = rows[n:]
+	}
+	return tasks
+}
+
 // countIn is at least the number of selected rows of [from, to).
 func countIn(selected vec.Bitmap, from, to int) int {
 	return min(selected[from/64:(to+63)/64].Count(), to-from)

@@ -79,11 +79,8 @@ func (s *selector) rows(ctx context.Context) (vec.Bitmap, error) {
 // narrow leaves out the rows for which the filter does not hold. REQUIRES: the
 // dictionaries were fetched.
 func (s *selector) narrow(ctx context.Context, selected vec.Bitmap) error {
-	if err := s.undecided(s.decideEntries); err != nil {
+	if err := s.settle(); err != nil {
 		return err
-	}
-	for _, pr := range s.list {
-		pr.settle(s.groupReader)
 	}
 	switch s.fate(s.filter) {
 	case fateNever:
@@ -100,6 +97,17 @@ func (s *selector) narrow(ctx context.Context, selected vec.Bitmap) error {
 	return s.filter.Select(s, selected)
 }
 
+// settle decides what dictionaries decide. REQUIRES: they were fetched.
+func (s *selector) settle() error {
+	if err := s.undecided(s.decideEntries); err != nil {
+		return err
+	}
+	for _, pr := range s.list {
+		pr.settle(s.groupReader)
+	}
+	return nil
+}
+
 // prefetch fetches what the selected rows need of the cheap columns of all
 // predicates at once.
 func (s *selector) prefetch(ctx context.Context, selected vec.Bitmap) error {
@@ -112,13 +120,16 @@ func (s *selector) prefetch(ctx context.Context, selected vec.Bitmap) error {
 		}
 		for i := range pr.places {
 			pl := &pr.places[i]
-			grid, pages := s.grid(pl.column), s.chunk(pl.column).pages
-			size := pages[len(pages)-1].end() - pages[0].offset
+			grid, size := s.grid(pl.column), s.chunk(pl.column).data().size()
 			if seen[pl.column] || s.weight(pl) > costNumbers || size > min(prefetchColumnBytes, left) {
 				continue
 			}
 			seen[pl.column] = true
 			left -= size
+			pages, err := s.pages(pl.column)
+			if err != nil {
+				return err
+			}
 			for p, ref := range pages {
 				if encoding.AnyBit(selected, grid[p], grid[p+1]) {
 					wanted = append(wanted, ref.extent())
@@ -223,7 +234,11 @@ func (s *selector) Test(p *vec.Predicate, selected vec.Bitmap) error {
 // test decides the open rows that have a value in one place: they are no longer
 // open, and held if the predicate holds.
 func (s *selector) test(pl *place, p *vec.Predicate, open, held vec.Bitmap) error {
-	grid, pages := s.grid(pl.column), s.chunk(pl.column).pages
+	grid := s.grid(pl.column)
+	pages, err := s.pages(pl.column)
+	if err != nil {
+		return err
+	}
 	for next := 0; next < len(pages); {
 		var wanted []extent
 		var size int64

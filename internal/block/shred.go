@@ -214,7 +214,7 @@ func (s *survey) sampled(row int) bool { return row/stretchRows%s.step == 0 }
 
 const (
 	// minSampleRows is the least rows of which it is said what is frequent.
-	minSampleRows = 8 << 10
+	minSampleRows = 4 << 10
 	stretchRows   = 64
 )
 

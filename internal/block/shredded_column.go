@@ -22,6 +22,26 @@ const (
 	valueDouble    = 4
 )
 
+// attributeOverhead is about what an attribute takes besides its key and text.
+const attributeOverhead = 16
+
+// bytes is about what appendAttribute appends for n rows.
+func (c *shreddedColumn) bytes(n int) (size int) {
+	overhead := len(c.field) + attributeOverhead
+	for i := range n {
+		switch {
+		case c.kind == kindString || c.kind == kindAny:
+			if text := c.text(i); text != nil {
+				size += overhead + len(text)
+			}
+		case c.dict != nil && c.codes[i] == noCode || c.dict == nil && c.nulls[i]:
+		default:
+			size += overhead
+		}
+	}
+	return size
+}
+
 // appendAttribute appends the whole field of an attribute, in the canonical
 // encoding. It is false if the row has no value.
 func (c *shreddedColumn) appendAttribute(dst []byte, i int) ([]byte, bool) {

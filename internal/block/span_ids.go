@@ -44,9 +44,7 @@ func (g *groupReader) appendSpanIDs(ctx context.Context, list *vec.SpanIDs, ids 
 		}
 		before := len(rows)
 		if i, found := s.find(id); found {
-			for row := s.first[i]; row < s.first[i+1]; row++ {
-				rows = append(rows, int32(row))
-			}
+			rows = s.appendRows(rows, i)
 		}
 		list.Counts = append(list.Counts, int32(len(rows)-before))
 	}

@@ -46,20 +46,22 @@ type summarizer struct {
 	rows  []int32     // of all of them
 }
 
-// traceRows are the rows of a trace.
-type traceRows struct{ first, end, root int } // root is -1 if there is none
+// traceRows are the rows of a trace, places in summarizer.rows.
+type traceRows struct{ from, to, root int } // root is -1 if there is none
 
 func (s *summarizer) run(ctx context.Context, ids []schema.TraceID, w *wanted) error {
-	all, err := s.find(ctx, ids)
-	if err != nil || len(s.list) == 0 {
+	if err := s.find(ctx, ids); err != nil || len(s.list) == 0 {
 		return err
 	}
-	matched := all.Clone()
-	if err := s.narrow(ctx, matched); err != nil {
+	if err := s.settle(); err != nil {
 		return err
 	}
-	s.rows = appendRows(s.rows, all, 0, s.group.rows())
 	if err := s.fetchFacts(ctx); err != nil {
+		return err
+	}
+	rows := rowMatcher{selector: s.selector, rows: s.rows}
+	matched, err := rows.matched(ctx)
+	if err != nil {
 		return err
 	}
 	if err := s.findEnds(ctx); err != nil {
@@ -74,16 +76,16 @@ func (s *summarizer) run(ctx context.Context, ids []schema.TraceID, w *wanted) e
 	return s.show(ctx, matched, w)
 }
 
-// find looks the traces up, and returns their rows.
-func (s *summarizer) find(ctx context.Context, ids []schema.TraceID) (vec.Bitmap, error) {
+// find looks the traces up, and their rows.
+func (s *summarizer) find(ctx context.Context, ids []schema.TraceID) error {
 	if err := s.keepSections(ctx, ids, s.dictionaries()); err != nil {
-		return nil, err
+		return err
 	}
-	all := vec.NewBitmap(s.group.rows())
+	s.list, s.spans = make([]vec.Summary, 0, len(ids)), make([]traceRows, 0, len(ids))
 	for _, id := range ids {
 		section, err := s.readSection(s.group.sectionOfID(id))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		i, found := section.find(id)
 		if !found {
@@ -93,19 +95,19 @@ func (s *summarizer) find(ctx context.Context, ids []schema.TraceID) (vec.Bitmap
 		if !hit.Folded {
 			continue
 		}
-		rows := traceRows{section.first[i], section.first[i+1], -1}
+		from := len(s.rows)
+		s.rows = section.appendRows(s.rows, i)
+		rows := traceRows{from, len(s.rows), -1}
 		if root := int(section.table.roots[i] >> 1); root > 0 {
-			rows.root = min(rows.first+root-1, rows.end-1)
-		}
-		for row := rows.first; row < rows.end; row++ {
-			all.Set(row)
+			rows.root = min(rows.from+root, rows.to) - 1
 		}
 		s.list, s.spans = append(s.list, vec.Summary{Hit: hit, LastEnd: hit.EndNanos}), append(s.spans, rows)
 	}
-	return all, nil
+	return nil
 }
 
-// fetchFacts fetches what is read of all rows.
+// fetchFacts fetches what is read of all rows, and what is cheap of what the
+// filter reads of them.
 func (s *summarizer) fetchFacts(ctx context.Context) error {
 	var list []extent
 	t := task{rows: s.rows}
@@ -116,6 +118,13 @@ func (s *summarizer) fetchFacts(ctx context.Context) error {
 		}
 		s.eachRowPage(c, &t, func(ref pageRef) { list = append(list, ref.extent()) })
 	}
+	for _, pr := range s.selector.list {
+		for i := range pr.places {
+			if pl := &pr.places[i]; !pr.always() && s.weight(pl) <= costNumbers {
+				s.eachRowPage(pl.column, &t, func(ref pageRef) { list = append(list, ref.extent()) })
+			}
+		}
+	}
 	return s.keep(ctx, list)
 }
 
@@ -125,9 +134,7 @@ func (s *summarizer) findEnds(ctx context.Context) error {
 	var t task
 	for i, trace := range s.spans {
 		if s.list[i].EndNanos == s.list[i].LastNanos {
-			for row := trace.first; row < trace.end; row++ {
-				t.rows = append(t.rows, int32(row))
-			}
+			t.rows = append(t.rows, s.rows[trace.from:trace.to]...)
 		}
 	}
 	var list []extent
@@ -150,7 +157,7 @@ func (s *summarizer) findEnds(ctx context.Context) error {
 			continue
 		}
 		s.list[i].LastEnd = 0
-		for range trace.end - trace.first {
+		for range trace.to - trace.from {
 			start, _ := starts.word(next)
 			duration, _ := durations.word(next)
 			s.list[i].LastEnd = max(s.list[i].LastEnd, start+duration)
@@ -171,14 +178,11 @@ func (s *summarizer) countServices() error {
 	}
 	counter := serviceCounter{services: &services, codes: &codes}
 	counter.owners.init()
-	next := 0
 	for i, trace := range s.spans {
-		n := trace.end - trace.first
-		s.list[i].Services = counter.count(next, next+n)
+		s.list[i].Services = counter.count(trace.from, trace.to)
 		if trace.root >= 0 {
-			s.list[i].RootService = counter.names[counter.number(next+trace.root-trace.first)]
+			s.list[i].RootService = counter.names[counter.number(trace.root)]
 		}
-		next += n
 	}
 	return nil
 }
@@ -222,7 +226,7 @@ func (c *serviceCounter) number(i int) uint32 {
 		c.names, c.places = append(c.names, ""), append(c.places, 0)
 	}
 	if c.names[number] == "" {
-		c.names[number] = string(c.services.text(i))
+		c.names[number] = c.services.kept(i)
 	}
 	return number
 }
@@ -235,7 +239,7 @@ func (s *summarizer) nameRoots() error {
 	rows := make([]int32, 0, len(s.spans))
 	for _, trace := range s.spans {
 		if trace.root >= 0 {
-			rows = append(rows, int32(trace.root))
+			rows = append(rows, s.rows[trace.root])
 		}
 	}
 	var names values
@@ -245,7 +249,7 @@ func (s *summarizer) nameRoots() error {
 	next := 0
 	for i, trace := range s.spans {
 		if trace.root >= 0 {
-			s.list[i].RootName = string(names.text(next))
+			s.list[i].RootName = names.kept(next)
 			next++
 		}
 	}
@@ -254,20 +258,20 @@ func (s *summarizer) nameRoots() error {
 
 // show reads the first rows of each trace that are selected.
 func (s *summarizer) show(ctx context.Context, matched vec.Bitmap, w *wanted) error {
-	shown := vec.NewBitmap(s.group.rows())
+	var shown []int32
 	counts := make([]int, len(s.list)) // of the rows to show
 	for i, trace := range s.spans {
-		for row := matched.Next(trace.first); row < trace.end; row = matched.Next(row + 1) {
+		for row := matched.Next(trace.from); row < trace.to; row = matched.Next(row + 1) {
 			s.list[i].Matched++
 			if counts[i] < s.few {
 				counts[i]++
-				shown.Set(row)
+				shown = append(shown, s.rows[row])
 			}
 		}
 	}
-	var spans []schema.Span
+	spans := make([]schema.Span, 0, len(shown))
 	var err error
-	rows := newRowReader(s.groupReader, w, tasksOf(s.group.pages, shown))
+	rows := newRowReader(s.groupReader, w, tasksOfRows(s.group.pages, shown))
 	for !rows.done() {
 		if spans, err = rows.next(ctx, spans); err != nil {
 			return err

@@ -20,7 +20,7 @@ func (r *Reader) Tabulate(ctx context.Context, t *vec.Tabulation, table vec.Tabl
 	defer r.guard("tabulate", &err)
 	s := &sampler{
 		walker:   walker{reader: r, filter: t.Filter},
-		sampling: &vec.Sampling{After: t.After, Until: t.Until, Except: t.Except},
+		sampling: &vec.Sampling{After: t.After, Until: t.Until, Except: t.Except, Folded: t.Folded},
 	}
 	for {
 		g, selected, err := s.walker.next(ctx, func(*rowGroup) bool { return false })
@@ -33,10 +33,13 @@ func (r *Reader) Tabulate(ctx context.Context, t *vec.Tabulation, table vec.Tabl
 		if g.group.maxEnd <= t.After || g.group.minStart > t.Until {
 			continue
 		}
+		if err := g.keepAllSections(ctx); err != nil {
+			return nil, fmt.Errorf("tabulate block: %w", err)
+		}
 		if err := s.leaveOut(ctx, g, selected); err != nil {
 			return nil, fmt.Errorf("tabulate block: %w", err)
 		}
-		tab := &tabulator{groupReader: g, Tabulation: t, table: table}
+		tab := &tabulator{groupReader: g, Tabulation: t, table: table, tally: newTally(t.Cells)}
 		strange, err := tab.run(ctx, selected)
 		if err != nil {
 			return nil, fmt.Errorf("tabulate block: %w", err)
@@ -51,26 +54,39 @@ type tabulator struct {
 	*groupReader
 	*vec.Tabulation
 
-	table    vec.Table
-	tasks    []task
-	rows     []int32 // of all tasks
-	cells    []int32 // by row
-	children []int64 // by row
-	counter  counter
-	labels   labels // of the column that is counted
-	value    values
-	derived  values
+	table   vec.Table
+	counted vec.Bitmap
+	cells   []int32 // by row
+	tasks   []task  // of the rows that count
+	traces  []tracePlace
+	tally   *tally
+	counter counter
+	labels  labels // of the column that is counted
+	value   values
+	derived values
+
+	part        vec.Bitmap // of a page
+	slotScratch []int32
+	wordScratch []uint64
 }
 
 func (t *tabulator) run(ctx context.Context, selected vec.Bitmap) (strange []schema.TraceID, err error) {
-	if strange, err = t.findChildren(ctx, selected); err != nil {
+	kin, err := t.kinship(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err := t.place(ctx, selected); err != nil || len(t.rows) == 0 {
+	if strange, err = t.placeTraces(kin, selected); err != nil {
+		return nil, err
+	}
+	if err := t.place(ctx, selected); err != nil || len(t.tasks) == 0 {
 		return strange, err
 	}
+	t.countChildren(kin)
+	if err := t.tally.give(vec.Field{Scope: vec.ScopeIntrinsic, Key: vec.ChildCount}, t.table); err != nil {
+		return nil, err
+	}
 	for _, f := range []func(context.Context) error{
-		t.intrinsics, t.countChildren, t.roots, t.resources, t.scopes, t.attributes, t.others, t.members,
+		t.intrinsics, t.roots, t.resources, t.scopes, t.attributes, t.others, t.members,
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -92,25 +108,23 @@ func (t *tabulator) place(ctx context.Context, selected vec.Bitmap) error {
 	if err := s.narrow(ctx, chosen); err != nil {
 		return err
 	}
-	tasks := tasksOf(t.group.pages, selected)
-	children := t.children
-	t.children = nil
+	t.counted, t.cells = selected, make([]int32, t.group.rows())
 	c := t.fixed(colStart)
-	return t.eachTask(ctx, tasks, []int{c}, func(task *task) error {
+	return t.eachTask(ctx, tasksOf(t.group.pages, selected), []int{c}, func(task *task) error {
 		if err := t.load(&t.value, c, task.rows); err != nil {
 			return err
 		}
 		kept := task.rows[:0]
 		for i, row := range task.rows {
-			cell := t.Cell(t.value.words[i], chosen.Has(int(row)))
-			if cell >= 0 {
+			if cell := t.Cell(t.value.words[i], chosen.Has(int(row))); cell >= 0 {
 				kept = append(kept, row)
-				t.cells, t.children = append(t.cells, cell), append(t.children, children[i])
+				t.cells[row] = cell
+			} else {
+				t.counted.Unset(int(row))
 			}
 		}
-		children = children[len(task.rows):]
 		if task.rows = kept; len(kept) > 0 {
-			t.tasks, t.rows = append(t.tasks, *task), append(t.rows, kept...)
+			t.tasks = append(t.tasks, *task)
 		}
 		return nil
 	})
@@ -147,40 +161,27 @@ func (g *groupReader) eachTask(ctx context.Context, tasks []task, columns []int,
 	return nil
 }
 
-// column counts the values of one field.
-func (t *tabulator) column(ctx context.Context, field vec.Field) error {
+// field counts the values of one field.
+func (t *tabulator) field(ctx context.Context, field vec.Field) error {
 	c := t.newCoder(vec.Column{field})
 	if len(c.parts) == 0 {
 		return nil
 	}
+	if done, err := t.whole(ctx, field, c.parts); done || err != nil {
+		return err
+	}
 	t.counter.reset(t.Cells)
 	t.labels = labels{}
-	many, at := false, 0
+	many := false
 	err := t.eachTask(ctx, t.tasks, c.appendColumns(nil), func(task *task) error {
-		cells := t.cells[at:][:len(task.rows)]
-		at += len(cells)
-		rows := task.rows
-		if c.isContent(t.groupReader) {
-			var err error
-			if rows, cells, err = t.present(c, rows, cells); err != nil {
-				return err
-			}
+		if many {
+			return t.countPresent(c, task.rows)
 		}
-		for len(rows) > 0 && !many {
-			n := len(rows)
-			if c.isContent(t.groupReader) {
-				n = min(n, contentChunk)
-			}
-			if err := t.countCodes(c, rows[:n], cells[:n]); err != nil {
-				return err
-			}
-			rows, cells = rows[n:], cells[n:]
-			if many = t.isMany(c.dictionary); many {
-				t.counter.join()
-			}
+		if err := t.countCodes(c, task.rows); err != nil {
+			return err
 		}
-		if len(rows) > 0 {
-			return t.countPresent(c, rows, cells)
+		if many = t.labels.count > t.MaxValues || c.dictionary.Longest > t.MaxText; many {
+			t.counter.join()
 		}
 		return nil
 	})
@@ -195,22 +196,7 @@ func (t *tabulator) column(ctx context.Context, field vec.Field) error {
 	})
 }
 
-// contentChunk is how many values of content are read at once: hardly any are
-// short enough to be told apart.
-const contentChunk = 8
-
-// present returns the rows that have a value, and their cells.
-func (t *tabulator) present(c *coder, rows, cells []int32) (some, in []int32, err error) {
-	present, err := c.present(t.groupReader, rows)
-	for i, is := range present {
-		if is {
-			some, in = append(some, rows[i]), append(in, cells[i])
-		}
-	}
-	return some, in, err
-}
-
-func (t *tabulator) countCodes(c *coder, rows, cells []int32) error {
+func (t *tabulator) countCodes(c *coder, rows []int32) error {
 	codes, err := c.codes(t.groupReader, rows)
 	if err != nil {
 		return err
@@ -218,16 +204,10 @@ func (t *tabulator) countCodes(c *coder, rows, cells []int32) error {
 	t.labels.grow(c.dictionary)
 	for i, code := range codes {
 		if t.labels.is[code] {
-			t.counter.add(int(code), cells[i])
+			t.counter.add(int(code), t.cells[rows[i]])
 		}
 	}
 	return nil
-}
-
-// isMany reports whether there are too many values, or too long ones, to tell
-// them apart.
-func (t *tabulator) isMany(d *vec.Dictionary) bool {
-	return t.labels.count > t.MaxValues || d.Longest > t.MaxText
 }
 
 // labels says which values of a dictionary count as such: not the empty one,
@@ -259,11 +239,11 @@ func isLabel(v schema.Value) bool {
 }
 
 // countPresent counts the rows that have a value, whichever.
-func (t *tabulator) countPresent(c *coder, rows, cells []int32) error {
+func (t *tabulator) countPresent(c *coder, rows []int32) error {
 	present, err := c.present(t.groupReader, rows)
 	for i, is := range present {
 		if is {
-			t.counter.add(0, cells[i])
+			t.counter.add(0, t.cells[rows[i]])
 		}
 	}
 	return err
@@ -272,7 +252,7 @@ func (t *tabulator) countPresent(c *coder, rows, cells []int32) error {
 // intrinsics counts those that are columns of their own.
 func (t *tabulator) intrinsics(ctx context.Context) error {
 	for _, key := range [...]string{vec.Name, vec.Kind, vec.StatusCode, vec.StatusMessage, vec.ScopeName, vec.ScopeVersion} {
-		if err := t.column(ctx, vec.Field{Scope: vec.ScopeIntrinsic, Key: key}); err != nil {
+		if err := t.field(ctx, vec.Field{Scope: vec.ScopeIntrinsic, Key: key}); err != nil {
 			return err
 		}
 	}
@@ -282,7 +262,7 @@ func (t *tabulator) intrinsics(ctx context.Context) error {
 // attributes counts the attributes of spans that have a column.
 func (t *tabulator) attributes(ctx context.Context) error {
 	for _, key := range t.columnKeys() {
-		if err := t.column(ctx, vec.Field{Scope: vec.ScopeSpan, Key: key}); err != nil {
+		if err := t.field(ctx, vec.Field{Scope: vec.ScopeSpan, Key: key}); err != nil {
 			return err
 		}
 	}
@@ -313,7 +293,7 @@ func (t *tabulator) others(ctx context.Context) error {
 	if len(columns) == 0 {
 		return nil
 	}
-	keys, at := t.columnKeys(), 0
+	keys := t.columnKeys()
 	var seen []string
 	return t.eachTask(ctx, t.tasks, columns, func(task *task) error {
 		sent, err := t.loadIfAny(&t.value, colAttributes, task)
@@ -324,7 +304,7 @@ func (t *tabulator) others(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i := range task.rows {
+		for i, row := range task.rows {
 			seen = seen[:0]
 			for _, from := range [...]*values{sent, derived} {
 				if from == nil {
@@ -335,12 +315,11 @@ func (t *tabulator) others(ctx context.Context) error {
 						continue
 					}
 					seen = append(seen, key)
-					if err := t.table.One(vec.Field{Scope: vec.ScopeSpan, Key: key}, v, t.cells[at]); err != nil {
+					if err := t.table.One(vec.Field{Scope: vec.ScopeSpan, Key: key}, v, t.cells[row]); err != nil {
 						return err
 					}
 				}
 			}
-			at++
 		}
 		return nil
 	})
@@ -366,7 +345,6 @@ func (t *tabulator) members(ctx context.Context) error {
 	if len(columns) == 0 {
 		return nil
 	}
-	at := 0
 	return t.eachTask(ctx, t.tasks, columns, func(task *task) error {
 		events, err := t.loadIfAny(&t.value, colEvents, task)
 		if err != nil {
@@ -376,7 +354,7 @@ func (t *tabulator) members(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i := range task.rows {
+		for i, row := range task.rows {
 			var e, l []byte
 			if events != nil {
 				e = events.text(i)
@@ -385,11 +363,10 @@ func (t *tabulator) members(ctx context.Context) error {
 				l = links.text(i)
 			}
 			if len(e)+len(l) > 0 {
-				if err := t.table.Members(e, l, t.cells[at]); err != nil {
+				if err := t.table.Members(e, l, t.cells[row]); err != nil {
 					return err
 				}
 			}
-			at++
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/spanlake/spanlake/internal/vec"
@@ -58,11 +59,11 @@ func between(ids []schema.TraceID, first, last schema.TraceID) []schema.TraceID 
 }
 
 func (g *groupReader) appendTraces(ctx context.Context, spans []schema.Span, ids []schema.TraceID, w *wanted) ([]schema.Span, error) {
-	selected, err := g.findTraces(ctx, ids)
+	rows, err := g.traceRows(ctx, ids, w)
 	if err != nil {
 		return nil, err
 	}
-	rows := newRowReader(g, w, tasksOf(g.group.pages, selected))
+	spans = slices.Grow(spans, rows.left())
 	for !rows.done() {
 		if spans, err = rows.next(ctx, spans); err != nil {
 			return nil, err
@@ -71,30 +72,35 @@ func (g *groupReader) appendTraces(ctx context.Context, spans []schema.Span, ids
 	return spans, nil
 }
 
+// traceRows reads the rows of ascending ids, each of which lies between the
+// group's first and last.
+func (g *groupReader) traceRows(ctx context.Context, ids []schema.TraceID, w *wanted) (*rowReader, error) {
+	selected, err := g.findTraces(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return newRowReader(g, w, tasksOfRows(g.group.pages, selected)), nil
+}
+
 // findTraces returns the rows of ascending ids, each of which lies between the
-// group's first and last; nil if there are none.
-func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (vec.Bitmap, error) {
+// group's first and last.
+func (g *groupReader) findTraces(ctx context.Context, ids []schema.TraceID) (rows []int32, err error) {
 	if err := g.keepSections(ctx, ids, nil); err != nil {
 		return nil, err
 	}
-	var selected vec.Bitmap
-	for _, id := range ids {
+	for k, id := range ids {
+		if k > 0 && id == ids[k-1] {
+			continue
+		}
 		s, err := g.readSection(g.group.sectionOfID(id))
 		if err != nil {
 			return nil, err
 		}
-		i, found := s.find(id)
-		if !found {
-			continue
-		}
-		if selected == nil {
-			selected = vec.NewBitmap(g.group.rows())
-		}
-		for row := s.first[i]; row < s.first[i+1]; row++ {
-			selected.Set(row)
+		if i, found := s.find(id); found {
+			rows = s.appendRows(rows, i)
 		}
 	}
-	return selected, nil
+	return rows, nil
 }
 
 // keepSections fetches the tables of traces that have the ascending ids if any

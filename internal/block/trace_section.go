@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 
 	"github.com/spanlake/spanlake/internal/vec"
@@ -28,6 +29,15 @@ func (s *traceSection) find(id schema.TraceID) (i int, found bool) {
 	const size = len(id)
 	i = sort.Search(s.traces(), func(i int) bool { return bytes.Compare(s.ids[size*i:][:size], id[:]) >= 0 })
 	return i, i < s.traces() && s.id(i) == id
+}
+
+// appendRows appends the rows of trace i.
+func (s *traceSection) appendRows(rows []int32, i int) []int32 {
+	rows = slices.Grow(rows, s.first[i+1]-s.first[i])
+	for row := s.first[i]; row < s.first[i+1]; row++ {
+		rows = append(rows, int32(row))
+	}
+	return rows
 }
 
 // traceOf returns the trace of a row of the section.
@@ -84,14 +94,14 @@ func (g *groupReader) readSection(i int) (*traceSection, error) {
 		return g.section, nil
 	}
 	t := &g.group.traces[i]
-	if s, ok := g.parts[t.table.offset].(*traceSection); ok {
+	if s, ok := g.parts.at(t.table.offset).(*traceSection); ok {
 		g.section = s
 		return s, nil
 	}
 	s := &traceSection{ordinal: i}
 	ids, _, err := g.stored(t.ids)
 	if err != nil {
-		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids, err)
+		return nil, g.corrupt(g.fixed(colTraceID), "part of the dictionary", t.ids.extent(), err)
 	}
 	stored, _, err := g.stored(t.table)
 	if err == nil {
@@ -102,7 +112,7 @@ func (g *groupReader) readSection(i int) (*traceSection, error) {
 		s.first, err = s.table.firstRows(make([]int, 0, t.entries+1), t.row, g.group.sectionEnd(i))
 	}
 	if err != nil {
-		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table, err)
+		return nil, g.corrupt(g.fixed(colTraceID), "table of traces", t.table.extent(), err)
 	}
 	g.section = s
 	g.reader.remember(t.table.offset, s, t.entries*sectionEntryBytes)

@@ -100,8 +100,8 @@ func (v *verifier) pages(ctx context.Context) error {
 
 // group verifies the tables of traces and the pages of one row group.
 func (v *verifier) group(ctx context.Context, ordinal int) error {
-	dir := v.reader.dir
-	g := &dir.groups[ordinal]
+	r := v.reader.groupReader(ordinal)
+	g := r.group
 	add := func(ref pageRef, what string) error {
 		return v.add(ctx, spot{ref, fmt.Sprintf("row group %d, %s", ordinal, what)})
 	}
@@ -110,8 +110,8 @@ func (v *verifier) group(ctx context.Context, ordinal int) error {
 			return err
 		}
 	}
-	for c := range dir.columns {
-		k, column := &g.chunks[c], "column "+dir.columns[c].name
+	for c := range g.chunks {
+		k, column := &g.chunks[c], "column "+r.column(c).name
 		if k.absent {
 			if err := add(k.dict, column); err != nil {
 				return err
@@ -123,7 +123,11 @@ func (v *verifier) group(ctx context.Context, ordinal int) error {
 				return err
 			}
 		}
-		for p, ref := range k.pages {
+		pages, err := r.pages(c)
+		if err != nil {
+			_ = v.note(err) // it is damage
+		}
+		for p, ref := range pages {
 			if err := add(ref, column+", "+pageName(p)); err != nil {
 				return err
 			}

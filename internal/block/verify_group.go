@@ -28,15 +28,14 @@ func newGroupCheck(v *rowVerifier, g *groupReader) *groupCheck {
 
 // disagree notes that a page of a column says something else than a row of it.
 func (v *rowVerifier) disagree(g *groupReader, c int, row int32, what string) {
-	k := g.chunk(c)
-	ref, page := k.dict, pageName(0)
-	if !k.absent {
+	at, page := g.chunk(c).data(), pageName(0)
+	if pages, err := g.pages(c); err == nil && len(pages) > 0 { // rows of it were read
 		p := pageOf(g.grid(c), int(row))
-		ref, page = k.pages[p], pageName(p)
+		at, page = pages[p].extent(), pageName(p)
 	}
 	section := fmt.Sprintf("row group %d, column %s, %s", g.ordinal, g.column(c).name, page)
 	reason := fmt.Errorf("%w: %s of row %d", errRows, what, row)
-	_ = v.note(v.reader.corrupt(section, ref.offset, reason, hintDefect)) // it is damage
+	_ = v.note(v.reader.corrupt(section, at.offset, reason, hintDefect)) // it is damage
 }
 
 // page compares the rows of one page. Returns damage that keeps from reading

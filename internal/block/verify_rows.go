@@ -71,7 +71,11 @@ type rowVerifier struct {
 // group compares one row group.
 func (v *rowVerifier) group(ctx context.Context, ordinal int) error {
 	g := v.reader.groupReader(ordinal)
-	if err := g.keep(ctx, g.group.identities(g.chunk(g.fixed(colTraceID)))); err != nil {
+	identities, err := g.identities()
+	if err == nil {
+		err = g.keep(ctx, identities)
+	}
+	if err != nil {
 		return err
 	}
 	check := newGroupCheck(v, g)
@@ -93,15 +97,16 @@ func (v *rowVerifier) group(ctx context.Context, ordinal int) error {
 }
 
 // identities are the parts of the group that say which rows are of which trace.
-func (g *rowGroup) identities(ids *chunk) []extent {
+func (g *groupReader) identities() ([]extent, error) {
 	var list []extent
-	for i := range g.traces {
-		list = g.traces[i].extents(list)
+	for i := range g.group.traces {
+		list = g.group.traces[i].extents(list)
 	}
-	for _, p := range ids.pages {
+	pages, err := g.pages(g.fixed(colTraceID))
+	for _, p := range pages {
 		list = append(list, p.extent())
 	}
-	return list
+	return list, err
 }
 
 // whole compares what is said about the block as a whole.

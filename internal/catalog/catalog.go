@@ -23,11 +23,12 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
-	floors []floor
+	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
 
-type floor struct{ epoch, position uint64 }
+// Floor is the position of a stream up to which everything is in blocks.
+type Floor struct{ Epoch, Position uint64 }
 
 // Blocks returns the visible blocks, sorted by partition and range. The caller
 // must not change them.
@@ -123,14 +124,14 @@ func (e *entry) current() *View {
 // live side or the next listing has it. The other way round it is in neither.
 func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, error) {
 	c.metrics.listings.Inc()
-	v := &View{floors: make([]floor, c.log.Partitions())}
+	v := &View{floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
 		state, err := stream.State(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
 		}
-		v.floors[p] = floor{stream.Epoch(), state.Floor()}
+		v.floors[p] = Floor{stream.Epoch(), state.Floor()}
 	}
 	var all []schema.BlockName
 	for name, err := range blocks(ctx, c.bucket, schema.ProjectPrefix(project), c.skipped) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -59,6 +60,16 @@ type Joined struct {
 	View     *View
 	Blocks   []schema.BlockName // of the partitions asked for
 	Segments []Segment
+	Parts    []Part // the same segments, by partition
+}
+
+// Part is what is live of one partition for a project: everything after the
+// floor of the view that no block of it covers.
+type Part struct {
+	Project   schema.ProjectID
+	Partition int
+	Floor     Floor
+	Segments  []Segment
 }
 
 // maxJoins bounds how often a query starts anew because the log moved on.
@@ -84,10 +95,29 @@ func (c *Catalog) Join(ctx context.Context, live Live, project schema.ProjectID,
 	return nil, ErrUnsettled
 }
 
+// JoinAt puts live data together with blocks that somebody else has listed: all
+// visible ones of these partitions of a log with so many, and the floors that were
+// read before the listing. Returns ErrStale when live data begins later: who
+// listed them has to do so again.
+func JoinAt(
+	ctx context.Context, live Live, project schema.ProjectID, count int, floors map[int]Floor, blocks []schema.BlockName,
+) (*Joined, error) {
+	view := &View{floors: make([]Floor, count), blocks: blocks}
+	partitions := slices.Sorted(maps.Keys(floors))
+	for _, p := range partitions {
+		view.floors[p] = floors[p]
+	}
+	joined, ok, err := join(ctx, live, project, partitions, view)
+	if err == nil && !ok {
+		err = ErrStale
+	}
+	return joined, err
+}
+
 func join(ctx context.Context, live Live, project schema.ProjectID, partitions []int, view *View) (*Joined, bool, error) {
 	joined := &Joined{View: view}
 	for _, b := range view.blocks {
-		if slices.ContainsFunc(partitions, func(p int) bool { return mayShare(b, p, len(view.floors)) }) {
+		if slices.ContainsFunc(partitions, func(p int) bool { return MayShare(b, p, len(view.floors)) }) {
 			joined.Blocks = append(joined.Blocks, b)
 		}
 	}
@@ -97,19 +127,22 @@ func join(ctx context.Context, live Live, project schema.ProjectID, partitions [
 	}
 	for i, p := range partitions {
 		f, tail := view.floors[p], tails[i]
-		if tail.Epoch != f.epoch || tail.From > f.position+1 {
+		if tail.Epoch != f.Epoch || tail.From > f.Position+1 {
 			return nil, false, nil
 		}
+		part := Part{Project: project, Partition: p, Floor: f}
 		for _, s := range tail.Segments {
-			if first, last := s.Range(); last > f.position && !view.holds(p, f.epoch, first, last) {
-				joined.Segments = append(joined.Segments, s)
+			if first, last := s.Range(); last > f.Position && !view.holds(p, f.Epoch, first, last) {
+				part.Segments = append(part.Segments, s)
 			}
 		}
 		if u := tail.Unread; u != nil {
-			for _, r := range view.missing(p, f.epoch, max(u.First, f.position+1), u.Last) {
-				joined.Segments = append(joined.Segments, u.Between(r.first, r.last))
+			for _, r := range view.missing(p, f.Epoch, max(u.First, f.Position+1), u.Last) {
+				part.Segments = append(part.Segments, u.Between(r.first, r.last))
 			}
 		}
+		joined.Parts = append(joined.Parts, part)
+		joined.Segments = append(joined.Segments, part.Segments...)
 	}
 	return joined, true, nil
 }
@@ -120,13 +153,13 @@ func tailsOf(ctx context.Context, live Live, project schema.ProjectID, partition
 	tails := make([]Tail, len(partitions))
 	if len(partitions) == 1 {
 		var err error
-		tails[0], err = live.Tail(ctx, project, partitions[0], view.floors[partitions[0]].position)
+		tails[0], err = live.Tail(ctx, project, partitions[0], view.floors[partitions[0]].Position)
 		return tails, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, p := range partitions {
 		group.Go(func() (err error) {
-			tails[i], err = live.Tail(ctx, project, p, view.floors[p].position)
+			tails[i], err = live.Tail(ctx, project, p, view.floors[p].Position)
 			return err
 		})
 	}
@@ -174,10 +207,10 @@ func (v *View) named(partition int, epoch, first, last uint64) schema.BlockName 
 	return schema.BlockName{Partition: partition, Partitions: len(v.floors), Epoch: epoch, First: first, Last: last}
 }
 
-// mayShare reports whether a block can hold traces of partition p among count.
+// MayShare reports whether a block can hold traces of partition p among count.
 // Blocks of a log with another number of partitions stay valid: of two powers
 // of two the smaller one's partition is the ancestor of the larger one's.
-func mayShare(b schema.BlockName, p, count int) bool {
+func MayShare(b schema.BlockName, p, count int) bool {
 	common := min(b.Partitions, count)
 	return b.Partition%common == p%common
 }

@@ -18,7 +18,10 @@ import (
 
 // loopback makes a server listen on free ports of this machine.
 func loopback() []string {
-	return []string{"-api.addr=127.0.0.1:0", "-otlp.grpc-addr=127.0.0.1:0", "-otlp.http-addr=127.0.0.1:0"}
+	return []string{
+		"-api.addr=127.0.0.1:0", "-otlp.grpc-addr=127.0.0.1:0", "-otlp.http-addr=127.0.0.1:0",
+		"-log.partitions=4", // however many processors there are
+	}
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/traceql"
 )
 
 // answer keeps the traces that come first, as many as are wanted.
@@ -160,15 +161,19 @@ func (a *answer) complete(ctx context.Context, h *hunt) error {
 	return nil
 }
 
-// traces are those of the answer, in its order.
-func (a *answer) traces() []TraceResult {
+// traces are those of the answer, in its order, and what they rank by if that
+// is not their time.
+func (a *answer) traces() (traces []TraceResult, values []traceql.Static) {
 	list := a.entries.list
 	slices.SortFunc(list, func(x, y entry) int { return a.plan.order.compare(x.rank, y.rank) })
-	var traces []TraceResult
 	for i := range list {
-		if list[i].pending == nil { // else it has just expired
-			traces = append(traces, list[i].trace)
+		if list[i].pending != nil {
+			continue // it has just expired
+		}
+		traces = append(traces, list[i].trace)
+		if a.plan.order != nil {
+			values = append(values, list[i].value)
 		}
 	}
-	return traces
+	return traces, values
 }

@@ -108,12 +108,12 @@ func (h *hunt) sharedWithFixed(ctx context.Context, source Source, fixed []Sourc
 			names[i] = s.(Fixed).Identity() //nolint:forcetypeassert // by its caller
 		}
 		key := identityOf(append(names, "beside "+f.Identity()))
-		if ids, ok := h.repeats.lookup(key); ok {
-			return ids, nil
+		if known, ok := h.repeats.lookup(key); ok {
+			return known.ids, nil
 		}
 		defer func() {
 			if err == nil {
-				h.repeats.add(key, ids)
+				h.repeats.add(key, &remembered{ids: ids})
 			}
 		}()
 	}

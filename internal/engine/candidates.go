@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"container/heap"
 	"context"
 	"slices"
 	"sync"
@@ -47,11 +46,13 @@ type hunt struct {
 	takeSummary func(context.Context, *vec.Summary) error
 	few         int
 	certain     bool // that a summary with such rows is taken
+	limit       int  // of traces wanted, 0 if all are
 
 	mu     sync.Mutex
 	queue  candidates
 	parts  map[schema.TraceID]part
-	room   int // minRoom or more
+	ranked []ranked // the first of those that are found for sure, if there is an order
+	room   int      // minRoom or more
 	judged map[schema.TraceID]struct{}
 	picky  bool   // few of the last traces were taken
 	tight  int    // length of the queue from which on it is worth tightening
@@ -71,25 +72,51 @@ type candidate struct {
 // candidates is a heap, the newest on top.
 type candidates []candidate
 
-func (c candidates) Len() int           { return len(c) }
-func (c candidates) Less(i, j int) bool { return comparePlaces(c[i].place, c[j].place) < 0 }
-func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+func (c candidates) before(i, k int) bool { return comparePlaces(c[i].place, c[k].place) < 0 }
 
-// Push is heap.Interface's.
-func (c *candidates) Push(x any) { *c = append(*c, x.(candidate)) } //nolint:forcetypeassert // of this file only
-
-// Pop is heap.Interface's.
-func (c *candidates) Pop() any {
-	last := len(*c) - 1
-	x := (*c)[last]
-	(*c)[last] = candidate{}
-	*c = (*c)[:last]
-	return x
+// heapify puts candidates in any order into that of a heap.
+func (c candidates) heapify() {
+	for i := len(c)/2 - 1; i >= 0; i-- {
+		c.sink(i)
+	}
 }
 
-func (c *candidates) push(x candidate) { heap.Push(c, x) }
+// sink moves candidate i down to where it belongs.
+func (c candidates) sink(i int) {
+	for {
+		top := 2*i + 1
+		if top >= len(c) {
+			return
+		}
+		if top+1 < len(c) && c.before(top+1, top) {
+			top++
+		}
+		if !c.before(top, i) {
+			return
+		}
+		c[i], c[top] = c[top], c[i]
+		i = top
+	}
+}
 
-func (c *candidates) pop() candidate { return heap.Pop(c).(candidate) } //nolint:forcetypeassert // of this file only
+func (c *candidates) push(x candidate) {
+	*c = append(*c, x)
+	h := *c
+	for i := len(h) - 1; i > 0 && h.before(i, (i-1)/2); i = (i - 1) / 2 {
+		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
+	}
+}
+
+// pop takes the newest. REQUIRES: there is one.
+func (c *candidates) pop() candidate {
+	h := *c
+	last := len(h) - 1
+	x := h[0]
+	h[0], h[last] = h[last], candidate{}
+	*c = h[:last]
+	c.sink(0)
+	return x
+}
 
 const (
 	// maxQueue is how many candidates are collected before the newest of them
@@ -109,20 +136,8 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	if err := h.lookBeside(ctx); err != nil {
 		return 0, err
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
-	for p, sources := range h.partitions {
-		for i, source := range sources {
-			group.Go(func() error {
-				return h.collect(groupCtx, source, candidate{partition: int32(p), source: int32(i)}) //nolint:gosec // few
-			})
-		}
-	}
-	if err := group.Wait(); err != nil {
+	if rows, err = h.collectAll(ctx); err != nil {
 		return 0, err
-	}
-	for _, source := range slices.Concat(h.partitions...) {
-		rows += uint64(source.Spans()) //nolint:gosec // a count, which some sources know only now
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -182,7 +197,7 @@ func (h *hunt) tighten(ctx context.Context) error {
 	if most > len(h.queue)/2 {
 		return nil
 	}
-	heap.Init(&h.queue)
+	h.queue.heapify()
 	var first []candidate
 	for sure := 0; sure < most && len(h.queue) > 0; {
 		if h.queue[0].holders == nil {
@@ -219,7 +234,7 @@ const (
 // settle judges candidates until there are enough, at most about most of them.
 // What cannot be in the answer leaves the queue. REQUIRES: h.mu.
 func (h *hunt) settle(ctx context.Context, most int) error {
-	heap.Init(&h.queue)
+	h.queue.heapify()
 	limit := maxWave
 	if h.certain {
 		limit = maxSummaries

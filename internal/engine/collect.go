@@ -18,7 +18,15 @@ func (h *hunt) collect(ctx context.Context, source Source, origin candidate) err
 	if h.plan.need.op != needLeaf || h.plan.leaves[h.plan.need.leaf].least > 1 {
 		return h.collectSightings(ctx, source, origin)
 	}
-	for hits, err := range find(ctx, source, &h.plan.leaves[h.plan.need.leaf].rowTest) {
+	test := &h.plan.leaves[h.plan.need.leaf].rowTest
+	totals, err := h.totalsOf(ctx, source)
+	if err != nil {
+		return err
+	}
+	if totals != nil {
+		return h.collectWeighed(ctx, source, origin, test, totals)
+	}
+	for hits, err := range find(ctx, source, test) {
 		if err == nil {
 			err = ctx.Err()
 		}

@@ -69,6 +69,17 @@ func (l *local[T]) has(item T) bool {
 	return ok
 }
 
+// known is has, also of what other scans have seen.
+func (l *local[T]) known(item T) bool {
+	if l.has(item) {
+		return true
+	}
+	l.shared.mu.Lock()
+	defer l.shared.mu.Unlock()
+	_, ok := l.shared.items[item]
+	return ok
+}
+
 // add keeps the item, so its texts must not share memory with a row.
 func (l *local[T]) add(item T, bytes int) {
 	l.seen[item] = struct{}{}

@@ -62,10 +62,12 @@ func (m *Memory) Sample(ctx context.Context, sampling *vec.Sampling, yield func(
 		return nil, err
 	}
 	out := make(map[schema.TraceID]bool, len(held.Unfolded)+len(sampling.Except))
-	for _, list := range [][]schema.TraceID{held.Unfolded, sampling.Except} {
-		for _, id := range list {
-			out[id] = true
-		}
+	for _, id := range held.Unfolded {
+		out[id] = true
+	}
+	gone := m.foldedAway(sampling.Folded, out)
+	for _, id := range sampling.Except {
+		out[id] = true
 	}
 	var left []schema.TraceID
 	s := newMemorySampler(sampling)
@@ -80,7 +82,9 @@ func (m *Memory) Sample(ctx context.Context, sampling *vec.Sampling, yield func(
 				left = append(left, span.TraceID)
 				continue
 			}
-			s.take(span)
+			if !gone[span] {
+				s.take(span)
+			}
 		}
 		if len(s.spans) == 0 {
 			continue
@@ -91,6 +95,26 @@ func (m *Memory) Sample(ctx context.Context, sampling *vec.Sampling, yield func(
 	}
 	slices.SortFunc(left, compareTraceIDs)
 	return slices.Compact(left), nil
+}
+
+// foldedAway are the rows that do not stay of traces which need not be left out
+// any more.
+func (m *Memory) foldedAway(list []vec.Folded, out map[schema.TraceID]bool) map[*schema.Span]bool {
+	gone := make(map[*schema.Span]bool)
+	for _, f := range list {
+		out[f.ID] = false
+		var rows []*schema.Span
+		for _, i := range m.rowsOf(f.ID) {
+			rows = append(rows, m.row(i))
+		}
+		slices.SortStableFunc(rows, schema.Compare)
+		for _, i := range f.Out {
+			if int(i) < len(rows) {
+				gone[rows[i]] = true
+			}
+		}
+	}
+	return gone
 }
 
 // memorySampler reads columns of rows.

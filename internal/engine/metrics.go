@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -16,9 +17,12 @@ type MetricsPlan struct {
 	exemplars int // that the query asks for, negative if it does not say
 }
 
-// metricsNode makes series: *metricsLeaf, or *metricsMath of others.
+// metricsNode makes series of what was observed: *metricsLeaf, or *metricsMath
+// of others.
 type metricsNode interface {
-	run(ctx context.Context, r *metricsRun) ([]Series, error)
+	// leaves appends the functions of spans, in the order of the query.
+	leaves(list []*metricsLeaf) []*metricsLeaf
+	series(r *metricsRun) ([]Series, error)
 }
 
 // CompileMetrics prepares a metrics query. Returns ErrNotMetrics for a search,
@@ -84,6 +88,7 @@ type MetricsOptions struct {
 	MaxBytes    int64    // of memory for groups and their samples
 	Concurrency int      // sources or traces read at a time, default 1
 	Repeats     *Repeats // nil to find out anew which traces are where
+	Tallies     *Tallies // nil to read all sources anew
 }
 
 func (o *MetricsOptions) setDefaults() {
@@ -150,20 +155,17 @@ type Exemplar struct {
 // Returns ErrTooManySteps, ErrTooManySeries or ErrTooMuchMemory when a limit is
 // exceeded.
 func QueryRange(ctx context.Context, plan *MetricsPlan, partitions [][]Source, opts MetricsOptions) (*MetricsResult, error) {
-	opts.setDefaults()
-	g := rangeGrid(opts.StartNanos, opts.EndNanos, opts.StepNanos, opts.NowNanos)
-	if g.steps > opts.MaxSteps {
-		return nil, fmt.Errorf("%w: %d", ErrTooManySteps, g.steps)
+	q, err := plan.Range(opts)
+	if err != nil {
+		return nil, err
 	}
-	return plan.query(ctx, partitions, opts, g)
+	return q.run(ctx, partitions)
 }
 
 // QueryInstant is QueryRange with a single sample that covers the range, both
 // ends included. It has no exemplars.
 func QueryInstant(ctx context.Context, plan *MetricsPlan, partitions [][]Source, opts MetricsOptions) (*MetricsResult, error) {
-	opts.setDefaults()
-	opts.Exemplars = 0
-	return plan.query(ctx, partitions, opts, instantGrid(opts.StartNanos, opts.EndNanos))
+	return plan.Instant(opts).run(ctx, partitions)
 }
 
 // QueryTimes is the range of start times that QueryRange looks at, both ends
@@ -174,35 +176,12 @@ func QueryTimes(opts MetricsOptions) (first, last uint64) {
 	return g.base + 1, g.end()
 }
 
-func (p *MetricsPlan) query(ctx context.Context, partitions [][]Source, opts MetricsOptions, g grid) (*MetricsResult, error) {
-	if p.exemplars >= 0 {
-		opts.Exemplars = min(opts.Exemplars, p.exemplars)
-	}
-	r := &metricsRun{grid: g, opts: opts, partitions: partitions, budget: newBudget(opts.MaxBytes)}
-	result := &MetricsResult{Times: make([]uint64, g.steps)}
-	for i := range result.Times {
-		result.Times[i] = g.timeOf(i)
-	}
-	if g.steps == 0 {
-		return result, nil
-	}
-	series, err := p.root.run(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	result.Series = finish(series)
-	for _, sources := range partitions {
-		for _, source := range sources {
-			result.InspectedSpans += uint64(source.Spans()) //nolint:gosec // a count
-		}
-	}
-	return result, nil
-}
-
-// metricsRun is one execution of a plan.
+// metricsRun is one execution of a plan, or of a part of it.
 type metricsRun struct {
 	grid       grid
 	opts       MetricsOptions
 	partitions [][]Source
 	budget     *budget
+	observed   map[*metricsLeaf]observer // what the functions have seen
+	many       sync.Map                  // labels of fields that compare has given up
 }

@@ -99,15 +99,30 @@ func (t *bucketTally) of(group int32) []int {
 	return places
 }
 
-func (t *bucketTally) merge(group int32, other tally, from int32) {
+func (t *bucketTally) merge(group int32, other tally, from int32, at int) {
 	o := bucketsOf(other)
 	for _, i := range o.of(from) {
+		more := cellsOf(o.cells, int32(i), o.steps) //nolint:gosec // a place
+		if from, to := window(o.steps, t.steps, at); noneOf(more[from:to], func(n uint64) bool { return n > 0 }) {
+			continue // a bucket is there once something is in it
+		}
 		place := t.place(group, int(o.buckets[i].exponent))
-		into := t.cells[place*t.steps:][:t.steps]
-		for s, n := range o.cells[i*t.steps:][:t.steps] {
+		into, more := sameSteps(cellsOf(t.cells, int32(place), t.steps), more, at) //nolint:gosec // a place
+		for s, n := range more {
 			into[s] += n
 		}
 	}
+}
+
+func (t *bucketTally) empty(group int32, from, to int) bool {
+	return noneOf(t.of(group), func(i int) bool {
+		return !noneOf(cellsOf(t.cells, int32(i), t.steps)[from:to], func(n uint64) bool { return n > 0 }) //nolint:gosec // a place
+	})
+}
+
+func (t *bucketTally) size() int {
+	const bucketBytes, otherBytes = 8, 40
+	return cellBytes*cap(t.cells) + 4*cap(t.direct) + bucketBytes*cap(t.buckets) + otherBytes*len(t.others)
 }
 
 func bucketsOf(t tally) *bucketTally {

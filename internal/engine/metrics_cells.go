@@ -33,23 +33,53 @@ func (c *cellCounts) add(cell int32, n uint32, cells int) (bytes int) {
 		c.few = append(c.few, cellCount{uint32(cell), n}) //nolint:gosec // not negative
 		return fewBytes
 	}
+	bytes = c.spread(cells)
+	c.dense[cell] += n
+	return bytes
+}
+
+// spread keeps the counts by cell from now on.
+func (c *cellCounts) spread(cells int) (bytes int) {
 	c.dense = make([]uint32, cells)
 	for _, f := range c.few {
 		c.dense[f.cell] = f.count
 	}
+	bytes = denseBytes*cells - fewBytes*len(c.few)
 	c.few = nil
-	c.dense[cell] += n
-	return denseBytes*cells - fewBytes*maxFewCells
+	return bytes
+}
+
+// addAll adds the counts of all cells.
+func (c *cellCounts) addAll(counts []uint32) (bytes int) {
+	if c.dense == nil {
+		most := maxFewCells - len(c.few)
+		for _, n := range counts {
+			if n > 0 {
+				most--
+			}
+		}
+		if most >= 0 {
+			for cell, n := range counts {
+				if n > 0 {
+					bytes += c.add(int32(cell), n, len(counts)) //nolint:gosec // bounded by MaxSteps
+				}
+			}
+			return bytes
+		}
+		bytes = c.spread(len(counts))
+	}
+	for cell, n := range counts {
+		c.dense[cell] += n
+	}
+	return bytes
 }
 
 func (c *cellCounts) merge(from *cellCounts, cells int) (bytes int) {
 	for _, f := range from.few {
 		bytes += c.add(int32(f.cell), f.count, cells) //nolint:gosec // was one
 	}
-	for cell, n := range from.dense {
-		if n > 0 {
-			bytes += c.add(int32(cell), n, cells) //nolint:gosec // bounded by MaxSteps
-		}
+	if from.dense != nil {
+		bytes += c.addAll(from.dense)
 	}
 	return bytes
 }

@@ -75,12 +75,6 @@ type comparedField struct {
 	tooMany bool
 }
 
-// giveUp forgets the values: there are too many, or too long ones.
-func (f *comparedField) giveUp() {
-	f.tooMany = true
-	f.numbers, f.values, f.counts = nil, nil, nil
-}
-
 // compareObserver counts, for every field, how often it has which value.
 type compareObserver struct {
 	leaf *metricsLeaf
@@ -113,6 +107,13 @@ func (o *compareObserver) span(f *frame, step int32) error {
 		}
 	}
 	return nil
+}
+
+// giveUp forgets the values of a field: there are too many, or too long ones.
+func (o *compareObserver) giveUp(f *comparedField) {
+	f.tooMany = true
+	f.numbers, f.values, f.counts = nil, nil, nil
+	o.run.many.Store(f.label, true)
 }
 
 // field finds what is counted under a label.
@@ -161,7 +162,7 @@ func (o *compareObserver) value(field *comparedField, v schema.Value) (int32, er
 	}
 	n := int32(len(field.values)) //nolint:gosec // bounded by maxCompareValues
 	if n == maxCompareValues || len(v.Str) > maxCompareText {
-		field.giveUp()
+		o.giveUp(field)
 		return -1, nil
 	}
 	v.Str = strings.Clone(v.Str)
@@ -179,7 +180,7 @@ func (o *compareObserver) merge(other observer) error {
 		}
 		addAll(field.totals, f.totals)
 		if f.tooMany {
-			field.giveUp()
+			o.giveUp(field)
 			continue
 		}
 		size := o.cells()

@@ -40,15 +40,23 @@ func gatherSpans(ctx context.Context, r *metricsRun, q *metricsLeaf) (observer, 
 
 // borrow lends an observer to f. There are no more than run at once.
 func (g *gatherer) borrow(f func(observer) error) error {
-	var o observer
-	select {
-	case o = <-g.free:
-	default:
-		o = g.leaf.newObserver(g.metricsRun)
+	o := g.take()
+	if s, ok := o.(sampleObserver); ok {
+		s.beginSamples()
 	}
 	err := f(o)
 	g.free <- o
 	return err
+}
+
+// take is borrow for one that the caller gives back to free.
+func (g *gatherer) take() observer {
+	select {
+	case o := <-g.free:
+		return o
+	default:
+		return g.leaf.newObserver(g.metricsRun)
+	}
 }
 
 // merged is what all observers were shown.

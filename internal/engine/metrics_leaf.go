@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/internal/wire"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -15,7 +15,8 @@ var ErrNotMetrics = errors.New("not a metrics query")
 
 // metricsLeaf is one function of spans and what is done to its series.
 type metricsLeaf struct {
-	plan      *Plan // of the pipeline
+	text      string // of the pipeline and the function
+	plan      *Plan  // of the pipeline
 	op        traceql.MetricsOp
 	by        []metricsField
 	field     *metricsField  // that is measured, nil for none
@@ -37,6 +38,7 @@ func newMetricsLeaf(e *traceql.MetricsQuery) (*metricsLeaf, error) {
 	}
 	f := e.Function
 	q := &metricsLeaf{plan: plan, op: f.Op, quantiles: f.Quantiles, stages: e.Stages}
+	q.text = (&traceql.MetricsQuery{Pipeline: e.Pipeline, Function: f}).String()
 	c := newCompiler()
 	fields := f.By
 	for _, by := range f.By {
@@ -102,13 +104,10 @@ func (q *metricsLeaf) setShown(c *compiler, pipeline traceql.Pipeline) error {
 // isDuration reports whether what is measured is shown in seconds.
 func (q *metricsLeaf) isDuration() bool { return q.field != nil && q.field.isDuration() }
 
-// run makes the series.
-func (q *metricsLeaf) run(ctx context.Context, r *metricsRun) ([]Series, error) {
-	t, err := gatherSpans(ctx, r, q)
-	if err != nil {
-		return nil, err
-	}
-	return applyStages(t.series(), q.stages)
+func (q *metricsLeaf) leaves(list []*metricsLeaf) []*metricsLeaf { return append(list, q) }
+
+func (q *metricsLeaf) series(r *metricsRun) ([]Series, error) {
+	return applyStages(r.observed[q].series(), q.stages)
 }
 
 // observer takes the spans that a query finds. It serves one goroutine.
@@ -118,6 +117,9 @@ type observer interface {
 	// merge takes what another observer of the same query was given.
 	merge(other observer) error
 	series() []Series
+	// encode appends what was given, decode takes what was appended.
+	encode(dst []byte) []byte
+	decode(r *wire.Reader) error
 }
 
 func (q *metricsLeaf) newObserver(r *metricsRun) observer {
@@ -192,7 +194,7 @@ func (o *groupObserver) merge(other observer) error {
 		if numbers[i], err = o.group(values); err != nil {
 			return err
 		}
-		o.tally.merge(numbers[i], from.tally, int32(i)) //nolint:gosec // bounded by MaxSeries
+		o.tally.merge(numbers[i], from.tally, int32(i), 0) //nolint:gosec // bounded by MaxSeries
 	}
 	o.exemplars.merge(from.exemplars, numbers)
 	return o.run.budget.take(o.tally.bytes())

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -41,16 +40,25 @@ func newMetricsMath(e *traceql.MetricsBinary) (*metricsMath, error) {
 	return m, nil
 }
 
-func (m *metricsMath) run(ctx context.Context, r *metricsRun) ([]Series, error) {
+func (m *metricsMath) leaves(list []*metricsLeaf) []*metricsLeaf {
+	for _, side := range []metricsNode{m.left, m.right} {
+		if side != nil {
+			list = side.leaves(list)
+		}
+	}
+	return list
+}
+
+func (m *metricsMath) series(r *metricsRun) ([]Series, error) {
 	var left, right []Series
 	var err error
 	if m.left != nil {
-		if left, err = m.left.run(ctx, r); err != nil {
+		if left, err = m.left.series(r); err != nil {
 			return nil, err
 		}
 	}
 	if m.right != nil {
-		if right, err = m.right.run(ctx, r); err != nil {
+		if right, err = m.right.series(r); err != nil {
 			return nil, err
 		}
 	}

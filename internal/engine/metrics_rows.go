@@ -72,7 +72,7 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	if err := p.add(open); err != nil {
 		return nil, err
 	}
-	apart, err := p.repeats(ctx, held)
+	apart, folded, err := p.repeats(ctx, held)
 	if err != nil {
 		return nil, err
 	}
@@ -83,22 +83,25 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 		if held[i] == nil {
 			return nil
 		}
-		return p.scan(ctx, p.sources[i], held[i], apart)
+		return p.scan(ctx, p.sources[i], held[i], apart, folded[i])
 	})
 	return p.sorted(), err
 }
 
 // scan shows the rows of one source.
-func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apart []schema.TraceID) error {
+func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apart []schema.TraceID, folded []vec.Folded) error {
+	if f, ok := p.remembers(source); ok {
+		return p.scanFixed(ctx, f, held, apart, folded)
+	}
 	return p.borrow(func(o observer) error {
 		sampler, isSampler := source.(Sampler)
 		columns, isColumns := o.(sampleObserver)
 		if !isSampler || !isColumns || p.leaf.sampling == nil {
-			return p.scanRows(ctx, o, source, held, apart)
+			return p.scanRows(ctx, o, source, held, apart, folded)
 		}
 		sampling := *p.leaf.sampling
-		sampling.After, sampling.Until, sampling.Except = p.grid.base, p.grid.end(), apart
-		columns.beginSamples()
+		sampling.After, sampling.Until = p.grid.base, p.grid.end()
+		sampling.Except, sampling.Folded = apart, folded
 		left, err := sampler.Sample(ctx, &sampling, func(s *vec.Samples) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -112,9 +115,14 @@ func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apa
 	})
 }
 
-// scanRows is scan row by row.
-func (p *gathering) scanRows(ctx context.Context, o observer, source Source, held *vec.Held, apart []schema.TraceID) error {
-	split := make(map[schema.TraceID]bool, len(apart)+len(held.Unfolded))
+// scanRows is scan row by row, which does not tell the places of rows.
+func (p *gathering) scanRows(
+	ctx context.Context, o observer, source Source, held *vec.Held, apart []schema.TraceID, folded []vec.Folded,
+) error {
+	split := make(map[schema.TraceID]bool, len(apart)+len(held.Unfolded)+len(folded))
+	for i := range folded {
+		split[folded[i].ID] = true
+	}
 	for _, id := range apart {
 		split[id] = true
 	}

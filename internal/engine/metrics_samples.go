@@ -12,7 +12,8 @@ import (
 type sampleObserver interface {
 	observer
 
-	// beginSamples says that the samples of another source follow.
+	// beginSamples says that what follows is of another source, or of traces
+	// that were put together: in an order of its own.
 	beginSamples()
 	samples(s *vec.Samples) error
 }

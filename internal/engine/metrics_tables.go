@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
@@ -15,9 +17,9 @@ func (q *metricsLeaf) tabulates() bool {
 	return q.compare != nil && q.compare.filter != nil && !q.plan.trace && q.plan.row.sure
 }
 
-// tables lets sources count the rows of traces that are in one place, and
-// returns the traces that have others: what a trace says of its spans, the root
-// and the number of children, takes all of its rows.
+// tables lets sources count the rows of traces that are in one place, or of
+// which it is known what the whole says of its rows, the root and the number of
+// children. It returns the traces that have others.
 func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 	held, err := p.held(ctx)
 	if err != nil {
@@ -30,19 +32,18 @@ func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 	if err := p.add(apart); err != nil {
 		return nil, err
 	}
-	apart = append(apart, sharedIDs(held)...)
-	var tabulators []Tabulator
+	split, folded, err := p.split(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	apart = append(apart, split...)
+	var tabulators []int
 	for i, source := range p.sources {
 		if held[i] == nil {
 			continue
 		}
-		if t, ok := source.(Tabulator); ok {
-			tabulators = append(tabulators, t)
-			elsewhere, err := p.mayBeElsewhere(ctx, held[i].IDs)
-			if err != nil {
-				return nil, err
-			}
-			apart = append(apart, elsewhere...)
+		if _, ok := source.(Tabulator); ok {
+			tabulators = append(tabulators, i)
 			continue
 		}
 		apart = append(apart, held[i].IDs...)
@@ -50,10 +51,22 @@ func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(apart, compareTraceIDs)
-	apart = slices.Compact(apart)
+	apart = sortedIDs(apart)
+	tables := make([]*compareTable, min(len(tabulators), p.opts.Concurrency, runtime.GOMAXPROCS(0)))
+	for i := range tables {
+		o := p.take()
+		defer func() { p.free <- o }()
+		into, ok := o.(*compareObserver)
+		if !ok {
+			return nil, fmt.Errorf("%w: a table of %s", traceql.ErrUnsupported, p.leaf.op)
+		}
+		tables[i] = &compareTable{compareObserver: into}
+	}
 	err = p.each(ctx, len(tabulators), func(ctx context.Context, i int) error {
-		return p.borrow(func(o observer) error { return p.tabulate(ctx, o, tabulators[i], apart) })
+		table := tables[i%len(tables)]
+		i = tabulators[i]
+		source, _ := p.sources[i].(Tabulator)
+		return p.tabulate(ctx, table, source, apart, folded[i])
 	})
 	return p.sorted(), err
 }
@@ -97,16 +110,14 @@ func (p *gathering) addFound(ctx context.Context, source Source) error {
 	return p.add(ids)
 }
 
-func (p *gathering) tabulate(ctx context.Context, o observer, source Tabulator, apart []schema.TraceID) error {
-	into, ok := o.(*compareObserver)
-	if !ok {
-		return fmt.Errorf("%w: a table of %s", traceql.ErrUnsupported, p.leaf.op)
-	}
+func (p *gathering) tabulate(
+	ctx context.Context, table *compareTable, source Tabulator, apart []schema.TraceID, folded []vec.Folded,
+) error {
 	left, err := source.Tabulate(ctx, &vec.Tabulation{
-		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart,
-		After: p.grid.base, Until: p.grid.end(), Cell: into.cellOf, Cells: into.cells(),
+		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart, Folded: folded,
+		After: p.grid.base, Until: p.grid.end(), Cell: table.cellOf, Cells: table.cells(),
 		MaxValues: maxCompareValues, MaxText: maxCompareText,
-	}, &compareTable{into})
+	}, table)
 	if err != nil {
 		return fmt.Errorf("tabulate: %w", err)
 	}
@@ -126,13 +137,32 @@ func (o *compareObserver) cellOf(startNanos uint64, selected bool) int32 {
 	return o.cell(which, int32(step)) //nolint:gosec // below the number of steps
 }
 
-// compareTable gives an observer what a source has counted.
-type compareTable struct{ *compareObserver }
+// compareTable gives an observer what some sources have counted, which do so at
+// once: an observer for each would have to be merged.
+type compareTable struct {
+	mu sync.Mutex
+	*compareObserver
+}
 
 var _ vec.Table = (*compareTable)(nil)
 
+// TellsApart is false for a field that was given up.
+func (t *compareTable) TellsApart(field vec.Field) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	label, _ := t.labelled(field, schema.Value{})
+	_, many := t.run.many.Load(label)
+	return !many
+}
+
 // Value takes the rows that have a value.
 func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.add(field, v, counts)
+}
+
+func (t *compareTable) add(field vec.Field, v schema.Value, counts []uint32) error {
 	label, v := t.labelled(field, v)
 	if v.Kind == schema.KindEmpty {
 		return nil
@@ -146,33 +176,30 @@ func (t *compareTable) Value(field vec.Field, v schema.Value, counts []uint32) e
 	if err != nil || n < 0 {
 		return err
 	}
-	for cell, count := range counts {
-		if count > 0 {
-			if err := t.run.budget.take(f.counts[n].add(int32(cell), count, len(counts))); err != nil { //nolint:gosec // bounded by MaxSteps
-				return err
-			}
-		}
-	}
-	return nil
+	return t.run.budget.take(f.counts[n].addAll(counts))
 }
 
 // Many takes rows of which a field has too many values.
 func (t *compareTable) Many(field vec.Field, counts []uint32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	label, _ := t.labelled(field, schema.Value{})
 	f, err := t.field(label)
 	if err != nil {
 		return err
 	}
-	f.giveUp()
+	t.giveUp(f)
 	addCounts(f.totals, counts)
 	return nil
 }
 
 // Attributes takes rows that share attributes.
 func (t *compareTable) Attributes(scope vec.Scope, attributes []schema.Attribute, counts []uint32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if scope == vec.ScopeResource {
 		service := resourceValue(attributes, serviceName)
-		if err := t.Value(vec.Field{Scope: scope, Key: serviceName}, service, counts); err != nil {
+		if err := t.add(vec.Field{Scope: scope, Key: serviceName}, service, counts); err != nil {
 			return err
 		}
 	}
@@ -181,7 +208,7 @@ func (t *compareTable) Attributes(scope vec.Scope, attributes []schema.Attribute
 		if again || scope == vec.ScopeResource && a.Key == serviceName {
 			continue
 		}
-		if err := t.Value(vec.Field{Scope: scope, Key: a.Key}, a.Value, counts); err != nil {
+		if err := t.add(vec.Field{Scope: scope, Key: a.Key}, a.Value, counts); err != nil {
 			return err
 		}
 	}
@@ -200,6 +227,8 @@ func resourceValue(attributes []schema.Attribute, key string) schema.Value {
 
 // One takes one row's value.
 func (t *compareTable) One(field vec.Field, v schema.Value, cell int32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	label, v := t.labelled(field, v)
 	return t.one(label, v, cell)
 }
@@ -222,6 +251,8 @@ func (t *compareTable) one(label string, v schema.Value, cell int32) error {
 
 // Members takes the events and links of one row.
 func (t *compareTable) Members(events, links []byte, cell int32) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.frame.setSpan(&schema.Span{Events: events, Links: links})
 	for _, v := range t.spans.members(t.frame) {
 		if err := t.one(v.label, v.value, cell); err != nil {

@@ -36,6 +36,8 @@ type Plan struct {
 	head  rowTest
 	rows  bool
 	shown vec.Columns // for their results
+	// totals is what numbers of a trace say about it, nil if that is nothing.
+	totals *totaling
 	// deciding is what has to be read to know whether a trace matches, and
 	// where it ranks.
 	deciding vec.Columns
@@ -111,6 +113,7 @@ func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) 
 	}
 	p.rows = ofRows(pipeline) && !c.partsOfAll(read).has(partTrace)
 	p.trace = !ofFilters(pipeline) || c.partsOfAll(read).has(partTrace)
+	p.totals = p.totaling(pipeline)
 	return p, nil
 }
 

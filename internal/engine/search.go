@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"math"
+
+	"github.com/spanlake/spanlake/traceql"
 )
 
 // SearchOptions are the limits of a search.
@@ -34,6 +36,8 @@ type SearchResult struct {
 	Traces          []TraceResult // newest first, then by id
 	InspectedSpans  uint64        // rows of the sources that were searched
 	InspectedTraces uint64        // traces that were put together
+
+	values []traceql.Static // what the traces rank by, nil without an order
 }
 
 // Search finds the newest traces, by their true start, with a span that the
@@ -63,7 +67,7 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	h := hunt{
 		plan: plan, partitions: partitions, columns: plan.columns, concurrency: opts.Concurrency,
 		startNanos: opts.StartNanos, endNanos: opts.EndNanos, minRoom: room,
-		missing: a.missing, enough: a.enough, take: a.take, repeats: opts.Repeats,
+		missing: a.missing, enough: a.enough, take: a.take, repeats: opts.Repeats, limit: opts.Limit,
 	}
 	if plan.trace {
 		h.light = &plan.deciding
@@ -83,5 +87,7 @@ func search(ctx context.Context, plan *Plan, partitions [][]Source, opts SearchO
 	if err := a.complete(ctx, &h); err != nil {
 		return nil, err
 	}
-	return &SearchResult{Traces: a.traces(), InspectedSpans: rows, InspectedTraces: a.inspected}, nil
+	result := &SearchResult{InspectedSpans: rows, InspectedTraces: a.inspected}
+	result.Traces, result.values = a.traces()
+	return result, nil
 }

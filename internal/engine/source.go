@@ -41,19 +41,32 @@ type Summarizer interface {
 	Summaries(ctx context.Context, ids []schema.TraceID, filter *vec.Filter, columns vec.Columns, few int) ([]vec.Summary, error)
 }
 
+// Timed is a Source that knows the times of its rows.
+type Timed interface {
+	// Times are the earliest start and the latest start or end of all rows.
+	Times() (first, last uint64)
+}
+
 // Lister is a Source that can tell keys and values of all its rows without
-// reading them. Both methods are false if it can not: then the rows must be
+// reading them. Its methods are false if it can not: then the rows must be
 // read.
 type Lister interface {
 	Source
-	// Times are the earliest start and the latest start or end of all rows.
-	Times() (first, last uint64)
+	Timed
 	// Keys returns the keys that attributes of the scope have in any row.
 	Keys(ctx context.Context, scope vec.Scope) ([]string, bool, error)
 	// Distinct yields rows that have between them all values of the field
 	// that the source's rows have, and no others. A row is valid during the
 	// call, what its strings and pointers share for good.
 	Distinct(ctx context.Context, field vec.Field, yield func(*schema.Span) bool) (bool, error)
+}
+
+// KeyFinder is a Source that can tell the keys of attributes in some of its rows
+// without reading these.
+type KeyFinder interface {
+	Source
+	// KeysOf answers a query, and returns the number of rows it is about.
+	KeysOf(ctx context.Context, q *vec.KeyQuery) (rows int, err error)
 }
 
 // Sampler is a Source that can give out columns of its rows instead of rows.

@@ -27,29 +27,14 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 			ids[at] = append(ids[at], c.times.ID)
 		}
 	}
-	type task struct {
-		source Summarizer
-		ids    []schema.TraceID
-		list   []vec.Summary
-	}
-	var tasks []*task
+	var tasks []*summaryTask
 	for at, ids := range ids {
 		if source, ok := h.partitions[at.partition][at.source].(Summarizer); ok {
 			slices.SortFunc(ids, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
-			tasks = append(tasks, &task{source: source, ids: ids})
+			tasks = append(tasks, &summaryTask{source: source, ids: ids})
 		}
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
-	for _, t := range tasks {
-		group.Go(func() (err error) {
-			if t.list, err = t.source.Summaries(groupCtx, t.ids, h.plan.head.filter, h.plan.shown, h.few); err != nil {
-				return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err := h.askSummaries(ctx, tasks); err != nil {
 		return nil, err
 	}
 	var list []*vec.Summary
@@ -76,6 +61,32 @@ func (h *hunt) summarize(ctx context.Context, wave []candidate) ([]candidate, er
 		_, ok := done[c.times.ID]
 		return ok
 	}), nil
+}
+
+// summaryTask is what one source is asked.
+type summaryTask struct {
+	source Summarizer
+	ids    []schema.TraceID
+	list   []vec.Summary
+}
+
+// askSummaries runs the tasks, a single one without another goroutine.
+func (h *hunt) askSummaries(ctx context.Context, tasks []*summaryTask) error {
+	ask := func(ctx context.Context, t *summaryTask) (err error) {
+		if t.list, err = t.source.Summaries(ctx, t.ids, h.plan.head.filter, h.plan.shown, h.few); err != nil {
+			return fmt.Errorf("summarize %d traces: %w", len(t.ids), err)
+		}
+		return nil
+	}
+	if len(tasks) == 1 {
+		return ask(ctx, tasks[0])
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(h.concurrency)
+	for _, t := range tasks {
+		group.Go(func() error { return ask(ctx, t) })
+	}
+	return group.Wait()
 }
 
 // summaryResult is result for a trace of which only a summary is known.

@@ -185,6 +185,12 @@ func (c *collector) fromRows(ctx context.Context, source Source) (rows uint64, e
 			return 0, err
 		}
 	}
+	if names, ok := t.(*nameTaker); ok && c.plan.row.sure {
+		if finder, ok := source.(KeyFinder); ok {
+			n, err := names.takeOf(ctx, finder, c.plan.row.filter, &c.opts)
+			return uint64(n), err //nolint:gosec // a count
+		}
+	}
 	filter := allFilters([]*vec.Filter{c.plan.row.filter, c.having})
 	for chunk, err := range source.Scan(ctx, filter, c.columns) {
 		if err == nil {

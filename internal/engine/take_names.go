@@ -60,20 +60,46 @@ func (t *nameTaker) take(f *frame) {
 	}
 }
 
-func (t *nameTaker) takeAll(ctx context.Context, source Lister, _ *frame) (bool, error) {
-	for _, part := range [...]struct {
-		scope vec.Scope
-		to    *local[string]
-	}{
+// namePart is a scope that was asked for.
+type namePart struct {
+	scope vec.Scope
+	to    *local[string]
+}
+
+// parts are the scopes that were asked for.
+func (t *nameTaker) parts() (list []namePart) {
+	for _, part := range [...]namePart{
 		{vec.ScopeResource, t.resource},
 		{vec.ScopeInstrumentation, t.scope},
 		{vec.ScopeSpan, t.span},
 		{vec.ScopeEvent, t.event},
 		{vec.ScopeLink, t.link},
 	} {
-		if part.to == nil {
-			continue
+		if part.to != nil {
+			list = append(list, part)
 		}
+	}
+	return list
+}
+
+// takeOf takes the keys of the rows for which a filter holds.
+func (t *nameTaker) takeOf(ctx context.Context, source KeyFinder, filter *vec.Filter, opts *TagOptions) (rows int, err error) {
+	q := vec.KeyQuery{Filter: filter, StartNanos: opts.StartNanos, EndNanos: opts.EndNanos}
+	var sets [vec.ScopeLink + 1]*local[string]
+	for _, part := range t.parts() {
+		q.Scopes = append(q.Scopes, part.scope)
+		sets[part.scope] = part.to
+	}
+	q.Known = func(scope vec.Scope, key string) bool { return key == "" || sets[scope].known(key) }
+	q.Add = func(scope vec.Scope, key string) { addKey(sets[scope], key) }
+	if rows, err = source.KeysOf(ctx, &q); rows > 0 && t.resource != nil {
+		addKey(t.resource, serviceName) // never absent
+	}
+	return rows, err
+}
+
+func (t *nameTaker) takeAll(ctx context.Context, source Lister, _ *frame) (bool, error) {
+	for _, part := range t.parts() {
 		keys, ok, err := source.Keys(ctx, part.scope)
 		if !ok || err != nil {
 			return false, err

@@ -98,12 +98,17 @@ func (d *Decoder) resourceSpans(b []byte, position uint64, rows []schema.Span) (
 // scopeSpans appends the spans of a message that headerOf has read.
 func scopeSpans(b []byte, template *schema.Span, rows []schema.Span) ([]schema.Span, error) {
 	for i := 0; i < len(b); {
-		f, _ := readField(b, i)
-		if i = f.end; f.num != scopeSpansSpans {
-			continue
+		value, next := spanAt(b, i)
+		if next == 0 {
+			f, _ := readField(b, i)
+			if i = f.end; f.num != scopeSpansSpans {
+				continue
+			}
+			value, next = f.value, f.end
 		}
+		i = next
 		rows = append(rows, *template)
-		span, row := b[f.value:f.end], &rows[len(rows)-1]
+		span, row := b[value:next], &rows[len(rows)-1]
 		if plainSpan(span, row) {
 			continue
 		}
@@ -122,6 +127,10 @@ func faultError(flt fault) error { return errors.New(flt.String()) }
 func headerOf(b []byte, id messageID) ([]byte, fault) {
 	var head fragment
 	for i := 0; i < len(b); {
+		if _, next := spanAt(b, i); next > 0 { // a scope's message looks the same
+			i = next
+			continue
+		}
 		f, flt := readField(b, i)
 		if flt == faultNone && !id.known(f.num).accepts(f.typ) {
 			flt = faultType

@@ -78,7 +78,7 @@ func AppendTraces(dst []byte, spans []schema.Span) []byte {
 			dst = appendHead(dst, scopeSpansScope, s.scope.Wire)
 			for _, i := range s.spans {
 				var span openMessage
-				dst, span = openField(dst, scopeSpansSpans, guessSize(&spans[i]))
+				dst, span = openField(dst, scopeSpansSpans, SizeHint(&spans[i]))
 				dst = closeField(AppendSpan(dst, &spans[i]), span)
 			}
 			dst = closeField(dst, scope)
@@ -88,9 +88,9 @@ func AppendTraces(dst []byte, spans []schema.Span) []byte {
 	return dst
 }
 
-// guessSize is about the size of s as a message: ids, times and tags take some
+// SizeHint is about the size of s as a message: ids, times and tags take some
 // seventy bytes.
-func guessSize(s *schema.Span) int {
+func SizeHint(s *schema.Span) int {
 	return 70 + len(s.Name) + len(s.TraceState) + len(s.StatusMessage) +
 		len(s.Attributes) + len(s.Events) + len(s.Links) + len(s.Rest)
 }
@@ -150,7 +150,7 @@ func groupSpans(spans []schema.Span) (groups []resourceGroup, guess int) {
 				guess += len(s.Scope.Wire)
 			}
 		}
-		n := guessSize(s)
+		n := SizeHint(s)
 		g := &r.scopes[scope]
 		g.spans = append(g.spans, i)
 		g.guess += n

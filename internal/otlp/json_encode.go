@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -223,44 +221,11 @@ func AppendJSONDouble(dst []byte, v float64) []byte {
 		return append(dst, `"Infinity"`...)
 	case math.IsInf(v, -1):
 		return append(dst, `"-Infinity"`...)
+	case abs < 1<<53 && v == math.Trunc(v) && (v != 0 || !math.Signbit(v)):
+		return strconv.AppendInt(dst, int64(v), 10)
 	case abs != 0 && (abs < 1e-6 || abs >= 1e21):
 		return strconv.AppendFloat(dst, v, 'e', -1, 64)
 	default:
 		return strconv.AppendFloat(dst, v, 'f', -1, 64)
 	}
-}
-
-const hexDigits = "0123456789abcdef"
-
-// AppendJSONText appends a string. Runs of bytes that are not UTF-8 become
-// U+FFFD, as in the columns.
-func AppendJSONText[T []byte | string](dst []byte, s T) []byte {
-	if !utf8.ValidString(string(s)) {
-		s = T(strings.ToValidUTF8(string(s), string(utf8.RuneError)))
-	}
-	dst = append(dst, '"')
-	done := 0
-	for i := range len(s) {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		dst = appendEscape(append(dst, s[done:i]...), c)
-		done = i + 1
-	}
-	return append(append(dst, s[done:]...), '"')
-}
-
-func appendEscape(dst []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\n':
-		return append(dst, '\\', 'n')
-	case '\r':
-		return append(dst, '\\', 'r')
-	case '\t':
-		return append(dst, '\\', 't')
-	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }

@@ -82,16 +82,26 @@ func (k *KeyValues) canonical() bool {
 	if b[k.at] != k.tag {
 		return false
 	}
-	end, at, ok := shortLength(b, k.at+1)
+	ok := true
+	end, at := byteLength(b, k.at+1)
+	if at == 0 {
+		end, at, ok = shortLength(b, k.at+1)
+	}
 	if !ok || at >= end {
 		return false
 	}
 	b = b[:end]
-	middle, first, ok := shortLength(b, at+1)
+	middle, first := byteLength(b, at+1)
+	if first == 0 {
+		middle, first, ok = shortLength(b, at+1)
+	}
 	if !ok || middle >= end {
 		return false
 	}
-	last, second, ok := shortLength(b, middle+1)
+	last, second := byteLength(b, middle+1)
+	if second == 0 {
+		last, second, ok = shortLength(b, middle+1)
+	}
 	if !ok || last != end {
 		return false
 	}
@@ -112,6 +122,17 @@ const (
 	tagKey   = keyValueKey<<3 | byte(protowire.BytesType)
 	tagValue = keyValueValue<<3 | byte(protowire.BytesType)
 )
+
+// byteLength is shortLength of a length below 128, as nearly all keys and values
+// have, for the compiler to put in place of calls. Else body is 0.
+func byteLength(b []byte, i int) (end, body int) {
+	if uint(i) < uint(len(b)) && b[i] < 0x80 {
+		if end = i + 1 + int(b[i]); end <= len(b) {
+			return end, i + 1
+		}
+	}
+	return 0, 0
+}
 
 // shortLength reads a length at b[i:] in its shortest form. It returns where
 // the contents, which lie within b, end and begin.
@@ -146,6 +167,9 @@ func ParseScalar(b []byte) Scalar {
 	}
 	switch b[0] {
 	case valueString<<3 | byte(protowire.BytesType):
+		if end, body := byteLength(b, 1); body > 0 && end == len(b) {
+			return Scalar{Kind: schema.KindString, Text: b[body:]}
+		}
 		if end, body, ok := shortLength(b, 1); ok && end == len(b) {
 			return Scalar{Kind: schema.KindString, Text: b[body:]}
 		}

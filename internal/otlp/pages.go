@@ -1,6 +1,10 @@
 package otlp
 
-import "github.com/spanlake/spanlake/schema"
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/spanlake/spanlake/schema"
+)
 
 // Pages are rows in the order in which they were decoded, in pieces: one
 // growing slice would be copied, and its past sizes kept until the next garbage
@@ -68,11 +72,29 @@ func (p Pages) Room() int {
 // formed it counts some.
 func countSpans(wire []byte) int {
 	n := 0
-	for resource := range members(wire, tracesResourceSpans) {
-		for scope := range members(resource, resourceSpansScopeSpans) {
-			for range members(scope, scopeSpansSpans) {
-				n++
-			}
+	for resources := (Messages{b: wire, num: tracesResourceSpans}); resources.Next(); {
+		for scopes := (Messages{b: resources.Message, num: resourceSpansScopeSpans}); scopes.Next(); {
+			n += countMembers(scopes.Message)
+		}
+	}
+	return n
+}
+
+// countMembers is how many spans a ScopeSpans message has.
+func countMembers(b []byte) int {
+	n := 0
+	for i := 0; i < len(b); {
+		if _, next := spanAt(b, i); next > 0 {
+			n++
+			i = next
+			continue
+		}
+		f, flt := readField(b, i)
+		if flt != faultNone {
+			break
+		}
+		if i = f.end; f.num == scopeSpansSpans && f.typ == protowire.BytesType {
+			n++
 		}
 	}
 	return n

@@ -171,7 +171,7 @@ func (c *scanner) scopeSpans(start, end, resource int) error {
 	h := header{parent: resource, first: len(c.ranges)}
 	id, before := len(c.scopes), c.accepted
 	for i := start; i < end; {
-		if value, next := c.spanAt(i, end); next > 0 {
+		if value, next := spanAt(c.body[:end], i); next > 0 {
 			c.span(i, value, next, id)
 			i = next
 			continue
@@ -193,22 +193,22 @@ func (c *scanner) scopeSpans(start, end, resource int) error {
 	return nil
 }
 
-// spanAt returns where the contents of the span whose tag is at offset i begin
-// and end. It knows only what nearly all spans begin with; for member to look
-// at everything else, next is 0.
-func (c *scanner) spanAt(i, end int) (value, next int) {
-	if end-i < 3 || c.body[i] != spanTag {
+// spanAt returns where the contents of the span whose tag is at b[i] begin and
+// end. It knows only what nearly all spans begin with; for readField to look at
+// everything else, next is 0.
+func spanAt(b []byte, i int) (value, next int) {
+	if len(b)-i < 3 || b[i] != spanTag {
 		return 0, 0
 	}
-	n := int(c.body[i+1])
+	n := int(b[i+1])
 	if value = i + 2; n >= 0x80 {
-		if c.body[value] >= 0x80 {
+		if b[value] >= 0x80 {
 			return 0, 0
 		}
-		n = n&0x7f | int(c.body[value])<<7
+		n = n&0x7f | int(b[value])<<7
 		value++
 	}
-	if n > end-value {
+	if n > len(b)-value {
 		return 0, 0
 	}
 	return value, value + n

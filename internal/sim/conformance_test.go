@@ -41,11 +41,11 @@ func TestConformance(t *testing.T) {
 	require.Greater(t, len(questions), 250/thinning)
 	for _, l := range layouts() {
 		t.Run(l.name, func(t *testing.T) {
-			requireAnswers(t, questions, placed{l.place(t, rows, rand.New(rand.NewPCG(*seed, 0)))})
+			requireAnswers(t, questions, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(*seed, 0)))))
 		})
 	}
 	t.Run("create and update fragments in two blocks", func(t *testing.T) {
-		requireAnswers(t, questions, placed{[][]engine.Source{inFragments(t, rows)}})
+		requireAnswers(t, questions, newPlaced([][]engine.Source{inFragments(t, rows)}))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -97,7 +98,14 @@ var (
 	_ engine.Summarizer     = stored{}
 	_ engine.Lister         = stored{}
 	_ engine.FragmentSource = stored{}
+	_ engine.Fixed          = stored{}
+	_ engine.Tabulator      = stored{}
+	_ engine.KeyFinder      = stored{}
+	_ engine.Totaler        = stored{}
 )
+
+// Identity tells the blocks of a test apart, whose keys are the same.
+func (s stored) Identity() string { return fmt.Sprintf("%p", s.Reader) }
 
 func (s stored) MayHold(_ context.Context, id schema.TraceID) (bool, error) {
 	return s.MayContain(id), nil

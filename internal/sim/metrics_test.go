@@ -22,14 +22,14 @@ import (
 
 func (p placed) Metrics(
 	ctx context.Context, q *traceql.Query, options traceqltest.MetricsOptions,
-) (list []traceqltest.Series, err error) {
+) ([]traceqltest.Series, error) {
 	plan, err := engine.CompileMetrics(q)
 	if err != nil {
 		return nil, err
 	}
 	o := engine.MetricsOptions{
 		StartNanos: options.StartNanos, EndNanos: options.EndNanos, StepNanos: options.StepNanos,
-		Exemplars: options.Exemplars, Concurrency: 2,
+		Exemplars: options.Exemplars, Concurrency: 2, Repeats: p.repeats, Tallies: p.tallies,
 	}
 	query := engine.QueryRange
 	first, last := engine.QueryTimes(o)
@@ -41,6 +41,10 @@ func (p placed) Metrics(
 	if err != nil {
 		return nil, err
 	}
+	return seriesOf(result, options), nil
+}
+
+func seriesOf(result *engine.MetricsResult, options traceqltest.MetricsOptions) (list []traceqltest.Series) {
 	for _, s := range result.Series {
 		line := traceqltest.Series{Labels: s.Labels}
 		for i, v := range s.Values {
@@ -61,7 +65,7 @@ func (p placed) Metrics(
 		}
 		list = append(list, line)
 	}
-	return list, nil
+	return list
 }
 
 // within are the sources as a querier gives them: blocks without rows in the
@@ -85,6 +89,7 @@ func (p placed) within(first, last uint64) [][]engine.Source {
 // does, and its exemplars are spans that count.
 func TestMetrics(t *testing.T) {
 	pairs, refused := 0, 0
+	var hits uint64
 	for round := range *rounds / 2 {
 		rng := rand.New(rand.NewPCG(*seed, 1_000_000+uint64(round)))
 		rows, err := random.Spans(rng, 6)
@@ -97,7 +102,7 @@ func TestMetrics(t *testing.T) {
 		var seeds []uint64
 		for _, l := range layouts() {
 			seeds = append(seeds, rng.Uint64())
-			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+			engines = append(engines, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))))
 		}
 		for range queriesPerRound {
 			text := random.Metrics(rng)
@@ -116,13 +121,48 @@ func TestMetrics(t *testing.T) {
 				tr = tr.shrink(t)
 				t.Fatalf("seed %d round %d: %s\nshort for %s\n%s", *seed, round, tr, text, tr.fault(t))
 			}
+			if fault := rememberedFault(t, q, engines[i], tr.metric, rng); fault != "" {
+				t.Fatalf("seed %d round %d: %s\n%s", *seed, round, tr, fault)
+			}
 			if fault := exemplarFault(t, q, rows, engines[i], tr.metric); fault != "" {
 				t.Fatalf("seed %d round %d: %s\n%s", *seed, round, tr, fault)
 			}
 		}
+		for i := range engines {
+			hits += engines[i].tallies.Stats().Hits
+		}
 	}
-	t.Log(pairs, "pairs,", refused, "refused")
+	t.Log(pairs, "pairs,", refused, "refused,", hits, "counts remembered")
+	require.Positive(t, hits)
 	require.Less(t, refused*5, pairs)
+}
+
+// rememberedFault says how an answer changes because something of it was
+// remembered, here of a query for another range: it must not.
+func rememberedFault(t *testing.T, q *traceql.Query, e placed, o traceqltest.MetricsOptions, rng *rand.Rand) string {
+	t.Helper()
+	o.StartNanos += rng.Uint64N(random.Extent / 2)
+	o.EndNanos += rng.Uint64N(random.Extent / 2)
+	if o.StartNanos >= o.EndNanos {
+		return ""
+	}
+	if o.Exemplars > 0 {
+		o.Exemplars = 1 + rng.IntN(100)
+	}
+	remembered, err := e.Metrics(t.Context(), q, o)
+	require.NoError(t, err)
+	e.tallies = nil
+	anew, err := e.Metrics(t.Context(), q, o)
+	require.NoError(t, err)
+	if !sameSeries(anew, remembered) {
+		return differLines(traceqltest.FormatSeries(anew, random.Origin), traceqltest.FormatSeries(remembered, random.Origin), nil, nil)
+	}
+	for i := range anew { // in one order now
+		if a, b := fmt.Sprint(anew[i].Exemplars), fmt.Sprint(remembered[i].Exemplars); a != b {
+			return fmt.Sprintf("exemplars of %s\n%s\n%s", traceqltest.LabelsText(anew[i].Labels), a, b)
+		}
+	}
+	return ""
 }
 
 func randomTimes(rng *rand.Rand) (o traceqltest.MetricsOptions) {

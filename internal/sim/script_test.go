@@ -15,7 +15,7 @@ func TestScripts(t *testing.T) {
 			rng := rand.New(rand.NewPCG(*seed, 0))
 			traceqltest.Run(t, traceqltest.Scripts(), func(t *testing.T, rows []schema.Span) traceqltest.Engine {
 				t.Helper()
-				return placed{l.place(t, rows, rng)}
+				return newPlaced(l.place(t, rows, rng))
 			})
 		})
 	}

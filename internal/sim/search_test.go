@@ -30,6 +30,12 @@ const queriesPerRound = 60
 // placed is an engine on rows that lie in sources.
 type placed struct {
 	partitions [][]engine.Source
+	repeats    *engine.Repeats
+	tallies    *engine.Tallies // nil to remember none
+}
+
+func newPlaced(partitions [][]engine.Source) placed {
+	return placed{partitions, engine.NewRepeats(), engine.NewTallies(1 << 30)}
 }
 
 func (p placed) Search(
@@ -40,7 +46,7 @@ func (p placed) Search(
 		return nil, err
 	}
 	result, err := engine.Search(ctx, plan, p.around(options.StartNanos, options.EndNanos), engine.SearchOptions{
-		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2,
+		StartNanos: options.StartNanos, EndNanos: options.EndNanos, Concurrency: 2, Repeats: p.repeats,
 		Limit: max(options.Limit, every(options.Limit)), SpansPerSpanSet: max(options.SpansPerSpanSet, every(options.SpansPerSpanSet)),
 	})
 	if err != nil {
@@ -52,24 +58,29 @@ func (p placed) Search(
 	return traces, nil
 }
 
-// around are the sources as a querier gives them: blocks without rows in the
-// range are not searched, but for what they have of traces in it.
+// around are the sources as a querier gives them.
 func (p placed) around(start, end uint64) [][]engine.Source {
-	if end == 0 {
-		return p.partitions
-	}
 	partitions := make([][]engine.Source, len(p.partitions))
 	for i, sources := range p.partitions {
 		for _, s := range sources {
 			if b, ok := s.(stored); ok {
-				if first, last := b.Times(); first >= end || last < start {
-					s = engine.Beside(s, first >= end)
-				}
+				s = around(start, end)(b, s)
 			}
 			partitions[i] = append(partitions[i], s)
 		}
 	}
 	return partitions
+}
+
+// around gives a block as a querier does: without rows in the range it is not
+// searched, but for what it has of traces in it.
+func around(start, end uint64) func(stored, engine.Source) engine.Source {
+	return func(b stored, s engine.Source) engine.Source {
+		if first, last := b.Times(); end != 0 && (first >= end || last < start) {
+			return engine.Beside(s, first >= end)
+		}
+		return s
+	}
 }
 
 // every is a limit that nothing reaches where there is none.
@@ -114,7 +125,7 @@ func TestSearch(t *testing.T) {
 		var seeds []uint64
 		for _, l := range layouts() {
 			seeds = append(seeds, rng.Uint64())
-			engines = append(engines, placed{l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))})
+			engines = append(engines, newPlaced(l.place(t, rows, rand.New(rand.NewPCG(seeds[len(seeds)-1], 0)))))
 		}
 		for range queriesPerRound {
 			text := random.Filter(rng)

@@ -33,7 +33,7 @@ func (tr trial) fault(t *testing.T) string {
 	if err != nil {
 		return ""
 	}
-	e := placed{tr.layout.place(t, tr.rows, rand.New(rand.NewPCG(tr.seed, 0)))}
+	e := newPlaced(tr.layout.place(t, tr.rows, rand.New(rand.NewPCG(tr.seed, 0))))
 	if !e.takes(q) {
 		return ""
 	}

@@ -17,10 +17,30 @@ type Sampling struct {
 	After, Until uint64
 	// Except are traces to leave out, in ascending order.
 	Except []schema.TraceID
+	// Folded are traces of which it is known which rows stay, in ascending
+	// order: they are not left out for having rows to fold.
+	Folded []Folded
 
 	Groups []Column
 	Number Column // nil for none
 	Shown  []Column
+}
+
+// Folded tells which rows of a trace do not stay when the rows of all sources
+// are folded.
+type Folded struct {
+	ID schema.TraceID
+	// Out are the places of these rows among all that the source has of the
+	// trace, in the order of schema.Compare, ascending.
+	Out []int32
+	// Kin, in a Tabulation never nil, is what the whole trace says of its rows.
+	Kin *Kin
+}
+
+// Kin is what a row does not say of itself.
+type Kin struct {
+	RootName, RootService string
+	Children              []int32 // by place of the row, as in Folded.Out
 }
 
 // Samples are some rows, column by column, valid until the next are yielded.

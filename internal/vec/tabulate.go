@@ -11,6 +11,8 @@ type Tabulation struct {
 	After, Until uint64
 	// Except are traces to leave out, in ascending order.
 	Except []schema.TraceID
+	// Folded are as in a Sampling: traces of which the source may have a part.
+	Folded []Folded
 	// Cell is where a row counts, below Cells; negative for nowhere.
 	Cell  func(startNanos uint64, selected bool) int32
 	Cells int
@@ -29,6 +31,9 @@ const (
 // Table takes what a source counts. It may be told of one value several times.
 // Values and texts are valid during the call; counts are by cell.
 type Table interface {
+	// TellsApart is false if it is known that a field has too many values: Many
+	// is enough.
+	TellsApart(field Field) bool
 	// Value takes the rows that have a value, which may be empty.
 	Value(field Field, v schema.Value, counts []uint32) error
 	// Many takes rows of which a field has more values than are told apart.

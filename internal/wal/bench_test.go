@@ -100,12 +100,23 @@ func BenchmarkVisible(b *testing.B) {
 	require.ErrorIs(b, <-done, context.Canceled)
 }
 
+// BenchmarkState asks for the state of a stream, and looks at it.
 func BenchmarkState(b *testing.B) {
-	s := benchStream(b)
-	publish(b, s, noise(256<<10))
-	b.ReportAllocs()
-	for b.Loop() {
-		state(b, s)
+	for _, look := range []bool{false, true} {
+		b.Run(fmt.Sprintf("look=%t", look), func(b *testing.B) {
+			w := newWorld(b)
+			o := w.options()
+			if o.Partitions = 4; look {
+				o.Look = w.look
+			}
+			stream := open(b, o).Stream(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := stream.State(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

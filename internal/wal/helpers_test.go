@@ -32,6 +32,7 @@ type world struct {
 	server  *embedded.Server
 	covered uint64
 	calls   int // of Covered
+	looks   int
 }
 
 func newWorld(t testing.TB) *world {
@@ -63,6 +64,13 @@ func (w *world) dial() (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.server.Dial()
+}
+
+func (w *world) look(stream string) (first, last, bytes, maxBytes uint64, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.looks++
+	return w.server.Look(stream)
 }
 
 func (w *world) setCovered(highest uint64) {

@@ -24,6 +24,70 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestContractOfLook is TestContract for a log that sees into its server.
+func TestContractOfLook(t *testing.T) {
+	waltest.Run(t, func(t *testing.T) wal.Stream {
+		t.Helper()
+		w := newWorld(t)
+		o := w.options()
+		o.Look = w.look
+		s := open(t, o).Stream(0)
+		_, err := s.State(t.Context())
+		require.NoError(t, err)
+		require.Positive(t, w.looks)
+		return s
+	})
+}
+
+// TestLookSeesWhatOthersWrite compares what is seen with what the server
+// answers, while others publish, purge and end the stream.
+func TestLookSeesWhatOthersWrite(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	asking := open(t, o).Stream(0)
+	o.Look, o.Registerer = w.look, nil
+	looking := open(t, o).Stream(0)
+	same := func() wal.State {
+		t.Helper()
+		asked, err := asking.State(t.Context())
+		require.NoError(t, err)
+		seen, err := looking.State(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, asked, seen)
+		return seen
+	}
+	require.True(t, same().Empty())
+	for i := range 8 {
+		publish(t, asking, entry("a", i%2 == 1))
+		require.EqualValues(t, i+1, same().Last)
+	}
+	require.NoError(t, asking.Purge(t.Context(), 4))
+	require.True(t, same().FirstIsCut)
+	require.NoError(t, asking.FastForward(t.Context(), 100))
+	require.EqualValues(t, 101, same().First)
+
+	_, _, _, _, ok := w.look("no such stream")
+	require.False(t, ok)
+	js := w.jetStream()
+	for _, name := range streamNames(t, js) {
+		require.NoError(t, js.DeleteStream(t.Context(), name))
+	}
+	_, err := looking.State(t.Context())
+	require.ErrorIs(t, err, wal.ErrUnavailable)
+}
+
+func TestLookAfterShutdown(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.Look = w.look
+	s := open(t, o).Stream(0)
+	w.stop()
+	_, err := s.State(t.Context())
+	require.ErrorIs(t, err, wal.ErrUnavailable)
+	_, _, _, _, ok := w.look("any")
+	require.False(t, ok)
+}
+
 func TestRecordWinsOverConfiguration(t *testing.T) {
 	w := newWorld(t)
 	o := w.options()

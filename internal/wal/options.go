@@ -33,12 +33,20 @@ func DefaultWindows() []time.Duration {
 // It is called while a session is made, for several partitions at once.
 type CoveredFunc func(ctx context.Context, partition, partitions int, epoch uint64) (highest uint64, err error)
 
+// LookFunc returns the state of a stream as it is during the call, which is what
+// the stream's leader would answer, in the terms of State. It is false if the
+// server does not have the stream.
+type LookFunc func(stream string) (first, last, bytes, maxBytes uint64, ok bool)
+
 // Options say which log to open and how.
 type Options struct {
 	// URL is one or more NATS URLs, separated by commas. Ignored if Dial is set.
 	URL string
 	// Dial returns a new connection to a server in this process.
 	Dial func() (net.Conn, error)
+	// Look sees into the server in this process that Dial connects to. Nil: State
+	// asks through a connection.
+	Look LookFunc
 	// CredentialsFile is a NATS credentials file, "" for none.
 	CredentialsFile string
 	// TLS secures connections to URL, nil as the URL says.

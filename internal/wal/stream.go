@@ -152,11 +152,11 @@ const maxMoves = 10
 
 func (st *stream) stateIn(ctx context.Context, s *session) (State, error) {
 	for range maxMoves {
-		js, state, err := st.look(ctx, s)
+		state, err := st.glance(ctx, s)
 		if err != nil || state.Empty() {
 			return state, err
 		}
-		state.FirstIsCut, err = st.firstIsCut(ctx, s, js, state.First)
+		state.FirstIsCut, err = st.firstIsCut(ctx, s, state.First)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue // purged in between
 		}
@@ -166,6 +166,18 @@ func (st *stream) stateIn(ctx context.Context, s *session) (State, error) {
 		return state, nil
 	}
 	return State{}, fmt.Errorf("%w: the first message keeps moving", ErrUnavailable)
+}
+
+// glance returns the state, all but FirstIsCut: without a request if the server
+// is in this process.
+func (st *stream) glance(ctx context.Context, s *session) (State, error) {
+	if look := st.log.opts.Look; look != nil {
+		if first, last, bytes, maxBytes, ok := look(st.name); ok {
+			return State{First: first, Last: last, Bytes: bytes, MaxBytes: maxBytes}, ctx.Err()
+		}
+	}
+	_, state, err := st.look(ctx, s)
+	return state, err
 }
 
 // look asks the leader for the state, all but FirstIsCut.
@@ -191,9 +203,13 @@ func stateOf(info *jetstream.StreamInfo) State {
 	return state
 }
 
-func (st *stream) firstIsCut(ctx context.Context, s *session, js jetstream.Stream, position uint64) (bool, error) {
+func (st *stream) firstIsCut(ctx context.Context, s *session, position uint64) (bool, error) {
 	if f := st.first.Load(); f != nil && f.session == s && f.position == position {
 		return f.cut, nil
+	}
+	js, err := s.js.Stream(ctx, st.name)
+	if err != nil {
+		return false, err
 	}
 	m, err := js.GetMsg(ctx, position)
 	if err != nil {

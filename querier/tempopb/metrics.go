@@ -2,9 +2,11 @@ package tempopb
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -73,10 +75,7 @@ func (r *QueryRangeResponse) element(e *encoder, i, cut int) bool {
 		if math.IsNaN(s.Values[j]) {
 			continue
 		}
-		sample := e.item(2)
-		e.uint64(2, "timestampMs", r.Times[j]/uint64(time.Millisecond))
-		e.double(1, "value", s.Values[j])
-		e.close(sample)
+		e.sample(r.Times[j]/uint64(time.Millisecond), s.Values[j])
 	}
 	e.endList()
 	if len(s.Exemplars) > 0 && part == 0 && cut < 2 {
@@ -88,6 +87,27 @@ func (r *QueryRangeResponse) element(e *encoder, i, cut int) bool {
 	}
 	e.close(start)
 	return cut < 2
+}
+
+// sample writes a sample. Of these an answer has so many that JSON is written
+// without the help of others.
+func (e *encoder) sample(millis uint64, v float64) {
+	if !e.json || millis == 0 {
+		sample := e.item(2)
+		e.uint64(2, "timestampMs", millis)
+		e.double(1, "value", v)
+		e.close(sample)
+		return
+	}
+	if e.next {
+		e.out = append(e.out, ',')
+	}
+	e.out = strconv.AppendUint(append(e.out, `{"timestampMs":"`...), millis, 10)
+	e.out = append(e.out, '"')
+	if v != 0 {
+		e.out = otlp.AppendJSONDouble(append(e.out, `,"value":`...), v)
+	}
+	e.out, e.next = append(e.out, '}'), true
 }
 
 func (e *encoder) exemplar(x *engine.Exemplar, labels bool) {

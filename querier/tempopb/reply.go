@@ -33,6 +33,9 @@ func Append(dst []byte, f Format, r Reply) []byte {
 	if n := r.elements(); n > 0 || always {
 		e.list(1, name)
 		for i := range n {
+			if i == typical {
+				e.reserve(len(e.out)-len(dst), n-i)
+			}
 			r.element(e, i, 0)
 		}
 		e.endList()
@@ -42,6 +45,19 @@ func Append(dst []byte, f Format, r Reply) []byte {
 		e.raw("}")
 	}
 	return e.out
+}
+
+const (
+	// typical is how many elements tell how long the others are about.
+	typical = 16
+	// maxReserve bounds the room for them: they may be unlike.
+	maxReserve = 4 << 20
+)
+
+// reserve makes room for more elements, typical ones having taken so many bytes: to
+// grow by and by copies a long reply several times.
+func (e *encoder) reserve(size, more int) {
+	e.out = slices.Grow(e.out, min(size/typical*more/8*9, maxReserve))
 }
 
 // Messages yields the reply in protobuf as messages of at most so many bytes,

@@ -45,15 +45,36 @@ func NewDeltaIndex(src []byte, n int) (*DeltaIndex, error) {
 // Blocks is how many times DeltaZoneBytes the index takes.
 func (x *DeltaIndex) Blocks() int { return len(x.blocks) }
 
-// At returns value i. REQUIRES: i is below the number of values.
-func (x *DeltaIndex) At(i int) (int64, error) {
-	if i == 0 {
-		return x.first, nil
-	}
-	d := x.blocks[(i-1)/deltaBlock].start
+// Some sets dst[i] to the bits of value at[i], for all that are not negative.
+// REQUIRES: those are ascending and below the number of values. A block is
+// decoded once, up to the last of its values that is asked for.
+func (x *DeltaIndex) Some(dst []uint64, at []int32) error {
 	var block [deltaBlock]int64
-	err := d.block(block[:(i-1)%deltaBlock+1])
-	return d.last, err
+	for i := 0; i < len(at); {
+		if at[i] <= 0 {
+			if at[i] == 0 {
+				dst[i] = uint64(x.first)
+			}
+			i++
+			continue
+		}
+		b := (int(at[i]) - 1) / deltaBlock
+		base := 1 + b*deltaBlock
+		end, most := i, 0
+		for ; end < len(at) && int(at[end]) < base+deltaBlock; end++ {
+			most = max(most, int(at[end])-base)
+		}
+		d := x.blocks[b].start
+		if err := d.block(block[:most+1]); err != nil {
+			return err
+		}
+		for ; i < end; i++ {
+			if v := int(at[i]) - base; v >= 0 {
+				dst[i] = uint64(block[v])
+			}
+		}
+	}
+	return nil
 }
 
 // Match is MatchDelta for the values whose bits are set in wanted, or all if

@@ -156,10 +156,20 @@ func TestDeltaIndex(t *testing.T) {
 		data := encoding.AppendDelta(nil, values)
 		index, err := encoding.NewDeltaIndex(data, n)
 		require.NoError(t, err)
-		for i, want := range values {
-			have, err := index.At(i)
-			require.NoError(t, err)
-			require.Equal(t, want, have)
+		for i := range values {
+			requireIndexed(t, index, values, []int32{int32(i)})
+		}
+		for range 20 {
+			var at []int32
+			for i := range values {
+				switch rng.IntN(1 + rng.IntN(200)) {
+				case 0:
+					at = append(at, int32(i))
+				case 1:
+					at = append(at, -1)
+				}
+			}
+			requireIndexed(t, index, values, at)
 		}
 		for _, bad := range [][]byte{data[:len(data)-1], append(slices.Clip(data), 0)} {
 			_, err = encoding.NewDeltaIndex(bad, n)
@@ -169,6 +179,19 @@ func TestDeltaIndex(t *testing.T) {
 		_, err = encoding.NewDeltaIndex(data, n+1)
 		require.ErrorIs(t, err, encoding.ErrMalformed)
 	}
+}
+
+// requireIndexed compares the values at some places, -1 for none.
+func requireIndexed(t *testing.T, index *encoding.DeltaIndex, values []int64, at []int32) {
+	t.Helper()
+	want, have := make([]uint64, len(at)), make([]uint64, len(at))
+	for i, v := range at {
+		if v >= 0 {
+			want[i] = uint64(values[v])
+		}
+	}
+	require.NoError(t, index.Some(have, at))
+	require.Equal(t, want, have)
 }
 
 // requireIndexMatches compares what an index finds with the values themselves.

@@ -46,6 +46,10 @@ func NewCodeSet(table []bool) *CodeSet {
 	return s
 }
 
+// Has reports whether a code is in the set. REQUIRES: it is one of the
+// dictionary's.
+func (s *CodeSet) Has(code int) bool { return s.hits[code] != 0 }
+
 // Match sets bit i of dst if code i is in the set, of the n codes of width bits
 // that are all of src, and clears all other bits of the first (n+63)/64 words.
 // Returns ErrMalformed also when a code is not below the set's limit; dst is

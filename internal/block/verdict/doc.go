@@ -24,7 +24,8 @@ const (
 // It has scratch memory: it serves one goroutine at a time.
 type Decider func(stored []byte) Verdict
 
-func verdictOf(holds bool) Verdict {
+// Of is Holds or Fails.
+func Of(holds bool) Verdict {
 	if holds {
 		return Holds
 	}
@@ -36,7 +37,7 @@ func Text(p *vec.Predicate) Decider {
 	if p.Text == nil {
 		return func([]byte) Verdict { return Fails }
 	}
-	return func(stored []byte) Verdict { return verdictOf(p.Text(alias(stored))) }
+	return func(stored []byte) Verdict { return Of(p.Text(alias(stored))) }
 }
 
 // alias is the text of b without a copy.

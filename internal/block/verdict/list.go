@@ -26,7 +26,7 @@ func List(p *vec.Predicate) Decider {
 			}
 			var v schema.Value
 			if v, rest, ok = listValue(rest); ok {
-				verdict = max(verdict, verdictOf(p.Holds(v)))
+				verdict = max(verdict, Of(p.Holds(v)))
 			}
 		}
 		return Malformed

@@ -7,7 +7,7 @@ import (
 
 // AnyValue decides OTLP AnyValue messages.
 func AnyValue(p *vec.Predicate) Decider {
-	return func(stored []byte) Verdict { return verdictOf(p.Holds(otlp.ParseValue(stored))) }
+	return func(stored []byte) Verdict { return Of(p.Holds(otlp.ParseValue(stored))) }
 }
 
 // Attributes decides Attributes fragments of spans.
@@ -17,7 +17,7 @@ func Attributes(p *vec.Predicate) Decider {
 		if !found {
 			return Absent
 		}
-		return verdictOf(p.Holds(v))
+		return Of(p.Holds(v))
 	}
 }
 
@@ -75,7 +75,7 @@ func anyOf(p *vec.Predicate, messages otlp.Messages, attributes func([]byte) otl
 func firstOf(p *vec.Predicate, attributes otlp.KeyValues) Verdict {
 	for attributes.Next() {
 		if string(attributes.Key) == p.Field.Key {
-			return verdictOf(p.Holds(otlp.ParseValue(attributes.Value)))
+			return Of(p.Holds(otlp.ParseValue(attributes.Value)))
 		}
 	}
 	return Absent

@@ -1,14 +1,12 @@
 package tail
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/spanlake/spanlake/internal/catalog"
@@ -118,7 +116,7 @@ func (p *part) Traces(ctx context.Context, ids []schema.TraceID, _ vec.Columns) 
 	collect := func(rows []schema.Span) error {
 		for i := range rows {
 			if _, ok := wanted[rows[i].TraceID]; ok {
-				spans = append(spans, detach(rows[i]))
+				spans = append(spans, rows[i].Detached())
 			}
 		}
 		return nil
@@ -203,15 +201,4 @@ func (p *part) rows(ctx context.Context, decoder *otlp.Decoder, msg wal.Message)
 		}
 	}
 	return rows, nil
-}
-
-// detach returns a row that does not keep its message in memory.
-func detach(s schema.Span) schema.Span {
-	s.Name = strings.Clone(s.Name)
-	s.StatusMessage = strings.Clone(s.StatusMessage)
-	s.TraceState = strings.Clone(s.TraceState)
-	for _, field := range []*[]byte{&s.Attributes, &s.Events, &s.Links, &s.Rest} {
-		*field = bytes.Clone(*field)
-	}
-	return s
 }

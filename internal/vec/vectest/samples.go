@@ -2,6 +2,7 @@ package vectest
 
 import (
 	"bytes"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -33,7 +34,29 @@ func Sampling(rng *rand.Rand, spans []schema.Span) *vec.Sampling {
 	}
 	slices.SortFunc(s.Except, compareIDs)
 	s.Except = slices.Compact(s.Except)
+	s.Folded = folded(rng, spans)
 	return s
+}
+
+// folded says of some traces that some of their rows do not stay.
+func folded(rng *rand.Rand, spans []schema.Span) (list []vec.Folded) {
+	rows := make(map[schema.TraceID]int32)
+	for i := range spans {
+		rows[spans[i].TraceID]++
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(rows), compareIDs) {
+		if rng.IntN(len(rows)) >= 5 {
+			continue
+		}
+		f := vec.Folded{ID: id}
+		for row := range rows[id] {
+			if rng.IntN(3) == 0 {
+				f.Out = append(f.Out, row)
+			}
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 // column is a random column of values.
@@ -62,17 +85,25 @@ type Sample struct {
 
 // Samples are what a source of the rows has to sample, in the order of
 // schema.Compare, and the traces that it has to leave out: at least those that
-// are named, and those with unfolded rows.
+// are named, and those with unfolded rows of which it does not know which stay.
 func Samples(s *vec.Sampling, spans []schema.Span, unfolded []schema.TraceID) (samples []Sample, left []schema.TraceID) {
 	sorted := slices.Clone(spans)
 	slices.SortStableFunc(sorted, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+	row := int32(-1) // of its trace
 	for i := range sorted {
 		span := &sorted[i]
+		if row++; i > 0 && sorted[i-1].TraceID != span.TraceID {
+			row = 0
+		}
 		if !Holds(s.Filter, span) {
 			continue
 		}
-		if slices.Contains(s.Except, span.TraceID) || slices.Contains(unfolded, span.TraceID) {
+		at := slices.IndexFunc(s.Folded, func(f vec.Folded) bool { return f.ID == span.TraceID })
+		if slices.Contains(s.Except, span.TraceID) || at < 0 && slices.Contains(unfolded, span.TraceID) {
 			left = append(left, span.TraceID)
+			continue
+		}
+		if at >= 0 && slices.Contains(s.Folded[at].Out, row) {
 			continue
 		}
 		sample := Sample{Trace: span.TraceID, Start: span.StartNanos, Groups: valuesIn(s.Groups, span), Shown: valuesIn(s.Shown, span)}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -105,6 +106,27 @@ func natsOptions(opts Options) *server.Options {
 
 // Dial returns a new connection to the server, for wal.Options.Dial.
 func (s *Server) Dial() (net.Conn, error) { return s.nats.InProcessConn() }
+
+// Look is a wal.LookFunc. The server answers $JS.API.STREAM.INFO with the same
+// call of the stream, and there are no replicas that could know more.
+func (s *Server) Look(stream string) (first, last, bytes, maxBytes uint64, ok bool) {
+	account, err := s.nats.JszAccount(&server.JSzOptions{
+		Account: server.DEFAULT_GLOBAL_ACCOUNT, Streams: true, Config: true,
+	})
+	if err != nil { // it is stopping
+		return 0, 0, 0, 0, false
+	}
+	i := slices.IndexFunc(account.Streams, func(d server.StreamDetail) bool { return d.Name == stream })
+	if i < 0 {
+		return 0, 0, 0, 0, false
+	}
+	state := &account.Streams[i].State
+	first = state.FirstSeq
+	if state.Msgs == 0 {
+		first = state.LastSeq + 1
+	}
+	return first, state.LastSeq, state.Bytes, uint64(max(account.Streams[i].Config.MaxBytes, 0)), true
+}
 
 // URL is where the server listens, if Options.Listen was set.
 func (s *Server) URL() string { return s.nats.ClientURL() }
