@@ -29,7 +29,7 @@ WORKDIR /var/lib/spanlake
 VOLUME /var/lib/spanlake
 EXPOSE 3200 4317 4318
 ENTRYPOINT ["/usr/bin/spanlake"]
-# Only what listens on all addresses of the container can be published, and
-# there is no authentication yet: README.md says what that means. Docker stops a
-# container after 10 seconds.
+# Only what listens on all addresses of the container can be published, and this
+# asks for no keys: README.md says what that means. Docker stops a container after
+# 10 seconds.
 CMD ["serve", "-data-dir=/var/lib/spanlake", "-api.addr=0.0.0.0:3200", "-otlp.grpc-addr=0.0.0.0:4317", "-otlp.http-addr=0.0.0.0:4318", "-auth.insecure", "-shutdown.timeout=8s"]

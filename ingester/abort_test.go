@@ -72,7 +72,7 @@ func (s *stuckStream) Publish(ctx context.Context, _ []byte, _ string) (uint64, 
 func TestAbortedReceiverAnswers(t *testing.T) {
 	w := newWorld(t, logmem.Options{})
 	log := &stuckLog{w.log, make(chan struct{})}
-	r := ingester.NewReceiver(w.cfg, log, w.bucket, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := ingester.NewReceiver(w.cfg, log, w.bucket, anyProject{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	w.start(r)
 	received := make(chan error)
 	go func() {

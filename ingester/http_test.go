@@ -38,7 +38,7 @@ import (
 
 func startReceiver(tb testing.TB, log *logmem.Log) (*ingester.Receiver, func()) {
 	tb.Helper()
-	r := ingester.NewReceiver(config(), log, bucketmem.New(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := ingester.NewReceiver(config(), log, bucketmem.New(), anyProject{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	require.NoError(tb, services.StartAndAwaitRunning(context.Background(), r))
 	return r, func() { require.NoError(tb, services.StopAndAwaitTerminated(context.Background(), r)) }
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -54,6 +55,8 @@ type Receiver struct {
 	cfg        Config
 	log        Log
 	bucket     objstore.Bucket
+	projects   Projects
+	quota      *quota
 	logger     *slog.Logger
 	metrics    *metrics
 	rate       rate
@@ -65,12 +68,12 @@ type Receiver struct {
 }
 
 // NewReceiver returns a receiver that publishes to log, and by way of bucket
-// what is too large for it.
-func NewReceiver(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Receiver {
+// what is too large for it, within the limits of projects.
+func NewReceiver(cfg Config, log Log, bucket objstore.Bucket, projects Projects, logger *slog.Logger, reg prometheus.Registerer) *Receiver {
 	// What is gathered must fit into a message even if it does not compress.
 	cfg.MaxMessageBytes = min(cfg.MaxMessageBytes, flagext.Bytes(max(log.MaxPayload()-messageOverhead, 1)))
 	r := &Receiver{
-		cfg: cfg, log: log, bucket: bucket, logger: logger, metrics: newMetrics(reg),
+		cfg: cfg, log: log, bucket: bucket, projects: projects, quota: newQuota(), logger: logger, metrics: newMetrics(reg),
 		inflight:  newBudget(int64(cfg.MaxInflightBytes)),
 		splitters: sync.Pool{New: func() any { return new(otlp.Splitter) }},
 		aborted:   newAbort(),
@@ -106,25 +109,48 @@ func (r *Receiver) Abort() { r.aborted.do() }
 // error, every span but the rejected ones is durable in the log. It fails with
 // otlp.ErrMalformed when the bytes are not such a message, with a
 // *RefusedError when the client should try again.
-func (r *Receiver) Receive(ctx context.Context, project schema.ProjectID, body []byte) (Result, error) {
+func (r *Receiver) Receive(ctx context.Context, id schema.ProjectID, body []byte) (Result, error) {
+	now := time.Now()
+	settings, err := r.permit(id, len(body), now)
+	if err != nil {
+		return Result{}, err
+	}
 	splitter := r.splitters.Get().(*otlp.Splitter)
-	split, err := splitter.Split(body, len(r.committers), int(r.cfg.MaxMessageBytes))
+	split, err := splitter.SplitBy(body, len(r.committers), int(r.cfg.MaxMessageBytes), rulesOf(settings, now))
 	if err != nil {
 		r.splitters.Put(splitter)
 		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
 		return Result{}, err
 	}
-	r.metrics.received(project, split.Spans+split.Rejected, len(body))
-	r.metrics.reject(project, "invalid", split.Rejected)
-	outcomes, err := r.enqueue(ctx, project, split.Chunks)
+	r.metrics.received(id, split.Spans+split.Rejected, len(body))
+	r.metrics.reject(id, "invalid", split.Rejected-split.Expired-split.TooLarge)
+	r.metrics.reject(id, "expired", split.Expired)
+	r.metrics.reject(id, "attribute_bytes", split.TooLarge)
+	r.quota.charge(settings, split.Spans, now)
+	outcomes, err := r.enqueue(ctx, id, split.Chunks)
 	r.splitters.Put(splitter)
 	if err == nil {
 		err = wait(ctx, outcomes)
 	}
 	if err != nil {
-		return Result{}, r.refuse(project, split.Spans, err)
+		return Result{}, r.refuse(id, split.Spans, err)
 	}
 	return Result{Rejected: split.Rejected, Reason: split.Reason}, nil
+}
+
+// permit returns what counts for a project that may send so many bytes now. It
+// fails with a *RefusedError.
+func (r *Receiver) permit(id schema.ProjectID, bytes int, now time.Time) (project.Project, error) {
+	settings, err := r.projects.Project(id)
+	if err != nil {
+		r.metrics.rejectedRequests.WithLabelValues("project").Inc()
+		return settings, &RefusedError{Err: err, RetryAfter: time.Second}
+	}
+	if err := r.quota.take(settings, bytes, now); err != nil {
+		r.metrics.rejectedRequests.WithLabelValues("rate").Inc()
+		return settings, err
+	}
+	return settings, nil
 }
 
 // messageOverhead is more than a message needs besides its entries.

@@ -3,6 +3,7 @@ package ingester
 import (
 	"unsafe"
 
+	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -10,8 +11,9 @@ import (
 // projectRows are one project's rows in the order of the log. They are only
 // ever appended to, so pages that were read under the lock stay valid.
 type projectRows struct {
-	pages   otlp.Pages
-	byTrace map[schema.TraceID][]int32 // numbers of rows
+	pages     otlp.Pages
+	byTrace   map[schema.TraceID][]int32 // numbers of rows
+	oldestEnd uint64                     // of the row that expires first
 }
 
 // add decodes wire into rows behind the others, all or none.
@@ -22,6 +24,9 @@ func (r *projectRows) add(d *otlp.Decoder, wire []byte, position uint64) (int, e
 		return 0, err
 	}
 	for i := range rows {
+		if end := engine.ExpiryNanos(&rows[i]); before+i == 0 || end < r.oldestEnd {
+			r.oldestEnd = end
+		}
 		id := rows[i].TraceID
 		r.byTrace[id] = append(r.byTrace[id], int32(before+i)) //nolint:gosec // a batch holds far fewer than 2^31 rows
 	}

@@ -127,6 +127,7 @@ func (s *segment) rows(project schema.ProjectID) otlp.Pages {
 type view struct {
 	*engine.Memory
 	first, last uint64
+	oldestEnd   uint64
 }
 
 func (s *segment) view(project schema.ProjectID) *view {
@@ -141,8 +142,11 @@ func (s *segment) view(project schema.ProjectID) *view {
 		defer s.mu.RUnlock()
 		return rows.byTrace[id]
 	}
-	return &view{Memory: engine.NewMemory(slices.Clone(rows.pages), byTrace), first: s.first, last: s.last}
+	return &view{Memory: engine.NewMemory(slices.Clone(rows.pages), byTrace), first: s.first, last: s.last, oldestEnd: rows.oldestEnd}
 }
+
+// OldestEnd is when the row ended that expires first.
+func (v *view) OldestEnd() uint64 { return v.oldestEnd }
 
 // Range returns the first and the last position that the segment covers.
 func (v *view) Range() (first, last uint64) { return v.first, v.last }

@@ -91,7 +91,7 @@ func (w *world) stop(s services.Service) {
 
 func (w *world) receiver() *ingester.Receiver {
 	w.t.Helper()
-	r := ingester.NewReceiver(w.cfg, w.theLog(), w.bucket, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := ingester.NewReceiver(w.cfg, w.theLog(), w.bucket, anyProject{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	w.start(r)
 	return r
 }

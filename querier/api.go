@@ -60,17 +60,40 @@ func (q *Querier) Handler() http.Handler {
 	})
 }
 
+// route is a path of HTTP, as a pattern of http.ServeMux, and what answers there.
+type route struct {
+	path    string
+	handler http.HandlerFunc
+}
+
+func (q *Querier) routes() []route {
+	return []route{
+		{"/api/echo", echo},
+		{"/api/status/buildinfo", q.buildInfo},
+		{"/api/traces/{id}", q.serve("trace_v1", q.traceV1)},
+		{"/api/v2/traces/{id}", q.serve("trace_v2", q.traceV2)},
+		{"/api/search", q.serve("search", q.search)},
+		{"/api/metrics/query_range", q.serve("metrics_range", q.metricsRange)},
+		{"/api/metrics/query", q.serve("metrics_instant", q.metricsInstant)},
+		{"/api/search/tags", q.serve("tags_v1", q.tagsV1)},
+		{"/api/v2/search/tags", q.serve("tags_v2", q.tagsV2)},
+	}
+}
+
+// Paths are all that Handler answers to over HTTP, as patterns of http.ServeMux.
+func (q *Querier) Paths() []string {
+	paths := []string{pathTagValuesV1 + "{name}/values", pathTagValuesV2 + "{name}/values"}
+	for _, r := range q.routes() {
+		paths = append(paths, r.path)
+	}
+	return paths
+}
+
 func (q *Querier) webHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/api/echo", echo)
-	mux.HandleFunc("/api/status/buildinfo", q.buildInfo)
-	mux.HandleFunc("/api/traces/{id}", q.serve("trace_v1", q.traceV1))
-	mux.HandleFunc("/api/v2/traces/{id}", q.serve("trace_v2", q.traceV2))
-	mux.HandleFunc("/api/search", q.serve("search", q.search))
-	mux.HandleFunc("/api/metrics/query_range", q.serve("metrics_range", q.metricsRange))
-	mux.HandleFunc("/api/metrics/query", q.serve("metrics_instant", q.metricsInstant))
-	mux.HandleFunc("/api/search/tags", q.serve("tags_v1", q.tagsV1))
-	mux.HandleFunc("/api/v2/search/tags", q.serve("tags_v2", q.tagsV2))
+	for _, r := range q.routes() {
+		mux.HandleFunc(r.path, r.handler)
+	}
 	return compress(q.withTagValues(mux))
 }
 
@@ -131,7 +154,10 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	projects, err := projectsOf(req.Header.Get(headerProject))
 	var r reply
 	if err == nil {
-		r, err = f(ctx, projects, req)
+		err = q.permitted(ctx, projects, func() (err error) {
+			r, err = f(ctx, projects, req)
+			return err
+		})
 	}
 	if err = q.limited(ctx, err); err != nil {
 		r = reply{status: status(err), contentType: contentText, body: []byte(err.Error())}
@@ -141,6 +167,9 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	}
 	if used := usageOf(ctx); used.explain {
 		used.writeTo(w.Header(), time.Since(begun))
+	}
+	if r.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "1")
 	}
 	if r.contentType != "" {
 		w.Header().Set("Content-Type", r.contentType)

@@ -25,7 +25,8 @@ func (q *Querier) metricsRange(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{contentType: contentJSON, body: tempopb.Append(nil, tempopb.JSON, response)}, nil
+	body := tempopb.Append(make([]byte, 0, response.Size()), tempopb.JSON, response)
+	return reply{contentType: contentJSON, body: body}, nil
 }
 
 // queryRange runs a range query with the parameters of the HTTP API.

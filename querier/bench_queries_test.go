@@ -16,36 +16,51 @@ import (
 	"github.com/spanlake/spanlake/schema"
 )
 
-// benchmarkBlock is how many spans a block of the benchmarks has.
-const benchmarkBlock = 250_000
+// What the benchmarks store, unless these variables say otherwise.
+const (
+	benchmarkSpans = 250_000 // SPANLAKE_BENCH_SPANS
+	benchmarkBlock = 250_000 // SPANLAKE_BENCH_BLOCK, spans of a block
+	benchmarkTwice = 0       // SPANLAKE_BENCH_TWICE, requests in a thousand that come again, in the next block
+)
 
-// benchmarkWorld serves the corpus's mix of 250k spans, or as many as
-// SPANLAKE_BENCH_SPANS says, from blocks of so many. A few traces are in two of
+// benchmarkNumber is a number that a variable may change.
+func benchmarkNumber(b *testing.B, name string, number int) int {
+	b.Helper()
+	if text := os.Getenv(name); text != "" {
+		var err error
+		number, err = strconv.Atoi(text)
+		require.NoError(b, err)
+	}
+	return number
+}
+
+// benchmarkWorld serves the corpus's mix from blocks. A few traces are in two of
 // them. It returns the services that most often call each other.
 func benchmarkWorld(b *testing.B) (w *world, caller, called string) {
 	b.Helper()
-	count := benchmarkBlock
-	if text := os.Getenv("SPANLAKE_BENCH_SPANS"); text != "" {
-		var err error
-		count, err = strconv.Atoi(text)
-		require.NoError(b, err)
-	}
+	count := benchmarkNumber(b, "SPANLAKE_BENCH_SPANS", benchmarkSpans)
+	size := benchmarkNumber(b, "SPANLAKE_BENCH_BLOCK", benchmarkBlock)
+	twice := benchmarkNumber(b, "SPANLAKE_BENCH_TWICE", benchmarkTwice)
 	w = newWorldWith(b, nil, querier.Config{
 		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 8, CacheBytes: 128 << 20, PageCacheBytes: 256 << 20,
 	})
 	decoder := otlp.NewDecoder()
 	calls := make(map[[2]string]int)
-	var spans []schema.Span
+	var spans, again []schema.Span
 	position := uint64(0)
 	for request := range corpus.Workload(1, count, corpus.MixBoth) {
-		var err error
 		position++
+		before := len(spans)
+		var err error
 		spans, err = decoder.Decode(request, position, spans)
 		require.NoError(b, err)
-		if len(spans) >= benchmarkBlock {
+		if position%1000 < uint64(twice) { //nolint:gosec // small
+			again = append(again, spans[before:]...)
+		}
+		if len(spans) >= size {
 			countCalls(calls, spans)
 			w.storeRows(spans)
-			spans = nil
+			spans, again = again, nil
 		}
 	}
 	if len(spans) > 0 {

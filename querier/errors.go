@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -42,6 +43,10 @@ func status(err error) int {
 		return statusClientClosed
 	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
+	case errors.Is(err, project.ErrDeleted):
+		return http.StatusForbidden
+	case errors.Is(err, project.ErrUnavailable), errors.Is(err, project.ErrSettings):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, wal.ErrUnavailable), errors.Is(err, wal.ErrClosed), errors.Is(err, catalog.ErrUnsettled):
 		return http.StatusServiceUnavailable
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/spanlake/spanlake/schema"
 )
 
 // Headers of the answer to a query with the hint explain=true. JSON has no room
@@ -17,7 +19,9 @@ const (
 
 // usage is what a query has used so far.
 type usage struct {
-	maxBytes int64 // of blocks; 0: no limit
+	maxBytes int64                       // of blocks; 0: no limit
+	limited  schema.ProjectID            // whose limit that is, "" if it is the process's
+	oldest   map[schema.ProjectID]uint64 // the end that spans must have to be shown
 	bytes    atomic.Int64
 	requests atomic.Int64 // to the bucket, for blocks
 

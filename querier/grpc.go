@@ -32,7 +32,7 @@ func (s streams) serve(name string, stream tempopb.Stream, f func(context.Contex
 	defer cancel()
 	projects, err := projectsOf(strings.Join(metadata.ValueFromIncomingContext(ctx, headerProject), separator))
 	if err == nil {
-		err = f(ctx, projects)
+		err = s.q.permitted(ctx, projects, func() error { return f(ctx, projects) })
 	}
 	err = s.q.limited(ctx, err)
 	code := http.StatusOK

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/project"
 )
 
 // limitError means that a query asks for more than it may: answered with 422,
@@ -35,6 +36,10 @@ func (q *Querier) withLimits(ctx context.Context) (context.Context, context.Canc
 // limited names the limit that an error is about.
 func (q *Querier) limited(ctx context.Context, err error) error {
 	switch {
+	case errors.Is(err, errBudget) && usageOf(ctx).limited != "":
+		used := usageOf(ctx)
+		return &limitError{fmt.Sprintf("the query reads more than %d bytes of blocks, which is what project %s may (%s): narrow the time range or "+
+			"the conditions, or %s", used.maxBytes, used.limited, project.LimitQueryBytes, project.Raise(used.limited, project.LimitQueryBytes))}
 	case errors.Is(err, errBudget):
 		return &limitError{fmt.Sprintf("the query reads more than %s of blocks (querier.max-read-bytes): "+
 			"narrow the time range or the conditions", q.cfg.MaxReadBytes.String())}

@@ -20,8 +20,10 @@ type metrics struct {
 	lost       prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, pages *block.Cache, queue *jobs.Queue) *metrics {
+func newMetrics(reg prometheus.Registerer, pages *block.Cache, repeats *engine.Repeats, queue *jobs.Queue) *metrics {
 	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_remembered_traces_bytes", Help: "Memory of what is known of traces with rows in several blocks."},
+		func() float64 { return float64(repeats.Bytes()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_pages_bytes", Help: "Memory that parts of blocks take, decompressed."},
 		func() float64 { return float64(pages.Stats().Bytes) })
 	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_pages_cached_total", Help: "Uses of a part of a block that was in memory."},

@@ -40,7 +40,7 @@ func ofPartition(joined *catalog.Joined, partition, n int) *catalog.Joined {
 	if n == 1 {
 		return joined
 	}
-	own := &catalog.Joined{}
+	own := &catalog.Joined{Oldest: joined.Oldest}
 	for _, b := range joined.Blocks {
 		if catalog.MayShare(b, partition, n) {
 			own.Blocks = append(own.Blocks, b)
@@ -88,7 +88,7 @@ const maxBlockSpans = 1 << 32
 
 // jobOf is a part as a message.
 func (q *Querier) jobOf(p *part, ask question) *wire.Job {
-	j := &wire.Job{Traces: p.traces, Projects: p.projects, Blocks: p.joined.Blocks, LogPartitions: q.partitions}
+	j := &wire.Job{Traces: p.traces, Projects: p.projects, Blocks: p.joined.Blocks, Oldest: p.joined.Oldest, LogPartitions: q.partitions}
 	for _, live := range p.joined.Parts {
 		j.Floors = append(j.Floors, wire.Floor{
 			Project: live.Project, Partition: live.Partition, Epoch: live.Floor.Epoch, Position: live.Floor.Position,

@@ -22,6 +22,8 @@ type Querier struct {
 	cfg        Config
 	catalog    *catalog.Catalog
 	live       catalog.Live
+	projects   Projects
+	slots      slots
 	blocks     *blockCache
 	repeats    *engine.Repeats
 	tallies    *engine.Tallies // nil if none are kept
@@ -36,8 +38,8 @@ type Querier struct {
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
-// of a log with the given number of partitions.
-func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+// of a log with the given number of partitions, within what projects allow.
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	var tallies *engine.Tallies
 	if cfg.ResultCacheBytes > 0 {
@@ -47,10 +49,11 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, bucket objstore.Bu
 	queue := jobs.NewQueue(jobs.Limits{
 		Running: cfg.MaxJobs, Bytes: int64(cfg.JobMemory), Waiting: cfg.MaxWaitingJobs, //nolint:gosec // Config.Validate bounds it
 	})
-	m := newMetrics(reg, pages, queue)
+	repeats := engine.NewRepeats()
+	m := newMetrics(reg, pages, repeats, queue)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
-		repeats: engine.NewRepeats(), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
+		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
+		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		traceInMemory: traceInMemory,
 	}
 }
@@ -90,15 +93,16 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
 }
 
-// join returns the blocks and segments of all projects, and replaces their
-// views by those that it has used.
+// join returns the blocks and segments of all projects, without what has expired,
+// and replaces their views by those that it has used.
 func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) (*catalog.Joined, error) {
+	oldest := usageOf(ctx).oldest
 	parts := make([]*catalog.Joined, len(projects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.cfg.Concurrency)
-	for i, project := range projects {
+	for i, id := range projects {
 		group.Go(func() (err error) {
-			parts[i], err = q.catalog.Join(ctx, q.live, project, partitions, views[i])
+			parts[i], err = q.catalog.Join(ctx, q.live, id, partitions, views[i])
 			return err
 		})
 	}
@@ -112,5 +116,5 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 		whole.Segments = append(whole.Segments, part.Segments...)
 		whole.Parts = append(whole.Parts, part.Parts...)
 	}
-	return whole, nil
+	return unexpired(whole, oldest), nil
 }

@@ -54,6 +54,8 @@ type world struct {
 	server *httptest.Server
 	reg    *prometheus.Registry
 	blocks int
+
+	settings *settings // of projects
 }
 
 func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
@@ -70,7 +72,7 @@ func newWorldWithCache(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket,
 
 func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg querier.Config) *world {
 	t.Helper()
-	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New()}
+	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New(), settings: new(settings)}
 	t.Cleanup(w.log.Close)
 	_, err := w.log.Stream(0).Publish(t.Context(), wal.CutMarker(), "") // the first message is never a kept cut
 	require.NoError(t, err)
@@ -81,7 +83,7 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	cfg = withJobs(cfg)
 	require.NoError(t, cfg.Validate())
-	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, read, 1,
+	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, w.settings, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
 	w.q, w.reg = q, reg
 	w.server = httptest.NewUnstartedServer(q.Handler())

@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wire/workers"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
@@ -38,6 +40,40 @@ func TestSharedAnswers(t *testing.T) {
 	require.Equal(t, parts.jobs("here", "done"), shared.jobs("elsewhere", "done"))
 	require.Zero(t, shared.jobs("here", "done"))
 	require.Zero(t, shared.jobs("elsewhere", "failed"))
+}
+
+// keptSince keeps what ends from a time on, whenever it is asked.
+type keptSince struct{ oldest time.Time }
+
+func (k keptSince) Project(id schema.ProjectID) (project.Project, error) {
+	return project.Project{ID: id, Retention: project.Retention(time.Since(k.oldest))}, nil
+}
+
+// What has expired for who asks has expired for who answers.
+func TestSharedRetention(t *testing.T) {
+	c := newCluster(t, 600)
+	free := c.querier(whole())
+	var last uint64
+	for _, b := range c.blocks {
+		last = max(last, b.MaxEnd)
+	}
+	middle := corpus.WorkloadStart + (last-corpus.WorkloadStart)/2
+	for range 2 {
+		c.work(free.Work) // what is set for workers does not matter
+	}
+	c.projects = keptSince{time.Unix(0, int64(middle))}
+	one, parts, shared := c.querier(whole()), c.querier(inParts()), c.asker(inParts())
+	less := 0
+	for _, path := range clusterQueries() {
+		want := one.found(path)
+		require.Equal(t, want, parts.found(path), path)
+		require.Equal(t, want, shared.found(path), path)
+		if want != free.found(path) {
+			less++
+		}
+	}
+	require.Greater(t, less, len(clusterQueries())/2)
+	require.Positive(t, shared.jobs("elsewhere", "done"))
 }
 
 // When a worker ends in the middle of a query, others do its part.

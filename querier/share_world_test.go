@@ -38,6 +38,8 @@ type cluster struct {
 	server *embedded.Server
 	blocks []schema.BlockName
 	live   int // spans that are in the log only
+
+	projects querier.Projects
 }
 
 const clusterPartitions = 4
@@ -46,7 +48,7 @@ const clusterPartitions = 4
 // logs with two and with four partitions, or in the log only; some are in two.
 func newCluster(t testing.TB, spans int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New()}
+	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
 	t.Cleanup(c.log.Close)
 	var requests [][]schema.Span
 	decoder := otlp.NewDecoder()
@@ -140,7 +142,7 @@ func (c *cluster) querier(cfg querier.Config) *member {
 	cfg = withJobs(cfg)
 	require.NoError(c.t, cfg.Validate())
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.bucket, clusterPartitions,
+	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.bucket, clusterPartitions,
 		querier.BuildInfo{Version: "1"}, logger, reg)
 	return &member{q, c.t, reg}
 }

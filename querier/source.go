@@ -49,7 +49,7 @@ func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within
 	sources := make([]engine.Source, 0, len(joined.Blocks)+len(joined.Segments))
 	for _, name := range joined.Blocks {
 		if within.overlaps(name) {
-			sources = append(sources, q.blockOf(name, traces))
+			sources = append(sources, q.blockOf(name, traces, joined.Oldest[name.Project]))
 		}
 	}
 	for _, segment := range joined.Segments {
@@ -62,10 +62,13 @@ func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within
 	return sources
 }
 
-// blockOf is a block with some of its traces. Its rows count in the first of the
-// jobs that read it.
-func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces) engine.Source {
-	source := &blockSource{cache: q.blocks, name: name}
+// blockOf is a block with some of its traces, and of them what does not end before
+// oldest. Its rows count in the first of the jobs that read it.
+func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest uint64) engine.Source {
+	var source engine.Source = &blockSource{cache: q.blocks, name: name}
+	if name.MinStart < oldest {
+		source = engine.NewUnexpired(source, oldest)
+	}
 	if !traces.IsRange() && name.Partitions >= traces.Partitions {
 		return source
 	}
@@ -89,7 +92,7 @@ func (q *Querier) sourcesBeside(joined *catalog.Joined, traces schema.Traces, sl
 		if slice.overlaps(name) {
 			continue
 		}
-		source := q.blockOf(name, traces)
+		source := q.blockOf(name, traces, joined.Oldest[name.Project])
 		if near.overlaps(name) && !within.overlaps(name) {
 			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
 		} else {

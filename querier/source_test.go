@@ -40,7 +40,7 @@ func workloadSpans(tb testing.TB, seed uint64, count int) []schema.Span {
 func storeBlocks(tb testing.TB, cacheBytes int64, parts ...[]schema.Span) []engine.Source {
 	tb.Helper()
 	bucket, pages := mem.New(), block.NewCache(cacheBytes)
-	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages, jobs.NewQueue(jobs.Limits{})))
+	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages, engine.NewRepeats(), jobs.NewQueue(jobs.Limits{})))
 	sources := make([]engine.Source, len(parts))
 	for i, part := range parts {
 		o, err := block.Encode(schema.DefaultProject, part)

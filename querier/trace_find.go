@@ -107,6 +107,9 @@ func tracePages(
 			return r.TracePages(ctx, id, vec.AllColumns(), ahead)
 		})
 	}
+	if u, ok := source.(*engine.Unexpired); ok {
+		return u.Left(tracePages(ctx, u.Source(), id, ahead))
+	}
 	return func(yield func([]schema.Span, error) bool) {
 		spans, err := source.Traces(ctx, []schema.TraceID{id}, vec.AllColumns())
 		if err != nil || len(spans) > 0 {

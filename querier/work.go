@@ -87,8 +87,9 @@ func (q *Querier) joinAt(ctx context.Context, j *wire.Job) (*catalog.Joined, err
 			return nil, err
 		}
 		all.Segments = append(all.Segments, joined.Segments...)
+		all.Parts = append(all.Parts, joined.Parts...)
 	}
-	return all, nil
+	return unexpired(all, j.Oldest), nil
 }
 
 // questionOf reads what a job asks.

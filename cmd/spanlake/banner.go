@@ -15,6 +15,7 @@ import (
 type banner struct {
 	version, target, blocks, log string
 	api, grpc, http              net.Addr
+	auth, retention              string
 	now                          time.Time
 }
 
@@ -37,6 +38,8 @@ func printBanner(w io.Writer, b banner) error {
 		out.WriteString("  (the URL of a Tempo data source in Grafana)")
 	}
 	fmt.Fprintf(&out, "\n  Blocks     %s\n  Log        %s\n", b.blocks, b.log)
+	fmt.Fprintf(&out, "  Retention  %s, unless a project sets its own: spanlake project set-retention default 30d\n", b.retention)
+	fmt.Fprintf(&out, "  Keys       %s\n", keysLine(b.auth))
 	if b.http != nil {
 		fmt.Fprintf(&out, "\nSend the spans of an instrumented program here:\n  export OTEL_EXPORTER_OTLP_ENDPOINT=http://%s OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n", dialable(b.http))
 		fmt.Fprintf(&out, "\nSend a first span:\n  curl -s http://%s/v1/traces -H 'Content-Type: application/json' -d '%s'\n", dialable(b.http), firstSpan(b.now))
@@ -47,6 +50,17 @@ func printBanner(w io.Writer, b banner) error {
 	out.WriteString("\n")
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// keysLine says what -auth.mode means.
+func keysLine(mode string) string {
+	switch mode {
+	case "keys":
+		return "needed for everything (-auth.mode=keys): spanlake project add-key"
+	case "header":
+		return "none, a proxy in front names the project (-auth.mode=header)"
+	}
+	return "none, who reaches a port may write and read (-auth.mode=none)"
 }
 
 // firstSpan is an export request with one span of a quarter second until now.

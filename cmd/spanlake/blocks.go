@@ -49,6 +49,15 @@ func (b *bucketFlags) register(f *flag.FlagSet) {
 
 // open opens the bucket that the flags and the file name, until release.
 func (b *bucketFlags) open(ctx context.Context, e env) (bucket objstore.Bucket, release func(), err error) {
+	cfg, err := b.config(e)
+	if err != nil {
+		return nil, nil, err
+	}
+	return app.OpenBucket(ctx, cfg)
+}
+
+// config is the configuration that the flags and the file make.
+func (b *bucketFlags) config(e env) (*app.Config, error) {
 	names := bucketFlagNames()
 	var args []string
 	b.set.Visit(func(f *flag.Flag) {
@@ -58,9 +67,9 @@ func (b *bucketFlags) open(ctx context.Context, e env) (bucket objstore.Bucket, 
 	})
 	cfg, err := app.Load(args, e.lookupEnv)
 	if err != nil {
-		return nil, nil, &usageError{err}
+		return nil, &usageError{err}
 	}
-	return app.OpenBucket(ctx, &cfg)
+	return &cfg, nil
 }
 
 func blocksHelp(w io.Writer) {

@@ -25,7 +25,7 @@ type canaryConfig struct {
 func (c *canaryConfig) registerFlags(f *flag.FlagSet) {
 	f.StringVar(&c.otlpEndpoint, "otlp.endpoint", "http://127.0.0.1:4318", "`URL` to write to: http:// or https:// for OTLP over HTTP, grpc:// or grpcs:// for OTLP over gRPC.")
 	f.StringVar(&c.apiEndpoint, "api.endpoint", "http://127.0.0.1:3200", "`URL` of the query API.")
-	f.StringVar(&c.project, "project", "default", "Project to write to and read from.")
+	f.StringVar(&c.project, "project", "", "Project to write to and read from. Empty: that of the key in "+keyVariable+", or default.")
 	f.DurationVar(&c.interval, "interval", time.Second, "Time between two traces.")
 	f.IntVar(&c.traces, "traces", 10, "Traces to write; 0 goes on until interrupted.")
 	f.DurationVar(&c.after, "after", 0, "Read every trace again when it is this old, also after it went from the log into a block, say. 0 reads all again at the end.")
@@ -65,18 +65,19 @@ func canary(ctx context.Context, args []string, e env) error {
 	if cfg.seed == 0 {
 		cfg.seed = rand.Uint64()
 	}
-	w, err := newTraceWriter(cfg.otlpEndpoint, cfg.project)
+	as := identityOf(cfg.project, e)
+	w, err := newTraceWriter(cfg.otlpEndpoint, as)
 	if err != nil {
 		return &usageError{err}
 	}
 	defer w.close()
-	r, err := newTraceReader(cfg.apiEndpoint, cfg.project)
+	r, err := newTraceReader(cfg.apiEndpoint, as)
 	if err != nil {
 		return &usageError{err}
 	}
 	defer r.close()
 	run := canaryRun{cfg: cfg, writer: w, reader: r, out: e.stdout, tally: newTally()}
-	fmt.Fprintf(e.stdout, "writing to %s, reading from %s, project %s, seed %d\n", cfg.otlpEndpoint, cfg.apiEndpoint, cfg.project, cfg.seed)
+	fmt.Fprintf(e.stdout, "writing to %s, reading from %s, project %s, seed %d\n", cfg.otlpEndpoint, cfg.apiEndpoint, as, cfg.seed)
 	run.run(ctx)
 	run.tally.print(e.stdout)
 	if run.tally.failed() {

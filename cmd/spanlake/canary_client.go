@@ -26,8 +26,6 @@ import (
 )
 
 const (
-	projectHeader = "X-Scope-OrgID"
-
 	// retryDelay is used when the server does not say when to come back.
 	retryDelay = 500 * time.Millisecond
 	// maxReplyBytes bounds what is read of a reply.
@@ -52,14 +50,14 @@ type refusedError struct {
 func (e *refusedError) Error() string { return e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
-func newTraceWriter(endpoint, project string) (traceWriter, error) {
+func newTraceWriter(endpoint string, as identity) (traceWriter, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("otlp.endpoint: %w", err)
 	}
 	switch u.Scheme {
 	case "http", "https":
-		return &httpWriter{client: newClient(), url: u.JoinPath("v1/traces").String(), project: project}, nil
+		return &httpWriter{client: newClient(), url: u.JoinPath("v1/traces").String(), as: as}, nil
 	case "grpc", "grpcs":
 		security := insecure.NewCredentials()
 		if u.Scheme == "grpcs" {
@@ -69,7 +67,7 @@ func newTraceWriter(endpoint, project string) (traceWriter, error) {
 		if err != nil {
 			return nil, fmt.Errorf("otlp.endpoint: %w", err)
 		}
-		return &grpcWriter{conn: conn, project: project}, nil
+		return &grpcWriter{conn: conn, as: as}, nil
 	}
 	return nil, fmt.Errorf("otlp.endpoint %q: want http://, https://, grpc:// or grpcs://", endpoint)
 }
@@ -88,8 +86,9 @@ func rejected(reply ptraceotlp.ExportResponse) error {
 }
 
 type httpWriter struct {
-	client       *http.Client
-	url, project string
+	client *http.Client
+	url    string
+	as     identity
 }
 
 func (w *httpWriter) close() { w.client.CloseIdleConnections() }
@@ -104,7 +103,7 @@ func (w *httpWriter) write(ctx context.Context, data *tracepb.TracesData) error 
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-protobuf")
-	req.Header.Set(projectHeader, w.project)
+	w.as.setOn(req.Header)
 	code, header, answer, err := do(w.client, req)
 	if err != nil {
 		return &refusedError{err, retryDelay}
@@ -130,8 +129,8 @@ func retryAfter(header http.Header) time.Duration {
 }
 
 type grpcWriter struct {
-	conn    *grpc.ClientConn
-	project string
+	conn *grpc.ClientConn
+	as   identity
 }
 
 func (w *grpcWriter) close() { _ = w.conn.Close() } // nothing is on its way any more
@@ -145,7 +144,7 @@ func (w *grpcWriter) write(ctx context.Context, data *tracepb.TracesData) error 
 	if err := request.UnmarshalProto(body); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(ctx, projectHeader, w.project), requestTimeout)
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(ctx, w.as.headers()...), requestTimeout)
 	defer cancel()
 	reply, err := ptraceotlp.NewGRPCClient(w.conn).Export(ctx, request)
 	switch status.Code(err) {
@@ -159,12 +158,12 @@ func (w *grpcWriter) write(ctx context.Context, data *tracepb.TracesData) error 
 
 // traceReader asks the query API.
 type traceReader struct {
-	client  *http.Client
-	base    *url.URL
-	project string
+	client *http.Client
+	base   *url.URL
+	as     identity
 }
 
-func newTraceReader(endpoint, project string) (*traceReader, error) {
+func newTraceReader(endpoint string, as identity) (*traceReader, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("api.endpoint: %w", err)
@@ -172,7 +171,7 @@ func newTraceReader(endpoint, project string) (*traceReader, error) {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("api.endpoint %q: want http:// or https://", endpoint)
 	}
-	return &traceReader{client: newClient(), base: u, project: project}, nil
+	return &traceReader{client: newClient(), base: u, as: as}, nil
 }
 
 func (r *traceReader) close() { r.client.CloseIdleConnections() }
@@ -266,7 +265,7 @@ func (r *traceReader) get(ctx context.Context, u *url.URL, accept string) ([]byt
 		return nil, err
 	}
 	req.Header.Set("Accept", accept)
-	req.Header.Set(projectHeader, r.project)
+	r.as.setOn(req.Header)
 	code, _, body, err := do(r.client, req)
 	if err != nil {
 		return nil, err

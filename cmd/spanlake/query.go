@@ -51,7 +51,7 @@ func (i *instant) String() string {
 
 func (c *queryConfig) registerFlags(f *flag.FlagSet) {
 	f.StringVar(&c.apiEndpoint, "api.endpoint", "http://127.0.0.1:3200", "`URL` of the query API.")
-	f.StringVar(&c.project, "project", "default", "Project to read from.")
+	f.StringVar(&c.project, "project", "", "Project to read from. Empty: that of the key in "+keyVariable+", or default.")
 	c.output.register(f)
 	f.DurationVar(&c.since, "since", 0, "How far to look back. 0 means an hour for a search and for metrics, and all time for a trace.")
 	f.Var(&c.start, "start", "Look from this `time` on: RFC 3339 or Unix seconds. Instead of -since.")
@@ -132,7 +132,7 @@ func query(ctx context.Context, args []string, e env) error {
 	if err := cfg.validate(); err != nil {
 		return &usageError{err}
 	}
-	r, err := newTraceReader(cfg.apiEndpoint, cfg.project)
+	r, err := newTraceReader(cfg.apiEndpoint, identityOf(cfg.project, e))
 	if err != nil {
 		return &usageError{err}
 	}

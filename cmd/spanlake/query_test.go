@@ -54,7 +54,7 @@ func checkout(begun time.Time) *tracepb.TracesData {
 
 func TestQuery(t *testing.T) {
 	otlpHTTP, _, api := startApp(t)
-	w, err := newTraceWriter(otlpHTTP, "default")
+	w, err := newTraceWriter(otlpHTTP, identity{})
 	require.NoError(t, err)
 	defer w.close()
 	begun := time.Now().Add(-10 * time.Minute).Truncate(time.Second)

@@ -44,6 +44,7 @@ func greetWhenReady(ctx context.Context, w io.Writer, a *app.App, cfg *app.Confi
 	blocks, log := cfg.Locations()
 	return printBanner(w, banner{
 		version: cfg.Version, target: cfg.Target, blocks: blocks, log: log,
+		auth: cfg.Auth.Mode, retention: cfg.Retention.Default.String(),
 		api: a.APIAddr(), grpc: a.OTLPGRPCAddr(), http: a.OTLPHTTPAddr(),
 		now: time.Now(),
 	})
@@ -60,7 +61,7 @@ Examples:
   Everything in one process, data below ./spanlake-data:
     spanlake
   Another folder, and take spans from other machines too:
-    spanlake serve -data-dir /var/lib/spanlake -otlp.grpc-addr :4317 -otlp.http-addr :4318 -auth.insecure
+    spanlake serve -data-dir /var/lib/spanlake -otlp.grpc-addr :4317 -otlp.http-addr :4318 -auth.mode keys
   Blocks on S3, with the credentials of the environment:
     spanlake serve -bucket 's3://my-traces?region=eu-west-1'
   Ingesters, queriers and compactors apart, over a NATS cluster and one bucket:
@@ -76,6 +77,10 @@ Every flag is also a key of the file that -config.file names: docs/configuration
 		{"General", ""},
 		{"Taking spans in", "otlp."},
 		{"Queries and operators", "api."},
+		{"Who may write and read", "auth."},
+		{"Retention of projects that set none", "retention."},
+		{"Limits of projects that set none", "limits."},
+		{"Projects", "projects."},
 		{"The log", "nats."},
 		{"The log, when it is created", "log."},
 		{"Limits of receiving and storing", "ingester."},

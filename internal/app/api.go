@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier/tempopb"
 )
 
@@ -21,42 +22,63 @@ import (
 func (a *App) newAPI() services.Service {
 	calls := grpc.NewServer()
 	grpc_health_v1.RegisterHealthServer(calls, health{ready: a.ready})
-	routes := a.routes()
-	s := newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		switch isCall := req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc"); {
-		case isCall && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
-			a.queries.ServeHTTP(w, req) // while it is closed clients take 503 for UNAVAILABLE
-		case isCall:
-			calls.ServeHTTP(w, req)
-		default:
-			routes.ServeHTTP(w, req)
-		}
-	}), a.logger)
+	s := newHTTPServer(a.serveAPI(calls), a.logger)
 	return a.api.service(s.Serve, func(ctx context.Context) {
 		shutdownHTTP(ctx, s)
 		calls.Stop()
 	})
 }
 
+// serveAPI joins gRPC and HTTP. Calls that are not of the query API get what
+// the server of calls has, the health of the process.
+func (a *App) serveAPI(calls http.Handler) http.Handler {
+	queries, routes := a.access.guard(project.ScopeQuery, &a.queries), a.routes()
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case isCall(req) && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
+			queries.ServeHTTP(w, req) // while it is closed clients take 503 for UNAVAILABLE
+		case isCall(req):
+			calls.ServeHTTP(w, req)
+		default:
+			routes.ServeHTTP(w, req)
+		}
+	})
+}
+
+// pathProjects is where projects are administered.
+const pathProjects = "/api/projects"
+
+// routes are the paths of HTTP, each with what it takes to come there. What is
+// not here does not exist, and what stands behind "/api/" takes a key with the
+// scope of queries, whatever it is.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ready", a.serveReady)
-	mux.Handle("/metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("/metrics", a.access.guard(project.ScopeMetrics, promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	mux.Handle("/debug/pprof/", localOnly(pprofHandler()))
 	if a.cfg.receives() {
 		mux.Handle("POST /flush", localOnly(&a.flushes))
 	}
-	if !a.cfg.answers() {
-		return mux
+	admin := a.access.guard(project.ScopeAdmin, &a.admin)
+	if a.cfg.Auth.Mode == authNone {
+		admin = localOnly(admin)
 	}
+	queries := http.NotFoundHandler()
+	if a.cfg.answers() {
+		queries = &a.queries
+	}
+	queries = a.access.guard(project.ScopeQuery, queries)
 	// Not through the mux, which redirects to a cleaned path: those of tags
 	// hold names with slashes and dots.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if strings.HasPrefix(req.URL.Path, "/api/") {
-			a.queries.ServeHTTP(w, req)
-			return
+		switch path := req.URL.Path; {
+		case path == pathProjects || strings.HasPrefix(path, pathProjects+"/"):
+			admin.ServeHTTP(w, req)
+		case strings.HasPrefix(path, "/api/"):
+			queries.ServeHTTP(w, req)
+		default:
+			mux.ServeHTTP(w, req)
 		}
-		mux.ServeHTTP(w, req)
 	})
 }
 

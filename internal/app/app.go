@@ -14,6 +14,7 @@ import (
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wire/workers"
 	"github.com/spanlake/spanlake/querier"
@@ -32,12 +33,14 @@ type App struct {
 	manager *services.Manager
 
 	api, otlpGRPC, otlpHTTP *port
-	queries, flushes        gate
+	queries, flushes, admin gate
+	access                  *access
 	stopping                shutdown
 
 	// Each is set by one module while it starts, and read by modules that
 	// need that one.
 	bucket   objstore.Bucket
+	projects *project.Directory
 	log      *wal.Log
 	catalog  *catalog.Catalog
 	live     *ingester.Builder
@@ -56,6 +59,7 @@ func New(cfg Config, logger *slog.Logger, reg *prometheus.Registry) (*App, error
 		cfg: cfg, logger: logger, reg: reg,
 		parts:    make(map[string]services.Service),
 		stopping: shutdown{total: cfg.Shutdown.Timeout},
+		access:   newAccess(cfg.Auth.Mode, reg),
 	}
 	a.api = &port{key: "api.addr", addr: cfg.API.Addr, phase: phaseClose, stopping: &a.stopping}
 	a.otlpGRPC = &port{key: "otlp.grpc-addr", addr: cfg.OTLP.GRPCAddr, phase: phaseReceive, stopping: &a.stopping}

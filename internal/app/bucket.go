@@ -104,14 +104,24 @@ func (a *App) newBucket() services.Service {
 // only reads, beside a process that may be running: it creates nothing and
 // takes no lock. The caller calls release in the end.
 func OpenBucket(ctx context.Context, cfg *Config) (bucket objstore.Bucket, release func(), err error) {
+	return openBucket(ctx, cfg, fs.OpenExisting)
+}
+
+func openBucket(ctx context.Context, cfg *Config, openFolder func(string) (*fs.Bucket, error)) (bucket objstore.Bucket, release func(), err error) {
 	place, err := cfg.bucketPlace()
 	if err != nil {
 		return nil, nil, err
 	}
-	if bucket, release, err = place.open(ctx, fs.OpenExisting); err != nil {
+	if bucket, release, err = place.open(ctx, openFolder); err != nil {
 		return nil, nil, err
 	}
 	return objstore.Retry(bucket, objstore.RetryOptions{}), release, nil
+}
+
+// CreateBucket is OpenBucket for a program that writes: a folder is created if
+// there is none yet.
+func CreateBucket(ctx context.Context, cfg *Config) (bucket objstore.Bucket, release func(), err error) {
+	return openBucket(ctx, cfg, fs.Open)
 }
 
 // awaitBucket returns when the bucket can be listed: a name or a credential

@@ -26,7 +26,7 @@ func (a *App) newCompactor() services.Service {
 }
 
 func (a *App) compactor() *compactor.Compactor {
-	return compactor.New(a.cfg.Compactor, a.log, a.bucket, nil, a.logger.With(slog.String("component", "compactor")), a.reg)
+	return compactor.New(a.cfg.Compactor, a.log, a.bucket, a.projects, a.logger.With(slog.String("component", "compactor")), a.reg)
 }
 
 // CompactOnce opens the bucket and the log of a configuration, beside processes
@@ -35,8 +35,9 @@ func (a *App) compactor() *compactor.Compactor {
 // cannot be opened: then the data folder is in use.
 func CompactOnce(ctx context.Context, cfg Config, logger *slog.Logger, progress func(project schema.ProjectID, done, total int64)) (sum compactor.Summary, err error) {
 	cfg.Target = TargetCompactor
-	a := &App{cfg: cfg, logger: logger, reg: prometheus.NewRegistry()}
-	parts := []services.Service{a.newBucket(), a.newLog()}
+	reg := prometheus.NewRegistry()
+	a := &App{cfg: cfg, logger: logger, reg: reg, access: newAccess(cfg.Auth.Mode, reg)}
+	parts := []services.Service{a.newBucket(), a.newProjects(), a.newLog()}
 	if cfg.NATS.URL == "" {
 		if _, err := os.Stat(cfg.natsDir()); err != nil {
 			return sum, fmt.Errorf("there is no log: %w: choose another -data-dir, or set -nats.url", err)

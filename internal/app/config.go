@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanlake/spanlake/compactor"
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
@@ -31,9 +32,14 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 	Bucket  string `yaml:"bucket"`
 
-	API       APIConfig        `yaml:"api"`
-	OTLP      OTLPConfig       `yaml:"otlp"`
-	Auth      AuthConfig       `yaml:"auth"`
+	API  APIConfig  `yaml:"api"`
+	OTLP OTLPConfig `yaml:"otlp"`
+	Auth AuthConfig `yaml:"auth"`
+
+	Retention RetentionConfig `yaml:"retention"`
+	Projects  ProjectsConfig  `yaml:"projects"`
+	Limits    project.Limits  `yaml:"limits"`
+
 	NATS      NATSConfig       `yaml:"nats"`
 	Log       LogConfig        `yaml:"log"`
 	Ingester  ingester.Config  `yaml:"ingester"`
@@ -58,9 +64,10 @@ type OTLPConfig struct {
 	HTTPAddr string `yaml:"http_addr"`
 }
 
-// AuthConfig says who may do what. There is no authentication yet.
+// AuthConfig says who may do what.
 type AuthConfig struct {
-	Insecure bool `yaml:"insecure"`
+	Mode     string `yaml:"mode"`
+	Insecure bool   `yaml:"insecure"`
 }
 
 // NATSConfig is the server that holds the log.
@@ -113,7 +120,9 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.API.Addr, "api.addr", "127.0.0.1:3200", "Where queries are answered, HTTP and gRPC, as `host:port`. Port 0 takes a free one, here and below.")
 	f.StringVar(&c.OTLP.GRPCAddr, "otlp.grpc-addr", "127.0.0.1:4317", "Where OTLP over gRPC is taken, as `host:port`.")
 	f.StringVar(&c.OTLP.HTTPAddr, "otlp.http-addr", "127.0.0.1:4318", "Where OTLP over HTTP is taken, as `host:port`.")
-	f.BoolVar(&c.Auth.Insecure, "auth.insecure", false, "Allow addresses that other machines can reach although there is no authentication yet: whoever reaches a port can write and read everything.")
+	f.StringVar(&c.Auth.Mode, "auth.mode", authNone, "Who may write and read: none (whoever reaches a port; X-Scope-OrgID picks the project), header (a proxy in front has authenticated them, and names the project in X-Scope-OrgID) or keys (who brings a project's key).")
+	f.BoolVar(&c.Auth.Insecure, "auth.insecure", false, "Allow addresses that other machines can reach with -auth.mode=none: whoever reaches a port can write and read everything.")
+	c.registerProjectFlags(f)
 
 	f.StringVar(&c.NATS.URL, "nats.url", "", "`URL` of the NATS server that holds the log; several of one cluster are separated by commas. Empty: a server inside this process, below -data-dir.")
 	f.StringVar(&c.NATS.CredentialsFile, "nats.credentials-file", "", "NATS credentials `file` for -nats.url.")
@@ -143,6 +152,8 @@ func (c *Config) Validate() error {
 	_, bucketErr := c.bucketPlace()
 	return errors.Join(
 		c.validateTarget(),
+		c.Auth.validate(),
+		c.validateProjects(),
 		bucketErr,
 		c.validateAddr("api.addr", c.API.Addr),
 		c.validateAddr("otlp.grpc-addr", c.OTLP.GRPCAddr),
@@ -188,10 +199,20 @@ func (c *Config) validateAddr(key, addr string) error {
 	if err != nil || port == "" {
 		return fmt.Errorf("%s %q: want host:port", key, addr)
 	}
-	if c.Auth.Insecure || loopback(host) {
+	if c.Auth.Mode != authNone || c.Auth.Insecure || loopback(host) {
 		return nil
 	}
-	return fmt.Errorf("%s %q can be reached from other machines and there is no authentication yet: listen on 127.0.0.1, or set -auth.insecure to allow it", key, addr)
+	return fmt.Errorf("%s %q can be reached from other machines and -auth.mode is none: listen on 127.0.0.1, ask for keys with -auth.mode=keys, or set -auth.insecure to allow it", key, addr)
+}
+
+func (c *AuthConfig) validate() error {
+	switch {
+	case c.Mode != authNone && c.Mode != authHeader && c.Mode != authKeys:
+		return fmt.Errorf("auth.mode %q: want %s, %s or %s", c.Mode, authNone, authHeader, authKeys)
+	case c.Insecure && c.Mode != authNone:
+		return fmt.Errorf("auth.insecure is for auth.mode=%s only: with %s nothing is open that it could allow", authNone, c.Mode)
+	}
+	return nil
 }
 
 // loopback reports whether only this machine can reach a host. Other names than

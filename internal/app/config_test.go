@@ -219,7 +219,7 @@ func TestValidate(t *testing.T) {
 		{"path as bucket", []string{"-bucket=/b"}, `bucket "/b": want s3://bucket/prefix or file:///absolute/path`},
 		{"unknown bucket", []string{"-bucket=gs://b"}, `bucket "gs://b"`},
 		{"address without port", []string{"-api.addr=127.0.0.1"}, `api.addr "127.0.0.1": want host:port`},
-		{"API on all addresses", []string{"-api.addr=:3200"}, "api.addr \":3200\" can be reached from other machines and there is no authentication yet: listen on 127.0.0.1, or set -auth.insecure"},
+		{"API on all addresses", []string{"-api.addr=:3200"}, "api.addr \":3200\" can be reached from other machines and -auth.mode is none: listen on 127.0.0.1, ask for keys with -auth.mode=keys, or set -auth.insecure"},
 		{"gRPC on all addresses", []string{"-otlp.grpc-addr=0.0.0.0:4317"}, "otlp.grpc-addr"},
 		{"HTTP on a network address", []string{"-otlp.http-addr=10.1.2.3:4318"}, "otlp.http-addr"},
 		{"a host name", []string{"-api.addr=example.org:3200"}, "api.addr"},

@@ -31,7 +31,9 @@ otlp:
   grpc_addr: 0.0.0.0:4317
   http_addr: 0.0.0.0:4318
 auth:
-  insecure: true
+  mode: keys
+retention:
+  default: 30d
 ingester:
   cut_age: 30s
 nats:

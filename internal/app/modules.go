@@ -13,6 +13,8 @@ const (
 	moduleFolder   = "folder"
 	moduleAPI      = "api"
 	moduleBucket   = "bucket"
+	moduleProjects = "projects"
+	moduleAdmin    = "admin"
 	moduleLog      = "log"
 	moduleLive     = "live"
 	moduleFollower = "follower"
@@ -41,7 +43,9 @@ func (a *App) table() []module {
 		{moduleFolder, func() services.Service { return newFolder(a.cfg.DataDir) }, nil},
 		{moduleAPI, a.newAPI, []string{moduleFolder}},
 		{moduleBucket, a.newBucket, []string{moduleAPI}},
-		{moduleLog, a.newLog, []string{moduleBucket}},
+		{moduleProjects, a.newProjects, []string{moduleBucket}},
+		{moduleLog, a.newLog, []string{moduleProjects}},
+		{moduleAdmin, a.newAdmin, []string{moduleLog}},
 	}
 	if !a.cfg.usesDataDir() {
 		rows[0].make = func() services.Service { return services.NewIdleService(nil, nil) }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/project"
 )
 
 const (
@@ -28,14 +29,14 @@ const (
 
 func (a *App) newReceiver() services.Service {
 	return late(func(context.Context) (services.Service, error) {
-		a.receiver = ingester.NewReceiver(a.cfg.Ingester, a.log, a.bucket, a.logger.With(slog.String("component", "receiver")), a.reg)
+		a.receiver = ingester.NewReceiver(a.cfg.Ingester, a.log, a.bucket, a.projects, a.logger.With(slog.String("component", "receiver")), a.reg)
 		return a.stopping.bounded(phasePublish, a.receiver), nil
 	})
 }
 
 func (a *App) newOTLPHTTP() services.Service {
 	return late(func(context.Context) (services.Service, error) {
-		s := newHTTPServer(a.receiver.Handler(), a.logger)
+		s := newHTTPServer(a.access.guard(project.ScopeIngest, a.receiver.Handler()), a.logger)
 		s.ReadTimeout, s.WriteTimeout = readTimeout, writeTimeout
 		return a.otlpHTTP.service(s.Serve, func(ctx context.Context) { shutdownHTTP(ctx, s) }), nil
 	})
@@ -44,6 +45,8 @@ func (a *App) newOTLPHTTP() services.Service {
 func (a *App) newOTLPGRPC() services.Service {
 	return late(func(context.Context) (services.Service, error) {
 		s := grpc.NewServer(append(a.receiver.ServerOptions(),
+			grpc.InTapHandle(a.access.tapIngest),
+			grpc.MaxHeaderListSize(maxHeaderBytes),
 			grpc.ConnectionTimeout(readHeaderTimeout),
 			grpc.KeepaliveParams(keepalive.ServerParameters{
 				MaxConnectionAge: maxConnectionAge, MaxConnectionAgeGrace: writeTimeout,

@@ -131,7 +131,7 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.bucket, a.log.Partitions(),
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.bucket, a.log.Partitions(),
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
 		if a.cfg.Target == TargetQuerier {
 			var err error

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"sort"
 
 	"github.com/spanlake/spanlake/internal/block/encoding"
 )
@@ -94,9 +95,9 @@ func (g *groupReader) eachPage(c int, rows []int32, scratch *[]byte, f func(*pag
 	grid := g.grid(c)
 	for first := 0; first < len(rows); {
 		p := pageOf(grid, int(rows[first]))
-		end := first
-		for end < len(rows) && int(rows[end]) < grid[p+1] {
-			end++
+		end := len(rows)
+		if int(rows[end-1]) >= grid[p+1] { // most rows are of one page
+			end = first + sort.Search(end-first, func(i int) bool { return int(rows[first+i]) >= grid[p+1] })
 		}
 		view, err := g.page(c, p, grid[p+1]-grid[p], scratch)
 		if err != nil {

@@ -51,6 +51,16 @@ func (c *coder) appendColumns(list []int) []int {
 // fetched. They are valid until the next call.
 func (c *coder) codes(g *groupReader, rows []int32) ([]uint32, error) {
 	out := resize(&c.out, len(rows))
+	if len(c.parts) == 1 {
+		part := &c.parts[0]
+		if err := g.load(&part.values, part.column, rows); err != nil {
+			return nil, err
+		}
+		if part.values.dict != nil {
+			part.translate(g, c.dictionary, out)
+			return out, nil
+		}
+	}
 	for i := range out {
 		out[i] = codeOpen
 	}
@@ -90,12 +100,7 @@ func (p *codedPart) fill(g *groupReader, d *vec.Dictionary, out []uint32) (empti
 	if p.values.dict == nil {
 		return p.fillPlain(d, out)
 	}
-	if p.table == nil {
-		p.table = make([]uint32, g.chunk(p.column).entries)
-		for i := range p.table {
-			p.table[i] = codeUnknown
-		}
-	}
+	p.makeTable(g)
 	for i, entry := range p.values.codes {
 		if entry == noCode || out[i] != codeOpen {
 			continue
@@ -112,6 +117,35 @@ func (p *codedPart) fill(g *groupReader, d *vec.Dictionary, out []uint32) (empti
 		emptied = emptied || code == codeEmpty
 	}
 	return emptied
+}
+
+func (p *codedPart) makeTable(g *groupReader) {
+	if p.table == nil {
+		p.table = make([]uint32, g.chunk(p.column).entries)
+		for i := range p.table {
+			p.table[i] = codeUnknown
+		}
+	}
+}
+
+// translate sets the codes of all rows, where nothing but a dictionary decides.
+func (p *codedPart) translate(g *groupReader, d *vec.Dictionary, out []uint32) {
+	p.makeTable(g)
+	for i, entry := range p.values.codes {
+		code := uint32(0)
+		if entry != noCode {
+			if code = p.table[entry]; code >= codeAbsent {
+				if code == codeUnknown {
+					code = p.codeOfEntry(d, entry)
+				}
+				if code >= codeAbsent {
+					code = 0
+				}
+				p.table[entry] = code
+			}
+		}
+		out[i] = code
+	}
 }
 
 func (p *codedPart) codeOfEntry(d *vec.Dictionary, entry uint32) uint32 {
@@ -194,11 +228,6 @@ func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
 		}
 	}
 	return out, nil
-}
-
-// isContent reports whether the values are long texts, in one column.
-func (c *coder) isContent(g *groupReader) bool {
-	return len(c.parts) == 1 && c.parts[0].kind == kindString && g.column(c.parts[0].column).fine
 }
 
 // has reports whether a row has a value here, and whether that is one.

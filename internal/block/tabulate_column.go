@@ -38,7 +38,11 @@ func (t *tabulator) whole(ctx context.Context, field vec.Field, parts []codedPar
 // eachPageOf calls f with the pages of a column that have rows which count,
 // and the rows that they have.
 func (t *tabulator) eachPageOf(ctx context.Context, c int, f func(p, from, n int) error) error {
-	grid, pages := t.grid(c), t.chunk(c).pages
+	grid := t.grid(c)
+	pages, err := t.pages(c)
+	if err != nil {
+		return err
+	}
 	for next := 0; next < len(pages); {
 		wanted, size, end, window := t.missingDictionaries([]int{c}), int64(0), next, int64(windowBytes)
 		if t.column(c).fine && !t.tally.many {
@@ -46,7 +50,8 @@ func (t *tabulator) eachPageOf(ctx context.Context, c int, f func(p, from, n int
 		}
 		for ; end < len(pages) && (size == 0 || size+int64(pages[end].size) <= window); end++ {
 			known, some := t.knownValues(c, end)
-			if encoding.AnyBit(t.counted, grid[end], grid[end+1]) && !(known && (t.tally.many || !some)) {
+			enough := known && (t.tally.many || !some)
+			if !enough && encoding.AnyBit(t.counted, grid[end], grid[end+1]) {
 				wanted = append(wanted, pages[end].extent())
 				size += int64(pages[end].size)
 			}

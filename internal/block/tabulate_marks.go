@@ -27,13 +27,21 @@ const (
 
 // isLarge reports whether the cache does not take a page.
 func (t *tabulator) isLarge(c, p int) bool {
-	return t.column(c).fine || t.chunk(c).pages[p].raw > maxPartBytes
+	return t.column(c).fine || t.ref(c, p).raw > maxPartBytes
+}
+
+// ref is where a page lies. REQUIRES: the list of the column's pages was read.
+func (t *tabulator) ref(c, p int) pageRef {
+	if pages, err := t.pages(c); err == nil {
+		return pages[p]
+	}
+	return pageRef{}
 }
 
 // definedBits says which of the n rows of a page of an optional column are not
 // null.
 func (t *tabulator) definedBits(c, p, n int) ([]uint64, error) {
-	offset := t.chunk(c).pages[p].offset + definedBehind
+	offset := t.ref(c, p).offset + definedBehind
 	if bits, ok := t.parts.at(offset).([]uint64); ok {
 		return bits, nil
 	}
@@ -47,7 +55,7 @@ func (t *tabulator) definedBits(c, p, n int) ([]uint64, error) {
 
 // rememberDefined remembers which rows of a large page are not null.
 func (t *tabulator) rememberDefined(c, p int, defined []uint64) {
-	offset := t.chunk(c).pages[p].offset + definedBehind
+	offset := t.ref(c, p).offset + definedBehind
 	if defined != nil && t.isLarge(c, p) && !t.has(offset) {
 		t.reader.remember(offset, slices.Clone(defined), 8*len(defined))
 	}
@@ -62,7 +70,7 @@ func (t *tabulator) knownValues(c, p int) (known, some bool) {
 	case !t.column(c).optional:
 		return true, true
 	}
-	offset, grid := t.chunk(c).pages[p].offset+definedBehind, t.grid(c)
+	offset, grid := t.ref(c, p).offset+definedBehind, t.grid(c)
 	if !t.has(offset) {
 		return false, true
 	}
@@ -92,7 +100,7 @@ type marks struct {
 
 // markTexts remembers the marks of a large page.
 func (t *tabulator) markTexts(c, p int, view *pageView) error {
-	offset := t.chunk(c).pages[p].offset + marksBehind
+	offset := t.ref(c, p).offset + marksBehind
 	if !t.isLarge(c, p) || t.has(offset) {
 		return nil
 	}
@@ -123,14 +131,17 @@ func (t *tabulator) haveMany(parts []codedPart) bool {
 		return false
 	}
 	c := parts[0].column
+	if _, err := t.pages(c); err != nil {
+		return false // as the reading of it says
+	}
 	seen, left := vec.NewBitmap(1<<16), t.MaxValues
 	grid := t.grid(c)
 	for p := range len(grid) - 1 {
 		from, to := grid[p], grid[p+1]
-		if !t.isLarge(c, p) || !encoding.AnyBit(t.counted, from, to) || !t.has(t.chunk(c).pages[p].offset+marksBehind) {
+		if !t.isLarge(c, p) || !encoding.AnyBit(t.counted, from, to) || !t.has(t.ref(c, p).offset+marksBehind) {
 			continue
 		}
-		m, ok := t.parts.at(t.chunk(c).pages[p].offset+marksBehind).(*marks)
+		m, ok := t.parts.at(t.ref(c, p).offset + marksBehind).(*marks)
 		if !ok {
 			continue
 		}

@@ -61,6 +61,9 @@ type Joined struct {
 	Blocks   []schema.BlockName // of the partitions asked for
 	Segments []Segment
 	Parts    []Part // the same segments, by partition
+	// Oldest is the end that spans of a project must have to be shown, for
+	// those that keep none for ever. A join leaves it to its caller.
+	Oldest map[schema.ProjectID]uint64
 }
 
 // Part is what is live of one partition for a project: everything after the

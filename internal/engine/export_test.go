@@ -14,3 +14,11 @@ func RunOn(ctx context.Context, p *Plan, rows []schema.Span) error {
 	_, err := p.spansets(ctx, factsOf(rows[0].TraceID, rows))
 	return err
 }
+
+// NewLimitedRepeats remembers no more than so many bytes, and of no more traces
+// which rows stay.
+func NewLimitedRepeats(bytes, foldedTraces, foldedBytes int) *Repeats {
+	r := NewRepeats()
+	r.limits = repeatsLimits{bytes, foldedTraces, foldedBytes}
+	return r
+}

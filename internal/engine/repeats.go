@@ -24,6 +24,15 @@ type Repeats struct {
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]*remembered
 	bytes int
+
+	limits repeatsLimits
+}
+
+// repeatsLimits bound what is remembered; tests lower them.
+type repeatsLimits struct {
+	bytes        int // of all: what is over it is found out again
+	foldedTraces int // of which it is found out which rows stay, of one set of sources
+	foldedBytes  int // that this may take
 }
 
 // remembered is what is known of some sources.
@@ -32,12 +41,13 @@ type remembered struct {
 	folded map[string][]vec.Folded // by the identity of the source
 }
 
-// maxRepeatsBytes bounds the memory: what is over it is found out again.
-const maxRepeatsBytes = 8 << 20
-
 // NewRepeats remembers nothing yet.
 func NewRepeats() *Repeats {
-	return &Repeats{known: make(map[[sha256.Size]byte]*remembered)}
+	const maxBytes = 16 << 20
+	return &Repeats{
+		known:  make(map[[sha256.Size]byte]*remembered),
+		limits: repeatsLimits{bytes: maxBytes, foldedTraces: 1 << 15, foldedBytes: maxBytes / 2},
+	}
 }
 
 // Bytes is about the memory that it takes.
@@ -58,10 +68,10 @@ func (r *Repeats) add(key [sha256.Size]byte, known *remembered) {
 	size := len(key) + known.bytes()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.known[key]; ok || size > maxRepeatsBytes {
+	if _, ok := r.known[key]; ok || size > r.limits.bytes {
 		return
 	}
-	if r.bytes += size; r.bytes > maxRepeatsBytes {
+	if r.bytes += size; r.bytes > r.limits.bytes {
 		clear(r.known)
 		r.bytes = size
 	}
@@ -105,6 +115,9 @@ func (p *gathering) repeats(ctx context.Context, held []*vec.Held) (apart []sche
 	apart, folded, shared, err := p.remembered(ctx, held, p.foldRepeated, "folded")
 	if err != nil {
 		return nil, nil, err
+	}
+	if folded == nil {
+		folded = make([][]vec.Folded, len(held))
 	}
 	more, err := p.repeatedIDs(ctx, held, shared)
 	return append(apart, more...), folded, err

@@ -3,19 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
-)
-
-// maxFoldedTraces is up to how many traces it is found out which rows stay, and
-// maxFoldedBytes how much memory that may take: more is not worth remembering.
-const (
-	maxFoldedTraces = 1 << 15
-	maxFoldedBytes  = maxRepeatsBytes / 4
 )
 
 // foldRepeated finds out which rows stay of traces with a span that is there
@@ -51,9 +45,14 @@ func (p *gathering) fold(ctx context.Context, fixed *fixedSources, ids, all []sc
 		return nil, err
 	}
 	elsewhere = sortedIDs(elsewhere)
-	known := &remembered{ids: slices.Clone(elsewhere), folded: make(map[string][]vec.Folded)}
-	nothing := &remembered{ids: sortedIDs(append(elsewhere, ids...))}
-	if len(ids) > maxFoldedTraces {
+	open, err := p.openTraces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := &remembered{ids: sortedIDs(append(elsewhere, open...)), folded: make(map[string][]vec.Folded)}
+	limits := &p.opts.Repeats.limits
+	nothing := &remembered{ids: sortedIDs(slices.Concat(elsewhere, ids))}
+	if len(ids) > limits.foldedTraces {
 		return nothing, nil
 	}
 	inside := make([]schema.TraceID, 0, len(ids))
@@ -67,7 +66,7 @@ func (p *gathering) fold(ctx context.Context, fixed *fixedSources, ids, all []sc
 			return nil, err
 		}
 	}
-	if known.bytes() > maxFoldedBytes {
+	if known.bytes() > limits.foldedBytes {
 		return nothing, nil
 	}
 	known.ids = sortedIDs(known.ids)
@@ -87,13 +86,48 @@ type rowPlace struct{ source, row int32 }
 func (p *gathering) foldWave(
 	ctx context.Context, fixed *fixedSources, ids []schema.TraceID, known *remembered, kin bool,
 ) error {
-	if err := ctx.Err(); err != nil {
+	traces, err := p.readPlaced(ctx, fixed, ids, vec.Columns{})
+	if err != nil {
 		return err
 	}
+	var again []schema.TraceID
+	for _, id := range ids {
+		if t := traces[id]; t != nil && repeated(t.rows) {
+			again = append(again, id)
+		}
+	}
+	// Which of a span's rows stays depends on all of what they say.
+	whole, err := p.readPlaced(ctx, fixed, again, vec.AllColumns())
+	if err != nil {
+		return err
+	}
+	maps.Copy(traces, whole)
+	for _, id := range ids {
+		t := traces[id]
+		if t == nil {
+			known.ids = append(known.ids, id)
+			continue
+		}
+		for source, f := range t.fold(kin) {
+			f.ID = id
+			name := fixed.names[source]
+			known.folded[name] = append(known.folded[name], *f)
+		}
+	}
+	return nil
+}
+
+// readPlaced reads the rows of traces from the fixed sources.
+func (p *gathering) readPlaced(
+	ctx context.Context, fixed *fixedSources, ids []schema.TraceID, columns vec.Columns,
+) (map[schema.TraceID]*placedRows, error) {
 	traces := make(map[schema.TraceID]*placedRows, len(ids))
 	for i := range fixed.held {
 		if fixed.held[i] == nil {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		var held []schema.TraceID
 		for _, id := range ids {
@@ -104,9 +138,9 @@ func (p *gathering) foldWave(
 		if len(held) == 0 {
 			continue
 		}
-		spans, err := p.sources[i].Traces(ctx, held, vec.AllColumns())
+		spans, err := p.sources[i].Traces(ctx, held, columns)
 		if err != nil {
-			return fmt.Errorf("read %d traces: %w", len(held), err)
+			return nil, fmt.Errorf("read %d traces: %w", len(held), err)
 		}
 		for rows := range runs(spans) {
 			t := traces[rows[0].TraceID]
@@ -120,19 +154,7 @@ func (p *gathering) foldWave(
 			t.rows = append(t.rows, rows...)
 		}
 	}
-	for _, id := range ids {
-		t := traces[id]
-		if t == nil || slices.ContainsFunc(t.rows, isFragment) {
-			known.ids = append(known.ids, id)
-			continue
-		}
-		for source, f := range t.fold(kin) {
-			f.ID = id
-			name := fixed.names[source]
-			known.folded[name] = append(known.folded[name], *f)
-		}
-	}
-	return nil
+	return traces, nil
 }
 
 // fold is what each source is to know of the trace.
@@ -175,8 +197,9 @@ func (t *placedRows) fold(kin bool) map[int32]*vec.Folded {
 // addKin tells the sources what the whole trace says of the rows that stay,
 // which are its spans, in their order.
 func (t *placedRows) addKin(folded map[int32]*vec.Folded, kept []rowPlace, facts *traceFacts) {
+	name, service := strings.Clone(facts.rootName), strings.Clone(facts.rootService)
 	for _, f := range folded {
-		f.Kin = &vec.Kin{RootName: strings.Clone(facts.rootName), RootService: strings.Clone(facts.rootService)}
+		f.Kin = &vec.Kin{RootName: name, RootService: service}
 	}
 	for i, place := range kept {
 		k := folded[place.source].Kin

@@ -20,8 +20,8 @@ var (
 	ErrNotExist = errors.New("object does not exist")
 	// ErrExist: PutOptions.IfNotExist is set and the key is taken.
 	ErrExist = errors.New("object exists already")
-	// ErrChanged: the object is not the one of GetOptions.IfMatch. Drop what
-	// was read of it and start again.
+	// ErrChanged: the object is not, or no longer, the one of IfMatch. Drop
+	// what was read of it and start again.
 	ErrChanged = errors.New("object has changed")
 	// ErrRange: the range begins at or after the end of the object, or is
 	// malformed.
@@ -44,11 +44,15 @@ type Object struct {
 	ModTime time.Time
 }
 
-// PutOptions are the conditions of a Put.
+// PutOptions are the conditions of a Put, one of them at most.
 type PutOptions struct {
 	// IfNotExist refuses to replace an object: of any number of writers, also
 	// in other processes, one succeeds and all others get ErrExist.
 	IfNotExist bool
+	// IfMatch refuses to replace any other object than the one with this ETag:
+	// of any number of writers that have read the same object, one succeeds and
+	// all others get ErrChanged, as they do when it was deleted. Empty for any.
+	IfMatch string
 }
 
 // GetOptions select what a Get returns. The zero value is the whole object.
@@ -88,9 +92,9 @@ type Bucket interface {
 	// Put stores an object, all of body from its start to its end, and
 	// replaces the one that has the key. Readers see the old object or the
 	// new one, never a part. When Put returns nil the object survives the
-	// crash of every machine involved. Returns ErrExist as PutOptions says;
-	// the existing object is then as durable as one of our own. The body
-	// stays the caller's, who must not use it before Put returns.
+	// crash of every machine involved. Returns ErrExist and ErrChanged as
+	// PutOptions says; after ErrExist the existing object is as durable as one
+	// of our own. The body stays the caller's, who must not use it before Put returns.
 	Put(ctx context.Context, key string, body io.ReadSeeker, opts PutOptions) error
 
 	// Get returns the content of an object, or a range of it, and describes

@@ -40,8 +40,8 @@ func (o *RetryOptions) setDefaults() {
 // come back at once. A listing goes on where it broke off, with all attempts
 // anew after every entry.
 //
-// When a Put with IfNotExist is repeated, ErrExist may mean that the first
-// attempt stored the object and only its reply was lost.
+// When a Put with a condition is repeated, ErrExist or ErrChanged may mean that
+// the first attempt stored the object and only its reply was lost.
 func Retry(bucket Bucket, opts RetryOptions) Bucket {
 	opts.setDefaults()
 	return &retry{bucket: bucket, opts: opts}

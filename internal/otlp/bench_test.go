@@ -166,7 +166,7 @@ func BenchmarkSplitWithoutValidation(b *testing.B) {
 		b.Helper()
 		var s Splitter
 		reportRatio(b, body, func() {
-			if got, err := s.split(body, 4, 900_000, findIDs); err != nil || got.Rejected > 0 {
+			if got, err := s.split(body, 4, 900_000, findIDs, Rules{}); err != nil || got.Rejected > 0 {
 				b.Fatal(got.Reason, err)
 			}
 		})

@@ -16,8 +16,10 @@ type Split struct {
 	// before the next call of Split.
 	Chunks   []Chunk
 	Spans    int    // accepted, over all chunks
-	Rejected int    // spans dropped because they were not valid
+	Rejected int    // spans dropped, for whatever reason
 	Reason   string // the first rejected span and what is wrong with it, "" without one
+	Expired  int    // of the rejected, those that ended before Rules.OldestEnd
+	TooLarge int    // and those with an attribute above Rules.MaxAttributeBytes
 }
 
 // Splitter splits requests by trace. Its zero value is ready; it keeps scratch
@@ -68,17 +70,22 @@ const maxScratch = 1 << 16
 // ErrMalformed, and nothing else, if the request, a resource or a scope is not
 // well formed.
 func (s *Splitter) Split(body []byte, partitions, maxChunkBytes int) (Split, error) {
-	return s.split(body, partitions, maxChunkBytes, checkSpan)
+	return s.split(body, partitions, maxChunkBytes, checkSpan, Rules{})
+}
+
+// SplitBy is Split for spans that have to keep rules besides being valid.
+func (s *Splitter) SplitBy(body []byte, partitions, maxChunkBytes int, rules Rules) (Split, error) {
+	return s.split(body, partitions, maxChunkBytes, checkSpan, rules)
 }
 
 // split leaves it to identify what of a span is looked at besides its ids, so
 // that the cost of validation can be measured.
-func (s *Splitter) split(body []byte, partitions, maxChunkBytes int, identify identifier) (Split, error) {
+func (s *Splitter) split(body []byte, partitions, maxChunkBytes int, identify identifier, rules Rules) (Split, error) {
 	if !schema.ValidPartitionCount(partitions) {
 		return Split{}, fmt.Errorf("split into %d partitions: want a power of two up to %d", partitions, schema.MaxPartitions)
 	}
 	s.reset(partitions)
-	scan := scanner{Splitter: s, body: body, partitions: partitions, identify: identify}
+	scan := scanner{Splitter: s, body: body, partitions: partitions, identify: identify, rules: rules, ruled: rules.any()}
 	if err := scan.request(); err != nil {
 		return Split{}, err
 	}
@@ -112,6 +119,8 @@ type scanner struct {
 	body       []byte
 	partitions int
 	identify   identifier
+	rules      Rules
+	ruled      bool // there are rules
 	out        Split
 	resource   int // number of the ResourceSpans in the request, for messages
 }
@@ -251,6 +260,9 @@ func (c *scanner) span(start, value, end, scope int) {
 	}
 	if !ids.valid(b) {
 		c.reject(b, ids.problem(b))
+		return
+	}
+	if c.ruled && !c.keepsRules(b) {
 		return
 	}
 	partition := schema.TraceID(ids.trace.of(b)).Partition(c.partitions)

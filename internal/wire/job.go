@@ -53,7 +53,8 @@ type Job struct {
 	// Projects are read as one. Blocks are all of theirs that may hold the
 	// traces, also those outside of the range. What is not in them is behind
 	// the Floors of the log's partitions, of which it has LogPartitions.
-	Projects      []schema.ProjectID // sorted
+	Projects      []schema.ProjectID          // sorted
+	Oldest        map[schema.ProjectID]uint64 // the end that spans must have to be shown; a project without one shows all
 	Blocks        []schema.BlockName
 	LogPartitions int
 	Floors        []Floor
@@ -87,7 +88,7 @@ func (j *Job) appendBody(b []byte) []byte {
 	b = AppendInt(AppendInt(b, j.MaxBytes), j.MaxReadBytes)
 	b = AppendUint(b, len(j.Projects))
 	for _, p := range j.Projects {
-		b = AppendText(b, p)
+		b = AppendUint(AppendText(b, p), j.Oldest[p])
 	}
 	b = AppendUint(b, j.LogPartitions)
 	b = AppendUint(b, len(j.Floors))
@@ -172,12 +173,18 @@ func (j *Job) read(r *Reader) {
 	j.StepNanos, j.NowNanos = r.Uint(), r.Uint()
 	j.Exemplars, j.MaxSteps, j.MaxSeries = r.Small(maxInt), r.Small(maxInt), r.Small(maxInt)
 	j.MaxBytes, j.MaxReadBytes = r.Int(), r.Int()
-	for range r.Count(1) {
+	for range r.Count(2) {
 		p, err := schema.ParseProjectID(r.Text())
 		if err != nil || len(j.Projects) > 0 && p <= j.Projects[len(j.Projects)-1] {
 			r.Fail("a bad list of projects")
 		}
 		j.Projects = append(j.Projects, p)
+		if oldest := r.Uint(); oldest > 0 {
+			if j.Oldest == nil {
+				j.Oldest = make(map[schema.ProjectID]uint64)
+			}
+			j.Oldest[p] = oldest
+		}
 	}
 	j.LogPartitions = r.Small(schema.MaxPartitions)
 	for range r.Count(4) {

@@ -24,7 +24,7 @@ func randomJob(rng *rand.Rand) *wire.Job {
 		Limit: rng.IntN(1000), SpansPerSpanSet: rng.IntN(100), StepNanos: rng.Uint64(), NowNanos: rng.Uint64(),
 		Exemplars: rng.IntN(100), MaxSteps: rng.IntN(1000), MaxSeries: rng.IntN(1000),
 		MaxBytes: rng.Int64(), MaxReadBytes: -rng.Int64(),
-		Projects: []schema.ProjectID{"a", "b"}, LogPartitions: 8,
+		Projects: []schema.ProjectID{"a", "b"}, Oldest: map[schema.ProjectID]uint64{"b": 1 + rng.Uint64()>>1}, LogPartitions: 8,
 	}
 	j.Traces.Partitions = 1 << rng.IntN(4)
 	j.Traces.Partition = rng.IntN(j.Traces.Partitions)

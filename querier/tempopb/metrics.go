@@ -51,6 +51,17 @@ func (r *QueryRangeResponse) windows() int {
 	return max((len(r.Times)+window-1)/window, 1)
 }
 
+// Size is about how many bytes the answer takes, so that its memory is
+// allocated once.
+func (r *QueryRangeResponse) Size() int {
+	const sampleBytes, seriesBytes, exemplarBytes = 46, 256, 512
+	size := 0
+	for i := range r.Series {
+		size += seriesBytes + sampleBytes*len(r.Series[i].Values) + exemplarBytes*len(r.Series[i].Exemplars)
+	}
+	return size
+}
+
 func (r *QueryRangeResponse) elements() int { return len(r.Series) * r.windows() }
 
 func (r *QueryRangeResponse) list() (string, bool) { return "series", true }

@@ -52,13 +52,33 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, opts o
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err = b.publish(tmp.path, path, opts)
+	err = b.publishLocked(tmp.path, path, opts)
 	if err != nil && !errors.Is(err, objstore.ErrExist) {
 		return err
 	}
 	// Also for an object that exists: whoever put it may not have come this
 	// far, and the caller will rely on it.
 	return errors.Join(err, b.syncFolders(path))
+}
+
+// publishLocked publishes while no other process compares and replaces, and
+// alone if it does so itself. The system has no rename that compares.
+func (b *Bucket) publishLocked(tmp, path string, opts objstore.PutOptions) error {
+	lock, err := lockFolder(b.tmp, opts.IfMatch != "")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if opts.IfMatch != "" {
+		info, err := os.Lstat(path)
+		if ignoreGone(err) != nil {
+			return err
+		}
+		if err != nil || !info.Mode().IsRegular() || etag(info) != opts.IfMatch {
+			return objstore.ErrChanged
+		}
+	}
+	return b.publish(tmp, path, opts)
 }
 
 // publish gives the file its name, and makes the folders for it. It starts
@@ -152,8 +172,7 @@ func (b *Bucket) delete(ctx context.Context, key string) error {
 	if info, err := os.Lstat(path); err != nil || info.IsDir() {
 		return ignoreGone(err)
 	}
-	// Not os.Remove, which would take a folder, too.
-	if err := syscall.Unlink(path); err != nil {
+	if err := b.unlink(path); err != nil {
 		return ignoreGone(&fs.PathError{Op: "unlink", Path: path, Err: err})
 	}
 	dir := filepath.Dir(path)
@@ -164,6 +183,19 @@ func (b *Bucket) delete(ctx context.Context, key string) error {
 		dir = filepath.Dir(dir)
 	}
 	return nil
+}
+
+// unlink removes a file, and not a folder as os.Remove would, while nobody
+// compares and replaces.
+func (b *Bucket) unlink(path string) error {
+	lock, err := lockFolder(b.tmp, false)
+	if ignoreGone(err) != nil {
+		return err
+	}
+	if err == nil { // else no Open has seen the folder: nobody writes there
+		defer lock.Close()
+	}
+	return syscall.Unlink(path)
 }
 
 func ignoreGone(err error) error {

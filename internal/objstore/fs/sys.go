@@ -22,6 +22,27 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
+// lockFolder waits for the lock of a folder, alone or together with others,
+// and returns what holds it until it is closed.
+func lockFolder(dir string, alone bool) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	how := unix.LOCK_SH
+	if alone {
+		how = unix.LOCK_EX
+	}
+	for {
+		switch err := unix.Flock(int(f.Fd()), how); {
+		case err == nil:
+			return f, nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, errors.Join(&fs.PathError{Op: "lock", Path: dir, Err: err}, f.Close())
+		}
+	}
+}
+
 func inode(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return stat.Ino

@@ -54,8 +54,12 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, opts o
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, ok := b.objects[key]; ok && opts.IfNotExist {
+	now, ok := b.objects[key]
+	switch {
+	case ok && opts.IfNotExist:
 		return fmt.Errorf("put %s: %w", key, objstore.ErrExist)
+	case opts.IfMatch != "" && opts.IfMatch != now.info.ETag:
+		return fmt.Errorf("put %s: %w", key, objstore.ErrChanged)
 	}
 	b.puts++
 	b.objects[key] = object{data: data, info: objstore.Object{

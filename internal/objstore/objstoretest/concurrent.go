@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,45 @@ func testOneWinner(t *testing.T, b objstore.Bucket) {
 	for k := range keys {
 		require.Equal(t, fmt.Sprintf("writer %d", winners[k].Load()-1), get(t, b, fmt.Sprintf("w/%d/object", k)))
 	}
+}
+
+// testNoLostUpdate has writers count in one object, while others put and delete
+// beside it: every increment must be there in the end.
+func testNoLostUpdate(t *testing.T, b objstore.Bucket) {
+	const writers, increments, key = 4, 15, "counter/value"
+	put(t, b, key, "0")
+	group, ctx := errgroup.WithContext(t.Context())
+	for w := range writers {
+		group.Go(func() error {
+			for done := 0; done < increments; {
+				data, object, err := b.Get(ctx, key, objstore.GetOptions{})
+				if err != nil {
+					return err
+				}
+				n, err := strconv.Atoi(string(data))
+				if err != nil {
+					return err
+				}
+				err = b.Put(ctx, key, strings.NewReader(strconv.Itoa(n+1)), objstore.PutOptions{IfMatch: object.ETag})
+				switch {
+				case err == nil:
+					done++
+				case !errors.Is(err, objstore.ErrChanged) && !errors.Is(err, objstore.ErrTransient):
+					return err // a server may tell who collides to try again
+				}
+				beside := fmt.Sprintf("counter/of-%d", w)
+				if err := b.Put(ctx, beside, strings.NewReader(""), objstore.PutOptions{}); err != nil {
+					return err
+				}
+				if err := b.Delete(ctx, beside); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.Equal(t, strconv.Itoa(writers*increments), get(t, b, key))
 }
 
 // uniform is a body of one repeated byte, of a length that depends on it.

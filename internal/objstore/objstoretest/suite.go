@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 	}{
 		{"put", testPut},
 		{"put/if not exist", testIfNotExist},
+		{"put/if match", testPutIfMatch},
 		{"put/broken body", testBrokenBody},
 		{"get/ranges", testRanges},
 		{"get/ranges of an empty object", testRangesOfEmpty},
@@ -41,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 		{"list/describes objects", testListDescribes},
 		{"context", testContext},
 		{"concurrent/one winner", testOneWinner},
+		{"concurrent/no lost update", testNoLostUpdate},
 		{"concurrent/whole objects", testWholeObjects},
 		{"concurrent/put and delete", testPutAndDelete},
 		{"concurrent/list", testListWhileChanging},
@@ -124,6 +126,31 @@ func testIfNotExist(t *testing.T, b objstore.Bucket) {
 	require.NoError(t, b.Delete(t.Context(), "x/y"))
 	require.NoError(t, create("five"))
 	require.Equal(t, "five", get(t, b, "x/y"))
+}
+
+func testPutIfMatch(t *testing.T, b objstore.Bucket) {
+	replace := func(key, etag, content string) error {
+		return b.Put(t.Context(), key, strings.NewReader(content), objstore.PutOptions{IfMatch: etag})
+	}
+	etag := func(key string) string {
+		object, err := b.Stat(t.Context(), key)
+		require.NoError(t, err)
+		return object.ETag
+	}
+	put(t, b, "x/y", "one")
+	first := etag("x/y")
+	require.NoError(t, replace("x/y", first, "two"))
+	require.Equal(t, "two", get(t, b, "x/y"))
+	require.ErrorIs(t, replace("x/y", first, "three"), objstore.ErrChanged)
+	require.Equal(t, "two", get(t, b, "x/y"))
+	second := etag("x/y")
+	put(t, b, "x/z", "other")
+	require.ErrorIs(t, replace("x/z", second, "mixed up"), objstore.ErrChanged)
+	require.NoError(t, b.Delete(t.Context(), "x/y"))
+	require.ErrorIs(t, replace("x/y", second, "back again"), objstore.ErrChanged)
+	_, err := b.Stat(t.Context(), "x/y")
+	require.ErrorIs(t, err, objstore.ErrNotExist)
+	require.ErrorIs(t, replace("never/was", second, "nothing"), objstore.ErrChanged)
 }
 
 var errBroken = errors.New("body is broken")

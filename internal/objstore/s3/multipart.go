@@ -102,13 +102,10 @@ func (b *Bucket) partChecksum() types.ChecksumAlgorithm {
 
 func (b *Bucket) complete(ctx context.Context, key string, upload *string, parts []types.CompletedPart, opts objstore.PutOptions) error {
 	_, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &b.opts.Bucket, Key: &key, UploadId: upload, IfNoneMatch: ifNoneMatch(opts),
+		Bucket: &b.opts.Bucket, Key: &key, UploadId: upload, IfNoneMatch: ifNoneMatch(opts), IfMatch: quote(opts.IfMatch),
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	})
-	if err != nil {
-		return b.translate(ctx, err, objstore.ErrExist)
-	}
-	return nil
+	return b.unmet(ctx, err, opts)
 }
 
 // abort removes the parts of an upload, if it has not been completed after all.

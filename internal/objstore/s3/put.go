@@ -34,13 +34,26 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, opts o
 		return b.putParts(ctx, key, body, size, opts)
 	}
 	_, err = b.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &b.opts.Bucket, Key: &key, IfNoneMatch: ifNoneMatch(opts),
+		Bucket: &b.opts.Bucket, Key: &key, IfNoneMatch: ifNoneMatch(opts), IfMatch: quote(opts.IfMatch),
 		Body: &section{body: body, size: size}, ContentLength: &size,
 	})
-	if err != nil {
+	return b.unmet(ctx, err, opts)
+}
+
+// unmet translates the error of a write under the conditions of opts. S3 calls
+// an object that was deleted not found, which to a writer is one that changed.
+func (b *Bucket) unmet(ctx context.Context, err error, opts objstore.PutOptions) error {
+	if err == nil {
+		return nil
+	}
+	if opts.IfMatch == "" {
 		return b.translate(ctx, err, objstore.ErrExist)
 	}
-	return nil
+	err = b.translate(ctx, err, objstore.ErrChanged)
+	if errors.Is(err, objstore.ErrNotExist) {
+		return objstore.ErrChanged
+	}
+	return err
 }
 
 func ifNoneMatch(opts objstore.PutOptions) *string {

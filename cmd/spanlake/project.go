@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spanlake/spanlake/internal/app"
+	"github.com/spanlake/spanlake/internal/project"
+)
+
+// projectConfig is the command line of "project".
+type projectConfig struct {
+	bucket  bucketFlags
+	url     string
+	keyFile string
+	output  outputForm
+
+	retention string // of create
+	aliases   string
+	scopes    string // of add-key
+	keyName   string
+	all       bool // keys of all projects
+}
+
+func (c *projectConfig) registerFlags(f *flag.FlagSet) {
+	c.bucket.register(f)
+	f.StringVar(&c.url, "url", "", "`URL` of a running server's API, such as http://127.0.0.1:3200, instead of a bucket.")
+	f.StringVar(&c.keyFile, "admin-key-file", "", "`File` with the secret of an admin's key, for -url. Or else the environment variable "+adminKeyVariable+".")
+	c.output.register(f)
+}
+
+// projectVerb is what "project" can do.
+type projectVerb struct {
+	name, arguments, summary string
+	reads                    bool                                // it changes nothing
+	register                 func(*projectConfig, *flag.FlagSet) // more flags; nil: none
+	run                      func(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error
+}
+
+func projectVerbs() []projectVerb {
+	return []projectVerb{
+		{"create", "<name>", "Create a project.", false, (*projectConfig).registerCreateFlags, projectCreate},
+		{"list", "", "List the projects that have settings.", true, nil, projectList},
+		{"show", "<name>", "Show what is set for a project, and its keys.", true, nil, projectShow},
+		{"set-retention", "<name> <duration | unlimited | default>", "Set how long its spans are kept.", false, nil, projectSetRetention},
+		{"set-limit", "<name> <limit> <number | unlimited | default>", "Set one of its limits.", false, nil, projectSetLimit},
+		{"set-aliases", "<name> [alias …]", "Replace the other spellings of its name.", false, nil, projectSetAliases},
+		{"add-key", "<name>", "Make a key, whose secret is shown once.", false, (*projectConfig).registerKeyFlags, projectAddKey},
+		{"revoke-key", "<name> <key>", "Refuse a key from now on, everywhere within seconds.", false, (*projectConfig).registerAllFlag, projectRevokeKey},
+		{"delete", "<name>", "Delete a project with its keys and all its data.", false, nil, projectDelete},
+	}
+}
+
+func (c *projectConfig) registerCreateFlags(f *flag.FlagSet) {
+	f.StringVar(&c.retention, "retention", "", "How long its spans are kept: a `duration` such as 36h, 90d or 1y, or unlimited. Empty: the server's default.")
+	f.StringVar(&c.aliases, "aliases", "", "Other spellings of its name in X-Scope-OrgID, separated by commas.")
+}
+
+func (c *projectConfig) registerKeyFlags(f *flag.FlagSet) {
+	f.StringVar(&c.scopes, "scopes", "ingest,query", "What the key is good for, separated by commas: ingest, query, admin, and with -all also metrics.")
+	f.StringVar(&c.keyName, "name", "", "What the key is for, to recognise it.")
+	c.registerAllFlag(f)
+}
+
+func (c *projectConfig) registerAllFlag(f *flag.FlagSet) {
+	f.BoolVar(&c.all, "all", false, "Of a key that is good for every project, instead of one's name.")
+}
+
+// projects runs "spanlake project …".
+func projects(ctx context.Context, args []string, e env) error {
+	var names []string
+	for _, v := range projectVerbs() {
+		if names = append(names, v.name); len(args) > 0 && args[0] == v.name {
+			return runProject(ctx, v, args[1:], e)
+		}
+	}
+	if len(args) > 0 && isHelp(args[0]) {
+		return flag.ErrHelp
+	}
+	return &usageError{fmt.Errorf("want one of %s", strings.Join(names, ", "))}
+}
+
+func runProject(ctx context.Context, v projectVerb, args []string, e env) error {
+	c := new(projectConfig)
+	fs := flag.NewFlagSet("project "+v.name, flag.ContinueOnError)
+	c.registerFlags(fs)
+	if v.register != nil {
+		v.register(c, fs)
+	}
+	given, err := parseMixed(fs, args)
+	if err != nil {
+		return err
+	}
+	if c.all {
+		given = append([]string{allProjects}, given...)
+	}
+	wanted := strings.Count(v.arguments, "<")
+	if len(given) < wanted || len(given) > wanted && !strings.Contains(v.arguments, "…") {
+		return &usageError{fmt.Errorf("want: spanlake project %s %s", v.name, v.arguments)}
+	}
+	client, release, err := c.client(ctx, v.reads, e)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return v.run(ctx, c, client, given, e)
+}
+
+func listOf(text string) (list []string) {
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+func projectCreate(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	body := app.NewProject{Name: args[0]}
+	if c.retention != "" {
+		body.Retention = &c.retention
+	}
+	if aliases := listOf(c.aliases); len(aliases) > 0 {
+		body.Aliases = &aliases
+	}
+	var reply app.ProjectReply
+	if err := p.call(ctx, "POST", nil, body, &reply); err != nil {
+		return err
+	}
+	return printProject(c, reply, nil, e.stdout)
+}
+
+func projectList(ctx context.Context, c *projectConfig, p *projectClient, _ []string, e env) error {
+	var reply struct {
+		Projects []app.ProjectReply `json:"projects"`
+	}
+	if err := p.call(ctx, "GET", nil, nil, &reply); err != nil {
+		return err
+	}
+	if c.output == outputJSON {
+		return printJSON(e.stdout, reply)
+	}
+	return printProjects(reply.Projects, e.stdout)
+}
+
+func projectShow(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	var reply app.ProjectReply
+	if err := p.call(ctx, "GET", args, nil, &reply); err != nil {
+		return err
+	}
+	var keys struct {
+		Keys []app.KeyReply `json:"keys"`
+	}
+	if err := p.call(ctx, "GET", []string{args[0], "keys"}, nil, &keys); err != nil {
+		return err
+	}
+	return printProject(c, reply, keys.Keys, e.stdout)
+}
+
+func (c *projectConfig) patch(ctx context.Context, p *projectClient, name string, patch project.Patch, e env) error {
+	var reply app.ProjectReply
+	if err := p.call(ctx, "PATCH", []string{name}, patch, &reply); err != nil {
+		return err
+	}
+	return printProject(c, reply, nil, e.stdout)
+}
+
+func projectSetRetention(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	return c.patch(ctx, p, args[0], project.Patch{Retention: &args[1]}, e)
+}
+
+func projectSetLimit(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	value, err := parseLimit(args[2])
+	if err != nil {
+		return &usageError{err}
+	}
+	return c.patch(ctx, p, args[0], project.Patch{Limits: map[string]int64{args[1]: value}}, e)
+}
+
+// parseLimit reads a number, with a unit of bytes or without.
+func parseLimit(text string) (int64, error) {
+	switch text {
+	case "unlimited":
+		return project.Unlimited, nil
+	case "default":
+		return 0, nil
+	}
+	var size app.Size
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+		return n, nil
+	}
+	if err := size.Set(text); err != nil || size == 0 {
+		return 0, fmt.Errorf("limit %q: want a positive number, a size such as 64MiB, unlimited or default", text)
+	}
+	return int64(size), nil //nolint:gosec // Set bounds it
+}
+
+func projectSetAliases(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	aliases := append([]string{}, args[1:]...)
+	return c.patch(ctx, p, args[0], project.Patch{Aliases: &aliases}, e)
+}
+
+func projectAddKey(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	body := app.NewKey{Name: c.keyName}
+	for _, scope := range listOf(c.scopes) {
+		body.Scopes = append(body.Scopes, project.Scope(scope))
+	}
+	var reply app.KeyReply
+	if err := p.call(ctx, "POST", []string{args[0], "keys"}, body, &reply); err != nil {
+		return err
+	}
+	if c.output == outputJSON {
+		return printJSON(e.stdout, reply)
+	}
+	return printNewKey(reply, e.stdout)
+}
+
+func projectRevokeKey(ctx context.Context, _ *projectConfig, p *projectClient, args []string, e env) error {
+	if err := p.call(ctx, "DELETE", []string{args[0], "keys", args[1]}, nil, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(e.stdout, "Key %s is revoked: every process refuses it within seconds.\n", args[1])
+	return err
+}
+
+func projectDelete(ctx context.Context, _ *projectConfig, p *projectClient, args []string, e env) error {
+	if err := p.call(ctx, "DELETE", args, nil, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(e.stdout, "Project %s is deleted: its keys are gone, every process refuses it within seconds, and the compactor removes its data.\n", args[0])
+	return err
+}
+
+func projectsHelp(w io.Writer) {
+	fmt.Fprint(w, `Administer projects: how long their data is kept, their limits, and the keys to them.
+Works on the bucket, also beside a running server, which sees a change within seconds;
+with -url it asks a server instead.
+
+Usage:
+`)
+	for _, v := range projectVerbs() {
+		fmt.Fprintf(w, "  spanlake project %s\n      %s\n", strings.TrimSpace(v.name+" "+v.arguments), v.summary)
+	}
+	fmt.Fprint(w, `
+Examples:
+  Keep the spans of a project for ninety days:
+    spanlake project set-retention shop 90d
+  A project for a team, and a key for its Collector and Grafana:
+    spanlake project create shop -retention 30d
+    spanlake project add-key shop -scopes ingest,query -name collector
+  The first key of an administrator, on the bucket of a server that asks for keys, and its use:
+    spanlake project add-key -all -scopes admin -bucket 's3://my-traces?region=eu-west-1'
+    SPANLAKE_ADMIN_KEY=sk-sl-… spanlake project list -url https://traces.example.com
+  At most 5 MiB a second from a project, in each process:
+    spanlake project set-limit shop ingest_bytes_per_second 5MiB
+`)
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	new(projectConfig).registerFlags(flags)
+	printFlags(w, flags, []section{{"Flags", ""}})
+	for _, v := range projectVerbs() {
+		if v.register != nil {
+			flags := flag.NewFlagSet("", flag.ContinueOnError)
+			v.register(new(projectConfig), flags)
+			printFlags(w, flags, []section{{"Flags of " + v.name, ""}})
+		}
+	}
+}

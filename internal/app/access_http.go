@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/spanlake/spanlake/internal/project"
+)
+
+// maxHeaderBytes bounds the headers of a request, with its line: a query of
+// some thousand characters and the names of a hundred projects.
+const maxHeaderBytes = 128 << 10
+
+// guard lets requests with a scope through to next, with the projects that they
+// may touch in the header.
+func (a *access) guard(scope project.Scope, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		g, err := a.admit(scope, req.Header.Values)
+		if err != nil {
+			refuse(w, req, err)
+			return
+		}
+		req = req.WithContext(context.WithValue(req.Context(), grantKey{}, g))
+		req.Header = req.Header.Clone()
+		req.Header.Del("Authorization")
+		req.Header.Del(headerAPIKey)
+		req.Header.Del(headerProject)
+		if len(g.projects) > 0 {
+			req.Header.Set(headerProject, g.header())
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+// grantKey is where a context has its grant.
+type grantKey struct{}
+
+// keyOf is the key that a request came with, nil if it needed none.
+func keyOf(ctx context.Context) *project.Key {
+	g, _ := ctx.Value(grantKey{}).(grant)
+	return g.key
+}
+
+// refuse answers as the client expects: a call of gRPC by its trailers, a
+// request of OTLP by a google.rpc.Status, others in words.
+func refuse(w http.ResponseWriter, req *http.Request, err error) {
+	r := refusalOf(err)
+	contentType, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
+	if isCall(req) {
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Grpc-Status", strconv.Itoa(int(r.code)))
+		w.Header().Set("Grpc-Message", url.PathEscape(err.Error()))
+		return
+	}
+	switch r.status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="spanlake"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	body := &spb.Status{Code: int32(r.code), Message: err.Error()} //nolint:gosec // one of grpc's few codes
+	var encoded []byte
+	switch contentType {
+	case "application/x-protobuf":
+		encoded, _ = proto.Marshal(body) // two scalars always marshal
+	case "application/json":
+		encoded, _ = protojson.Marshal(body)
+	default:
+		http.Error(w, err.Error(), r.status)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(r.status)
+	_, _ = w.Write(encoded) // the client is gone
+}
+
+// isCall reports whether a request is a call of gRPC.
+func isCall(req *http.Request) bool {
+	return req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc")
+}
+
+// healthPrefix begins the methods that need no key.
+var healthPrefix = "/" + grpc_health_v1.Health_ServiceDesc.ServiceName + "/"
+
+// tapIngest decides on calls of the OTLP port before anything of their messages
+// is read.
+func (a *access) tapIngest(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if strings.HasPrefix(info.FullMethodName, healthPrefix) {
+		return ctx, nil
+	}
+	g, err := a.admit(project.ScopeIngest, info.Header.Get)
+	if err != nil {
+		return nil, status.Error(refusalOf(err).code, err.Error())
+	}
+	md := info.Header.Copy()
+	md.Delete("Authorization")
+	md.Delete(headerAPIKey)
+	md.Set(headerProject, g.header())
+	return metadata.NewIncomingContext(ctx, md), nil
+}

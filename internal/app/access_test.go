@@ -1,0 +1,361 @@
+package app_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/objstore/fs"
+	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/querier/tempopb"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// guarded is a process with two projects, and the keys that its tests use.
+type guarded struct {
+	*process
+
+	dir      string
+	registry *project.Registry
+	secrets  map[string]string // "project scope", "all scope", and "revoked"
+	public   map[string]string
+}
+
+// startGuarded runs a process in a mode.
+func startGuarded(t *testing.T, mode string) *guarded {
+	t.Helper()
+	dir := t.TempDir()
+	bucket, err := fs.Open(filepath.Join(dir, "bucket"))
+	require.NoError(t, err)
+	g := &guarded{dir: dir, registry: project.NewRegistry(bucket), secrets: map[string]string{"none": ""}, public: map[string]string{}}
+	for _, id := range []schema.ProjectID{"a", "b", project.All} {
+		name := string(id)
+		if id == project.All {
+			name = "all"
+		} else {
+			require.NoError(t, g.registry.Create(t.Context(), id, project.Settings{Aliases: []string{"Team " + name}}))
+		}
+		for _, scope := range project.Scopes() {
+			if scope == project.ScopeMetrics && id != project.All {
+				continue
+			}
+			g.addKey(t, id, name+" "+string(scope), scope)
+		}
+	}
+	g.addKey(t, "a", "revoked", project.ScopeIngest, project.ScopeQuery, project.ScopeAdmin)
+	require.NoError(t, g.registry.RevokeKey(t.Context(), "a", g.public["revoked"]))
+	g.process = start(t, "-data-dir", dir, "-auth.mode="+mode, "-projects.refresh-interval=10ms")
+	g.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return g
+}
+
+func (g *guarded) addKey(t *testing.T, id schema.ProjectID, name string, scopes ...project.Scope) {
+	t.Helper()
+	k, secret, err := g.registry.AddKey(t.Context(), id, name, scopes)
+	require.NoError(t, err)
+	g.secrets[name], g.public[name] = secret, k.Public()
+}
+
+// headers are those of a key and of projects, "" for none.
+func (g *guarded) headers(key, projects string) http.Header {
+	h := http.Header{"Content-Type": {"application/json"}}
+	if secret := g.secrets[key]; secret != "" {
+		h.Set("Authorization", "Bearer "+secret)
+	}
+	if projects != "" {
+		h.Set("X-Scope-OrgID", projects)
+	}
+	return h
+}
+
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, "MADE-UP",
+}
+
+// TestEveryRoute walks all routes and methods of all ports with every kind of
+// key: none is reachable without the right scope, and with it all are.
+func TestEveryRoute(t *testing.T) {
+	g := startGuarded(t, "keys")
+	api, otlp := "http://"+g.APIAddr().String(), "http://"+g.OTLPHTTPAddr().String()
+	type port struct {
+		url   string
+		paths []string
+		scope project.Scope
+	}
+	ports := []port{
+		{api, slices.Concat(new(querier.Querier).Paths(), []string{"/api/", "/api/x", "/api/projectsx", "/api/../ready", "/api/v2/../projects"}), project.ScopeQuery},
+		{otlp, []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, project.ScopeIngest},
+		{api, []string{
+			"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
+			"/api/projects/a/../../search",
+		}, project.ScopeAdmin},
+		{api, []string{"/metrics"}, project.ScopeMetrics},
+	}
+	replace := strings.NewReplacer("{id}", traceA, "{name}", "x")
+	walked := 0
+	for _, p := range ports {
+		for _, path := range p.paths {
+			for _, method := range methods {
+				url := p.url + replace.Replace(path)
+				for key := range g.secrets {
+					right := strings.HasSuffix(key, " "+string(p.scope))
+					if right && method == http.MethodDelete && p.scope == project.ScopeAdmin {
+						continue // would delete what the others need
+					}
+					code := g.do(t, method, url, g.headers(key, projectOf(key)), nil).code
+					walked++
+					what := fmt.Sprintf("%s %s with %s", method, path, key)
+					switch {
+					case right && strings.HasPrefix(key, "b ") && p.scope == project.ScopeAdmin:
+						// Of a, or of all: neither is b's. What does not exist is nobody's.
+						require.Contains(t, []int{http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotFound, http.StatusTemporaryRedirect}, code, what)
+					case right && strings.HasPrefix(key, "a ") && p.scope == project.ScopeAdmin:
+						require.NotEqual(t, http.StatusUnauthorized, code, what)
+					case right:
+						require.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, code, what)
+					case key == "none" || key == "revoked":
+						require.Equal(t, http.StatusUnauthorized, code, what)
+					default:
+						require.Equal(t, http.StatusForbidden, code, what)
+					}
+				}
+			}
+		}
+	}
+	require.Greater(t, walked, 2000)
+	for _, path := range []string{"/", "/x", "/api", "/debug", "/flush/"} {
+		require.Equal(t, http.StatusNotFound, g.do(t, http.MethodGet, api+path, nil, nil).code, path)
+	}
+	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/ready", nil, nil).code, "open")
+}
+
+// projectOf is what a key that is good for all has to be asked with.
+func projectOf(key string) string {
+	if strings.HasPrefix(key, "all ") {
+		return "a"
+	}
+	return ""
+}
+
+// TestEveryCall is the same for all methods of gRPC of both ports.
+func TestEveryCall(t *testing.T) {
+	g := startGuarded(t, "keys")
+	type server struct {
+		conn    *grpc.ClientConn
+		scope   project.Scope
+		methods []string
+	}
+	registered := func(register func(*grpc.Server)) (methods []string) {
+		s := grpc.NewServer()
+		register(s)
+		for service, info := range s.GetServiceInfo() {
+			for _, m := range info.Methods {
+				methods = append(methods, "/"+service+"/"+m.Name)
+			}
+		}
+		return methods
+	}
+	api := server{dial(t, g.APIAddr()), project.ScopeQuery, registered(func(s *grpc.Server) { tempopb.Register(s, nil) })}
+	otlp := server{dial(t, g.OTLPGRPCAddr()), project.ScopeIngest, registered(func(s *grpc.Server) { new(ingester.Receiver).RegisterGRPC(s) })}
+	require.Len(t, api.methods, 7)
+	require.Len(t, otlp.methods, 3)
+	api.methods = append(api.methods, "/"+tempopb.ServiceName+"/Unknown")
+	otlp.methods = append(otlp.methods, "/unknown.Service/Call")
+	for _, s := range []server{api, otlp} {
+		for _, method := range s.methods {
+			for key, secret := range g.secrets {
+				ctx := metadata.AppendToOutgoingContext(t.Context(), "x-scope-orgid", projectOf(key))
+				if secret != "" {
+					ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+secret)
+				}
+				code := callCode(ctx, s.conn, method)
+				what := method + " with " + key
+				switch {
+				case strings.HasSuffix(key, " "+string(s.scope)):
+					require.NotContains(t, []codes.Code{codes.Unauthenticated, codes.PermissionDenied}, code, what)
+				case key == "none" || key == "revoked":
+					require.Equal(t, codes.Unauthenticated, code, what)
+				default:
+					require.Equal(t, codes.PermissionDenied, code, what)
+				}
+			}
+		}
+		reply, err := grpc_health_v1.NewHealthClient(s.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+		require.NoError(t, err, "open")
+		require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, reply.GetStatus())
+	}
+}
+
+// callCode makes a call with an empty message and returns how it ends.
+func callCode(ctx context.Context, conn *grpc.ClientConn, method string) codes.Code {
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+	if err == nil {
+		err = errors.Join(stream.SendMsg(new(emptypb.Empty)), stream.CloseSend())
+	}
+	for err == nil || errors.Is(err, io.EOF) {
+		if err = stream.RecvMsg(new(emptypb.Empty)); errors.Is(err, io.EOF) {
+			return codes.OK
+		}
+	}
+	return status.Code(err)
+}
+
+// TestProjectOfKey: a key decides the project, and a header narrows.
+func TestProjectOfKey(t *testing.T) {
+	g := startGuarded(t, "keys")
+	api, otlp := "http://"+g.APIAddr().String(), "http://"+g.OTLPHTTPAddr().String()
+	send := func(key, projects, name string) int {
+		return g.do(t, http.MethodPost, otlp+"/v1/traces", g.headers(key, projects), recent(traceA, name)).code
+	}
+	require.Equal(t, http.StatusOK, send("a ingest", "", "of a"))
+	require.Equal(t, http.StatusOK, send("b ingest", "b", "of b"))
+	find := func(key, projects string) (int, string) {
+		got := g.do(t, http.MethodGet, api+"/api/traces/"+traceA, g.headers(key, projects), nil)
+		return got.code, string(got.body)
+	}
+	long := strings.Repeat("x", 64)
+	for _, test := range []struct {
+		name, key, projects string
+		write, read         int
+		sees                string
+	}{
+		{"no header", "a", "", 200, 200, "of a"},
+		{"its own", "a", "a", 200, 200, "of a"},
+		{"its alias", "a", "Team a", 200, 200, "of a"},
+		{"twice its own", "a", "a|a", 400, 200, "of a"},
+		{"the other", "a", "b", 403, 403, ""},
+		{"the other's alias", "a", "Team b", 403, 403, ""},
+		{"both", "a", "a|b", 400, 403, ""},
+		{"one that does not exist", "a", "c", 403, 403, ""},
+		{"a path", "a", "../b", 400, 400, ""},
+		{"a path behind its own", "a", "a/../b", 400, 400, ""},
+		{"an encoded path", "a", "a%2f..%2fb", 400, 400, ""},
+		{"all", "a", "_all", 400, 400, ""},
+		{"everything", "a", "*", 400, 400, ""},
+		{"nothing between", "a", "a|", 400, 400, ""},
+		{"upper case", "a", "A", 400, 400, ""},
+		{"too long", "a", long, 400, 400, ""},
+		{"good for all, names none", "all", "", 400, 400, ""},
+		{"good for all, names one", "all", "b", 200, 200, "of b"},
+		{"good for all, names both", "all", "a|b", 400, 200, "of"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			require.Equal(t, test.write, send(test.key+" ingest", test.projects, "of "+strings.TrimPrefix(test.projects, "Team ")))
+			code, body := find(test.key+" query", test.projects)
+			require.Equal(t, test.read, code, body)
+			if test.read == http.StatusOK {
+				require.Contains(t, body, test.sees)
+			} else {
+				require.NotContains(t, body, "of b")
+			}
+		})
+	}
+}
+
+// recent is a span that has just ended.
+func recent(traceID, name string) []byte {
+	now := time.Now()
+	return fmt.Appendf(nil, `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":%q,"spanId":"b7ad6b7169203331","name":%q,`+
+		`"startTimeUnixNano":"%d","endTimeUnixNano":"%d"}]}]}]}`, traceID, name, now.Add(-time.Second).UnixNano(), now.UnixNano())
+}
+
+// TestWaysToSendAKey, and ways that are none.
+func TestWaysToSendAKey(t *testing.T) {
+	g := startGuarded(t, "keys")
+	public, secret, other := g.public["a query"], g.secrets["a query"], g.secrets["b query"]
+	basic := func(user, password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	}
+	for _, test := range []struct {
+		name   string
+		header http.Header
+		code   int
+	}{
+		{"bearer", http.Header{"Authorization": {"Bearer " + secret}}, 200},
+		{"bearer in lower case", http.Header{"Authorization": {"bearer " + secret}}, 200},
+		{"basic", http.Header{"Authorization": {basic(public, secret)}}, 200},
+		{"x-api-key", http.Header{"X-Api-Key": {secret}}, 200},
+		{"nothing", http.Header{}, 401},
+		{"empty", http.Header{"Authorization": {""}}, 401},
+		{"no scheme", http.Header{"Authorization": {secret}}, 401},
+		{"other scheme", http.Header{"Authorization": {"Digest " + secret}}, 401},
+		{"bearer of the public half", http.Header{"Authorization": {"Bearer " + public}}, 401},
+		{"basic without a user", http.Header{"Authorization": {basic("", secret)}}, 401},
+		{"basic the other way round", http.Header{"Authorization": {basic(secret, public)}}, 401},
+		{"basic of two keys", http.Header{"Authorization": {basic(public, other)}}, 401},
+		{"basic that is not base64", http.Header{"Authorization": {"Basic !" + secret}}, 401},
+		{"two keys", http.Header{"Authorization": {"Bearer " + secret}, "X-Api-Key": {secret}}, 401},
+		{"one header twice", http.Header{"X-Api-Key": {secret, other}}, 401},
+		{"a blank behind", http.Header{"Authorization": {"Bearer  " + secret}}, 401},
+		{"long", http.Header{"Authorization": {"Bearer " + strings.Repeat(secret, 1000)}}, 401},
+		{"too long", http.Header{"Authorization": {"Bearer " + strings.Repeat("x", 200<<10)}}, 431},
+		{"the project twice", http.Header{"X-Api-Key": {secret}, "X-Scope-Orgid": {"a", "b"}}, 400},
+		{"a long project", http.Header{"X-Api-Key": {secret}, "X-Scope-Orgid": {strings.Repeat("a|", 50_000)}}, 400},
+		{"a project that is too long", http.Header{"X-Api-Key": {secret}, "X-Scope-Orgid": {strings.Repeat("a", 200<<10)}}, 431},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := g.do(t, http.MethodGet, "http://"+g.APIAddr().String()+"/api/echo", test.header, nil)
+			require.Equal(t, test.code, got.code, string(got.body))
+			require.NotContains(t, string(got.body), secret)
+			require.Equal(t, test.code == http.StatusUnauthorized, got.header.Get("WWW-Authenticate") != "")
+		})
+	}
+	t.Run("gRPC with headers that are too long", func(t *testing.T) {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+strings.Repeat("x", 200<<10))
+		require.NotEqual(t, codes.OK, callCode(ctx, dial(t, g.OTLPGRPCAddr()), "/opentelemetry.proto.collector.trace.v1.TraceService/Export"))
+		require.NotEqual(t, codes.OK, callCode(ctx, dial(t, g.APIAddr()), "/"+tempopb.ServiceName+"/Search"))
+	})
+}
+
+// TestRevokedWithinSeconds: a process sees a change without being told.
+func TestRevokedWithinSeconds(t *testing.T) {
+	g := startGuarded(t, "keys")
+	ask := func() int {
+		return g.do(t, http.MethodGet, "http://"+g.APIAddr().String()+"/api/echo", g.headers("a query", ""), nil).code
+	}
+	require.Equal(t, http.StatusOK, ask())
+	require.NoError(t, g.registry.RevokeKey(t.Context(), "a", g.public["a query"]))
+	eventually(t, func() bool { return ask() == http.StatusUnauthorized })
+	g.addKey(t, "a", "a query", project.ScopeQuery)
+	eventually(t, func() bool { return ask() == http.StatusOK })
+	require.NoError(t, g.registry.Delete(t.Context(), "a"))
+	eventually(t, func() bool { return ask() == http.StatusUnauthorized })
+	other := func(key string) int {
+		return g.do(t, http.MethodGet, "http://"+g.APIAddr().String()+"/api/echo", g.headers(key, "a"), nil).code
+	}
+	require.Equal(t, http.StatusForbidden, other("all query"), "the project was deleted")
+}
+
+// TestHeaderMode: a proxy in front names projects; it is no admin.
+func TestHeaderMode(t *testing.T) {
+	g := startGuarded(t, "header")
+	api, otlp := "http://"+g.APIAddr().String(), "http://"+g.OTLPHTTPAddr().String()
+	for _, test := range []struct {
+		projects string
+		code     int
+	}{{"a", 200}, {"Team b", 200}, {"never-created", 200}, {"", 401}, {"../a", 400}} {
+		require.Equal(t, test.code, g.do(t, http.MethodGet, api+"/api/echo", g.headers("", test.projects), nil).code, test.projects)
+		require.Equal(t, test.code, g.do(t, http.MethodPost, otlp+"/v1/traces", g.headers("", test.projects), recent(traceA, "x")).code, test.projects)
+	}
+	require.Equal(t, http.StatusUnauthorized, g.do(t, http.MethodGet, api+"/api/projects", g.headers("", "a"), nil).code)
+	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/api/projects", g.headers("all admin", ""), nil).code)
+	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/metrics", nil, nil).code)
+}

@@ -1,0 +1,35 @@
+package project
+
+import "fmt"
+
+// Patch changes settings. What is absent stays as it is.
+type Patch struct {
+	// Retention as text, or "default".
+	Retention *string `json:"retention,omitempty"`
+	// Limits by their names: 0 for the default, Unlimited for none.
+	Limits map[string]int64 `json:"limits,omitempty"`
+	// Aliases replace all that there were.
+	Aliases *[]string `json:"aliases,omitempty"`
+}
+
+// Apply changes settings. Returns ErrInvalid.
+func (p *Patch) Apply(s *Settings) error {
+	if p.Retention != nil && *p.Retention == "default" {
+		s.Retention = nil
+	} else if p.Retention != nil {
+		r, err := ParseRetention(*p.Retention)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		s.Retention = &r
+	}
+	for name, value := range p.Limits {
+		if err := s.Limits.Set(name, value); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	if p.Aliases != nil {
+		s.Aliases = *p.Aliases
+	}
+	return nil
+}
