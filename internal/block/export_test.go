@@ -72,16 +72,16 @@ func EncodeWithColumn(project schema.ProjectID, spans []schema.Span, name string
 	return newEncoder(defaultLimits(), s).encode(project)
 }
 
-// MergeWithLimits is Merge with row groups of fewer rows or bytes.
-func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRows, groupRows, groupBytes int) (*Merged, error) {
-	lim := defaultLimits()
-	lim.pageRows, lim.groupRows = pageRows, groupRows
-	return merge(ctx, w, inputs, nil, lim, groupBytes)
-}
-
 // PageList is what the directory says about the data pages of a chunk, a part of
 // the tail.
 func (r *Reader) PageList(group int, column string) []byte {
 	i := slices.IndexFunc(r.dir.columns, func(c fileColumn) bool { return c.name == column })
 	return r.dir.groups[group].chunks[i].list.stored
+}
+
+// MergeWithLimits is Merge with row groups of fewer rows or bytes.
+func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRows, groupRows, groupBytes int) (*Merged, error) {
+	lim := defaultLimits()
+	lim.pageRows, lim.groupRows = pageRows, groupRows
+	return merge(ctx, w, inputs, nil, lim, groupBytes)
 }

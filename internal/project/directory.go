@@ -47,8 +47,8 @@ type Project struct {
 // Options are what a directory is made with. A zero field has its default.
 type Options struct {
 	// Retention and Limits of projects that set none.
-	Retention Retention
-	Limits    Limits
+	Retention  Retention
+	Limits     Limits
 	Logger     *slog.Logger // none by default
 	Registerer prometheus.Registerer
 }
