@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (c *explainConfig) retention(ctx context.Context, id schema.ProjectID, e en
 	if err != nil {
 		return err
 	}
-	r := explainRetention(id, s, cfg.Retention.Default, blocks, time.Now())
+	r := explainRetention(id, s, cfg.Retention.Default, visibleOf(blocks), time.Now())
 	if c.output == outputJSON {
 		return printJSON(e.stdout, r)
 	}
@@ -108,6 +109,19 @@ type expiryDate struct {
 // most an eighth of the retention.
 func mergeWindow(r project.Retention) time.Duration {
 	return min(24*time.Hour, time.Duration(r)/8)
+}
+
+// visibleOf leaves out blocks that others cover: those go soon anyway.
+func visibleOf(blocks []listed) []listed {
+	names := make([]schema.BlockName, len(blocks))
+	for i, b := range blocks {
+		names[i] = b.BlockName
+	}
+	visible := make(map[schema.BlockName]bool)
+	for _, name := range schema.Visible(names) {
+		visible[name] = true
+	}
+	return slices.DeleteFunc(blocks, func(b listed) bool { return !visible[b.BlockName] })
 }
 
 func explainRetention(id schema.ProjectID, s project.Settings, fallback project.Retention, blocks []listed, now time.Time) retentionPlan {
@@ -173,7 +187,7 @@ func (p *retentionPlan) print(w io.Writer) error {
 	rows := [][]string{{"RECEIVED", "BLOCKS", "SPANS", "SIZE", "ALL HIDDEN", "DELETED BY"}}
 	for _, d := range p.Days {
 		rows = append(rows, []string{
-			d.Day, fmt.Sprint(d.Blocks), fmt.Sprint(d.Spans), formatBytes(d.Bytes), dateTime(d.AllHidden), dateTime(d.Deleted),
+			d.Day, strconv.Itoa(d.Blocks), strconv.FormatUint(d.Spans, 10), formatBytes(d.Bytes), dateTime(d.AllHidden), dateTime(d.Deleted),
 		})
 	}
 	return printTable(w, rows)

@@ -79,9 +79,9 @@ func (c *projectConfig) adminKey(e env) (string, error) {
 
 // call sends a request for a path of names and decodes the answer.
 func (p *projectClient) call(ctx context.Context, method string, path []string, body, reply any) error {
-	target := p.base + pathOfProjects
+	target := []string{p.base + pathOfProjects}
 	for _, name := range path {
-		target += "/" + url.PathEscape(name)
+		target = append(target, url.PathEscape(name))
 	}
 	var content bytes.Buffer
 	if body != nil {
@@ -89,7 +89,7 @@ func (p *projectClient) call(ctx context.Context, method string, path []string, 
 			return err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target, &content)
+	req, err := http.NewRequestWithContext(ctx, method, strings.Join(target, "/"), &content)
 	if err != nil {
 		return err
 	}

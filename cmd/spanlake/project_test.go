@@ -120,6 +120,7 @@ func TestExplainRetention(t *testing.T) {
 	store(t, dir, schema.BlockName{Project: "shop", First: 1, Last: 2, LogNanos: first}, 3)
 	store(t, dir, schema.BlockName{Project: "shop", First: 3, Last: 4, LogNanos: first + 1}, 2)
 	store(t, dir, schema.BlockName{Project: "shop", First: 5, Last: 6, LogNanos: second}, 1)
+	store(t, dir, schema.BlockName{Project: "shop", First: 4, Last: 4, LogNanos: first}, 4) // covered
 	store(t, dir, schema.BlockName{Project: "other", First: 5, Last: 6, LogNanos: second}, 1)
 
 	code, stdout, _ := call(t, "explain", "retention", "shop", "-data-dir", dir)

@@ -124,7 +124,7 @@ func (r *Registry) checkAliases(ctx context.Context, id schema.ProjectID, aliase
 		}
 		s, _, err := r.read(ctx, other)
 		if err != nil {
-			continue //nolint:nilerr // one that cannot be used has no aliases
+			continue // one that cannot be used has no aliases
 		}
 		for _, alias := range aliases {
 			if slices.Contains(s.Aliases, alias) {

@@ -144,12 +144,14 @@ func TestDeletedName(t *testing.T) {
 
 	tombstone, err := r.Settings(ctx, "shop")
 	require.NoError(t, err)
-	inLog := true
+	inLog, logErr := true, errAway
 	stored := func(_ context.Context, upTo time.Time) (bool, error) {
 		require.Equal(t, tombstone.DeletedAt.Add(project.MaxStale), upTo)
-		return !inLog, nil
+		return !inLog, logErr
 	}
 	revive := func() error { return r.Revive(ctx, "shop", project.Settings{}, stored) }
+	require.ErrorIs(t, revive(), errAway)
+	logErr = nil
 	require.ErrorIs(t, revive(), project.ErrDeleted)
 	inLog = false
 	for _, key := range []string{"blocks/shop/2026-01-01/x", "claims/shop/p0of1/1-x", "projects/shop/keys/x"} {
