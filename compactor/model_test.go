@@ -49,14 +49,19 @@ type object struct {
 
 // worker is a compactor between its listing and what it does after that.
 type worker struct {
-	listed time.Time
+	floor  *compactor.Floor
+	pages  int    // of the listing, that were read
+	after  string // the last key of them
+	seen   []compactor.Listed
+	listed time.Time // when the listing began; zero until it is complete
+	begun  time.Time
 	plan   compactor.Plan
 	reads  map[schema.BlockName]object // inputs that were read already
 	job    int
 }
 
 // seeds is how many worlds TestModel runs.
-var seeds = flag.Uint64("model.seeds", 100, "number of random histories that TestModel runs")
+var seeds = flag.Uint64("model.seeds", 300, "number of random histories that TestModel runs")
 
 // TestModel lets several workers with listings of different age, that die at any
 // point, work on a log whose clock is put back now and then. Whatever happens,
@@ -167,17 +172,37 @@ func (m *model) work(w *worker) {
 	}
 }
 
+// list reads the floor, then the listing page by page, in the order of keys: what
+// is stored meanwhile may be in it or not.
 func (m *model) list(w *worker) {
-	floor := compactor.Floor{Partitions: 1, Epoch: 1, Position: m.floor}
-	if len(m.open) > 0 {
-		floor.Next = m.open[0].log
+	if w.floor == nil {
+		w.floor = &compactor.Floor{Partitions: 1, Epoch: 1, Position: m.floor}
+		if len(m.open) > 0 {
+			w.floor.Next = m.open[0].log
+		}
+		w.begun = m.now
+		return
 	}
-	var listing []compactor.Listed
-	for n, o := range m.stored {
-		listing = append(listing, compactor.Listed{BlockName: n, Bytes: int64(len(o.holds)), Stored: o.at})
+	keys := map[string]schema.BlockName{}
+	for n := range m.stored {
+		if key := n.Key(); key > w.after {
+			keys[key] = n
+		}
 	}
-	w.listed = m.now
-	w.plan = compactor.NewPlan(m.policy, []compactor.Floor{floor}, listing, m.now)
+	sorted := slices.Sorted(maps.Keys(keys))
+	page := len(sorted)
+	if w.pages++; w.pages < 3 {
+		page = m.rng.IntN(page + 1)
+	}
+	for _, key := range sorted[:page] {
+		o := m.stored[keys[key]]
+		w.seen = append(w.seen, compactor.Listed{BlockName: keys[key], Bytes: int64(len(o.holds)), Stored: o.at})
+		w.after = key
+	}
+	if w.pages == 3 {
+		w.listed = w.begun
+		w.plan = compactor.NewPlan(m.policy, []compactor.Floor{*w.floor}, w.seen, m.now)
+	}
 }
 
 // merge reads the inputs of a job, one a step, and then stores the output.
