@@ -43,18 +43,44 @@ type BlockName struct {
 
 // Day is the ingest day, the UTC day of LogNanos as 2006-01-02.
 func (n BlockName) Day() string {
-	return time.Unix(0, int64(n.LogNanos)).UTC().Format(dayLayout) //nolint:gosec // log times are wall clock
+	return n.logTime().Format(dayLayout)
+}
+
+func (n *BlockName) logTime() time.Time {
+	return time.Unix(0, int64(n.LogNanos)).UTC() //nolint:gosec // log times are wall clock
 }
 
 // Key is the object's key.
 func (n BlockName) Key() string {
-	open := ""
-	if n.Open {
-		open = "o"
+	return string(n.appendKey(make([]byte, 0, keyBytes)))
+}
+
+// keyBytes is the size of most keys, at most.
+const keyBytes = 256
+
+// appendKey appends the key: listings make one of every name that they read.
+func (n *BlockName) appendKey(b []byte) []byte {
+	number := func(before string, v uint64) {
+		b = strconv.AppendUint(append(b, before...), v, 10)
 	}
-	return fmt.Sprintf("%s%s/%s/p%dof%d/%d-%d-%d_L%dg%d%s_%d_%d-%d_%d_%d.parquet",
-		BlocksPrefix, n.Project, n.Day(), n.Partition, n.Partitions, n.Epoch, n.First, n.Last,
-		n.Level, n.Generation, open, n.LogNanos, n.MinStart, n.MaxEnd, n.Spans, n.TailBytes)
+	b = append(append(b, BlocksPrefix...), n.Project...)
+	b = n.logTime().AppendFormat(append(b, '/'), dayLayout)
+	number("/p", uint64(n.Partition))  //nolint:gosec // not negative, as all numbers of a name
+	number("of", uint64(n.Partitions)) //nolint:gosec // likewise
+	number("/", n.Epoch)
+	number("-", n.First)
+	number("-", n.Last)
+	number("_L", uint64(n.Level))     //nolint:gosec // likewise
+	number("g", uint64(n.Generation)) //nolint:gosec // likewise
+	if n.Open {
+		b = append(b, 'o')
+	}
+	number("_", n.LogNanos)
+	number("_", n.MinStart)
+	number("-", n.MaxEnd)
+	number("_", n.Spans)
+	number("_", n.TailBytes)
+	return append(b, ".parquet"...)
 }
 
 // ProjectPrefix is the prefix of the keys of a project's blocks.
@@ -64,7 +90,7 @@ func ProjectPrefix(p ProjectID) string { return BlocksPrefix + string(p) + "/" }
 // not produce.
 func ParseBlockName(key string) (BlockName, error) {
 	n, err := parseBlockName(key)
-	if err == nil && n.Key() != key {
+	if err == nil && string(n.appendKey(make([]byte, 0, keyBytes))) != key { // compared without a copy
 		err = errors.New("not in canonical form")
 	}
 	if err != nil {
@@ -169,36 +195,37 @@ func (n BlockName) ContainsPosition(partition, partitions int, epoch, pos uint64
 	return n.Contains(BlockName{Partition: partition, Partitions: partitions, Epoch: epoch, First: pos, Last: pos})
 }
 
+// CompareCover orders the blocks of one project so that whatever contains a block
+// stands before it, by partition count, partition, epoch and range. Of those that
+// do the last visible one reaches furthest: a block that it does not contain is
+// visible.
+func CompareCover(a, b *BlockName) int {
+	if c := cmp.Or(
+		cmp.Compare(a.Partitions, b.Partitions),
+		cmp.Compare(a.Partition, b.Partition),
+		cmp.Compare(a.Epoch, b.Epoch),
+		cmp.Compare(a.First, b.First),
+		cmp.Compare(b.Last, a.Last),
+		cmp.Compare(b.Level, a.Level),
+		cmp.Compare(b.Generation, a.Generation),
+	); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Key(), b.Key())
+}
+
 // Visible applies the covering rule to the blocks of one project: a block is
 // hidden by every block whose range contains its own; of equal ranges the
 // highest level, then the highest generation, then the smallest name stays.
-// It returns a new slice, sorted by partition count, partition, epoch and range.
+// It returns a new slice, in the order of CompareCover.
 func Visible(blocks []BlockName) []BlockName {
 	sorted := slices.Clone(blocks)
-	slices.SortFunc(sorted, func(a, b BlockName) int {
-		if c := cmp.Or(
-			cmp.Compare(a.Partitions, b.Partitions),
-			cmp.Compare(a.Partition, b.Partition),
-			cmp.Compare(a.Epoch, b.Epoch),
-			cmp.Compare(a.First, b.First),
-			cmp.Compare(b.Last, a.Last),
-			cmp.Compare(b.Level, a.Level),
-			cmp.Compare(b.Generation, a.Generation),
-		); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Key(), b.Key())
-	})
+	slices.SortFunc(sorted, func(a, b BlockName) int { return CompareCover(&a, &b) })
 	visible := sorted[:0]
-	// In this order whatever contains a block stands before it, and of those
-	// that do the one kept last reaches furthest.
-	var reach BlockName
 	for _, n := range sorted {
-		if len(visible) > 0 && reach.Contains(n) {
-			continue
+		if len(visible) == 0 || !visible[len(visible)-1].Contains(n) {
+			visible = append(visible, n)
 		}
-		visible = append(visible, n)
-		reach = n
 	}
 	return visible
 }

@@ -169,3 +169,16 @@ func TestVisibleIsTheCoveringRule(t *testing.T) {
 		require.ElementsMatch(t, want, schema.Visible(blocks))
 	}
 }
+
+// BenchmarkParseBlockName reads the names of a listing.
+func BenchmarkParseBlockName(b *testing.B) {
+	key := schema.BlockName{
+		Project: "checkout-production", Partition: 3, Partitions: 4, Epoch: 1_768_471_200_000, First: 123_456, Last: 123_999, Level: 1,
+		LogNanos: 1_768_471_200_009_988_421, MinStart: 1_768_471_200_009_988_421, MaxEnd: 1_768_471_298_464_981_376, Spans: 26_000, TailBytes: 45_299,
+	}.Key()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := schema.ParseBlockName(key)
+		require.NoError(b, err)
+	}
+}

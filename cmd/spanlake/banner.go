@@ -34,7 +34,7 @@ func printBanner(w io.Writer, b banner) error {
 		fmt.Fprintf(&out, "  OTLP HTTP  http://%s\n", dialable(b.http))
 	}
 	fmt.Fprintf(&out, "  API        http://%s", dialable(b.api))
-	if b.target != app.TargetIngester {
+	if b.target == app.TargetAll || b.target == app.TargetQuerier {
 		out.WriteString("  (the URL of a Tempo data source in Grafana)")
 	}
 	fmt.Fprintf(&out, "\n  Blocks     %s\n  Log        %s\n", b.blocks, b.log)

@@ -196,14 +196,7 @@ func newBlockList(all []listed, f blockFilter) blockList {
 		return cmp.Or(
 			cmp.Compare(a.Project, b.Project),
 			cmp.Compare(a.Day(), b.Day()),
-			cmp.Compare(a.Partitions, b.Partitions),
-			cmp.Compare(a.Partition, b.Partition),
-			cmp.Compare(a.Epoch, b.Epoch),
-			cmp.Compare(a.First, b.First),
-			cmp.Compare(b.Last, a.Last),
-			cmp.Compare(b.Level, a.Level),
-			cmp.Compare(b.Generation, a.Generation),
-			cmp.Compare(a.Key(), b.Key()),
+			schema.CompareCover(&a.BlockName, &b.BlockName),
 		)
 	})
 	cover := newCover(all)

@@ -41,6 +41,7 @@ func commands() []command {
 		{"project", "Administer projects: retention, limits, keys.", projects, projectsHelp},
 		{"explain", "Say what a project's retention removes when.", explain, explainHelp},
 		{"blocks", "List the blocks of a bucket, show what one holds, verify one or all.", blocks, blocksHelp},
+		{"compact", "Merge blocks and delete those that are covered or have expired, once.", compact, compactHelp},
 		{"canary", "Write known traces, read them back and compare: is a deployment losing, doubling or changing anything?", canary, canaryHelp},
 		{"config", "Check a configuration and print all of it, with where each value comes from.", config, configHelp},
 		{"version", "Print the version.", printVersion, versionHelp},

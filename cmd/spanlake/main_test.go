@@ -42,7 +42,7 @@ func TestCommandLine(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"unknown command", []string{"compact"}, exitUsage, "", `unknown command "compact"` + "\nRun \"spanlake help\""},
+		{"unknown command", []string{"archive"}, exitUsage, "", `unknown command "archive"` + "\nRun \"spanlake help\""},
 		{"help", []string{"help"}, exitOK, "Commands:\n  serve ", ""},
 		{"-h", []string{"-h"}, exitOK, "Commands:", ""},
 		{"--help", []string{"--help"}, exitOK, "Commands:", ""},

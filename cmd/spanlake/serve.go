@@ -64,9 +64,10 @@ Examples:
     spanlake serve -data-dir /var/lib/spanlake -otlp.grpc-addr :4317 -otlp.http-addr :4318 -auth.mode keys
   Blocks on S3, with the credentials of the environment:
     spanlake serve -bucket 's3://my-traces?region=eu-west-1'
-  Ingesters and queriers apart, over a NATS cluster and one bucket:
-    spanlake serve -target ingester -nats.url nats://nats:4222 -nats.monitor-urls http://nats:8222 -bucket s3://my-traces
-    spanlake serve -target querier  -nats.url nats://nats:4222 -bucket s3://my-traces
+  Ingesters, queriers and compactors apart, over a NATS cluster and one bucket:
+    spanlake serve -target ingester  -nats.url nats://nats:4222 -nats.monitor-urls http://nats:8222 -bucket s3://my-traces
+    spanlake serve -target querier   -nats.url nats://nats:4222 -bucket s3://my-traces
+    spanlake serve -target compactor -nats.url nats://nats:4222 -bucket s3://my-traces
 
 Every flag is also a key of the file that -config.file names: docs/configuration.md.
 `)
@@ -83,6 +84,7 @@ Every flag is also a key of the file that -config.file names: docs/configuration
 		{"The log", "nats."},
 		{"The log, when it is created", "log."},
 		{"Limits of receiving and storing", "ingester."},
+		{"Merging blocks", "compactor."},
 		{"Limits of queries", "querier."},
 		{"Messages", "logging."},
 	})

@@ -35,7 +35,7 @@ func (a *App) serveAPI(calls http.Handler) http.Handler {
 	queries, routes := a.access.guard(project.ScopeQuery, &a.queries), a.routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
-		case isCall(req) && a.cfg.Target != TargetIngester && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
+		case isCall(req) && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
 			queries.ServeHTTP(w, req) // while it is closed clients take 503 for UNAVAILABLE
 		case isCall(req):
 			calls.ServeHTTP(w, req)
@@ -56,7 +56,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("/ready", a.serveReady)
 	mux.Handle("/metrics", a.access.guard(project.ScopeMetrics, promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	mux.Handle("/debug/pprof/", localOnly(pprofHandler()))
-	if a.cfg.Target != TargetQuerier {
+	if a.cfg.receives() {
 		mux.Handle("POST /flush", localOnly(&a.flushes))
 	}
 	admin := a.access.guard(project.ScopeAdmin, &a.admin)
@@ -64,7 +64,7 @@ func (a *App) routes() http.Handler {
 		admin = localOnly(admin)
 	}
 	queries := http.NotFoundHandler()
-	if a.cfg.Target != TargetIngester {
+	if a.cfg.answers() {
 		queries = &a.queries
 	}
 	queries = a.access.guard(project.ScopeQuery, queries)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grafana/dskit/flagext"
 
+	"github.com/spanlake/spanlake/compactor"
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
@@ -39,12 +40,13 @@ type Config struct {
 	Projects  ProjectsConfig  `yaml:"projects"`
 	Limits    project.Limits  `yaml:"limits"`
 
-	NATS     NATSConfig      `yaml:"nats"`
-	Log      LogConfig       `yaml:"log"`
-	Ingester ingester.Config `yaml:"ingester"`
-	Querier  querier.Config  `yaml:"querier"`
-	Shutdown ShutdownConfig  `yaml:"shutdown"`
-	Logging  LoggingConfig   `yaml:"logging"`
+	NATS      NATSConfig       `yaml:"nats"`
+	Log       LogConfig        `yaml:"log"`
+	Ingester  ingester.Config  `yaml:"ingester"`
+	Compactor compactor.Config `yaml:"compactor"`
+	Querier   querier.Config   `yaml:"querier"`
+	Shutdown  ShutdownConfig   `yaml:"shutdown"`
+	Logging   LoggingConfig    `yaml:"logging"`
 
 	// Version and Revision of the program, for /api/status/buildinfo.
 	Version  string `yaml:"-"`
@@ -78,9 +80,10 @@ type NATSConfig struct {
 
 // LogConfig is what a log is created with.
 type LogConfig struct {
-	Partitions int           `yaml:"partitions"`
-	MaxBytes   flagext.Bytes `yaml:"max_bytes"`
-	Replicas   int           `yaml:"replicas"`
+	Partitions   int           `yaml:"partitions"`
+	MergeWindows windowList    `yaml:"merge_windows"`
+	MaxBytes     flagext.Bytes `yaml:"max_bytes"`
+	Replicas     int           `yaml:"replicas"`
 }
 
 // ShutdownConfig is how the process stops.
@@ -96,9 +99,10 @@ type LoggingConfig struct {
 
 // Targets of a process.
 const (
-	TargetAll      = "all"
-	TargetIngester = "ingester"
-	TargetQuerier  = "querier"
+	TargetAll       = "all"
+	TargetIngester  = "ingester"
+	TargetQuerier   = "querier"
+	TargetCompactor = "compactor"
 )
 
 const (
@@ -109,7 +113,7 @@ const (
 // RegisterFlags registers every key as a flag and sets its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.ConfigFile, "config.file", "", "YAML `file` with any of these keys; flags win over it. ${NAME} in it stands for an environment variable.")
-	f.StringVar(&c.Target, "target", TargetAll, "What this process does: all, ingester (receive and store) or querier (answer queries).")
+	f.StringVar(&c.Target, "target", TargetAll, "What this process does: all, ingester (receive and store), querier (answer queries) or compactor (merge and delete blocks).")
 	f.StringVar(&c.DataDir, "data-dir", "./spanlake-data", "Folder of the embedded log and, unless -bucket is set, of the bucket. One process at a time.")
 	f.StringVar(&c.Bucket, "bucket", "", "Where blocks are stored, as a `URL`: s3://name/prefix?region=… or file:///absolute/path. Empty: the folder bucket below -data-dir.")
 
@@ -127,10 +131,13 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 
 	c.Log.MaxBytes = wal.DefaultMaxBytesPerPartition
 	f.IntVar(&c.Log.Partitions, "log.partitions", 0, "Partitions of a log that is created, a power of two. 0: with the embedded log one for every two processors, up to 4, else 4. An existing log keeps its own number.")
+	c.Log.MergeWindows = wal.DefaultWindows()
+	f.Var(&c.Log.MergeWindows, "log.merge-windows", "Windows of the log's time of which blocks are merged, of a log that is created: `durations`, each a multiple of the one before, the last at most a day and a divisor of it. An existing log keeps its own.")
 	f.Var(&c.Log.MaxBytes, "log.max-bytes", "Size limit of each partition of the log. When it is reached, senders are told to wait.")
 	f.IntVar(&c.Log.Replicas, "log.replicas", 1, "Servers of -nats.url that hold each partition of the log.")
 
 	c.Ingester.RegisterFlagsWithPrefix("ingester.", f)
+	c.Compactor.RegisterFlagsWithPrefix("compactor.", f)
 	c.Querier.RegisterFlagsWithPrefix("querier.", f)
 
 	f.DurationVar(&c.Shutdown.Timeout, "shutdown.timeout", 25*time.Second, "How long stopping may take: to finish requests, to store what is in the log, to finish queries, in this order. What is not stored by then stays in the log.")
@@ -153,6 +160,7 @@ func (c *Config) Validate() error {
 		c.validateAddr("otlp.http-addr", c.OTLP.HTTPAddr),
 		c.validateLog(),
 		c.Ingester.Validate(),
+		c.Compactor.Validate(),
 		c.Querier.Validate(),
 		c.Shutdown.validate(),
 		c.Logging.validate(),
@@ -166,7 +174,7 @@ func (c *Config) validateTarget() error {
 			return errors.New("data-dir must not be empty")
 		}
 		return nil
-	case TargetIngester, TargetQuerier:
+	case TargetIngester, TargetQuerier, TargetCompactor:
 		if c.NATS.URL == "" {
 			return fmt.Errorf("nats.url must be set with -target=%s: the embedded log serves one process only", c.Target)
 		}
@@ -175,8 +183,13 @@ func (c *Config) validateTarget() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("target %q: want %s, %s or %s", c.Target, TargetAll, TargetIngester, TargetQuerier)
+	return fmt.Errorf("target %q: want %s, %s, %s or %s", c.Target, TargetAll, TargetIngester, TargetQuerier, TargetCompactor)
 }
+
+// receives and answers report whether the process takes spans in, and whether it
+// serves queries.
+func (c *Config) receives() bool { return c.Target == TargetAll || c.Target == TargetIngester }
+func (c *Config) answers() bool  { return c.Target == TargetAll || c.Target == TargetQuerier }
 
 // usesDataDir reports whether anything lies in the data folder.
 func (c *Config) usesDataDir() bool { return c.NATS.URL == "" || c.Bucket == "" }
@@ -213,6 +226,9 @@ func (c *Config) validateLog() error {
 	var errs []error
 	if c.Log.Partitions != 0 && !schema.ValidPartitionCount(c.Log.Partitions) {
 		errs = append(errs, fmt.Errorf("log.partitions %d: want 0 or a power of two up to %d", c.Log.Partitions, schema.MaxPartitions))
+	}
+	if err := wal.CheckWindows(c.Log.MergeWindows); err != nil {
+		errs = append(errs, fmt.Errorf("log.merge-windows %s: %w", &c.Log.MergeWindows, err))
 	}
 	if c.Log.MaxBytes < 2*c.Ingester.CutBytes {
 		// The cut that ends a batch is itself a message: a log that fills up

@@ -204,7 +204,7 @@ func TestValidate(t *testing.T) {
 		args []string
 		want string // "" for a valid configuration
 	}{
-		{"target", []string{"-target=compactor"}, `target "compactor"`},
+		{"target", []string{"-target=archiver"}, `target "archiver"`},
 		{"data folder", []string{"-data-dir="}, "data-dir"},
 		{"no data folder needed", []string{"-data-dir=", "-nats.url=nats://x", "-bucket=file:///b"}, ""},
 		{"ingester without NATS", []string{"-target=ingester", "-bucket=file:///b"}, "nats.url must be set"},
@@ -228,6 +228,11 @@ func TestValidate(t *testing.T) {
 		{"other loopback", []string{"-api.addr=127.1.2.3:3200"}, ""},
 		{"insecure", []string{"-auth.insecure", "-api.addr=:3200", "-otlp.grpc-addr=0.0.0.0:1", "-otlp.http-addr=[::]:1"}, ""},
 		{"partitions", []string{"-log.partitions=3"}, "log.partitions 3"},
+		{"compactor without a log", []string{"-target=compactor", "-bucket=s3://x"}, "nats.url must be set with -target=compactor"},
+		{"compactor without a bucket", []string{"-target=compactor", "-nats.url=nats://x"}, "bucket must be set with -target=compactor"},
+		{"compactor", []string{"-compactor.min-inputs=1"}, "compactor.min-inputs"},
+		{"merge windows", []string{"-log.merge-windows=10m,1h,12h"}, ""},
+		{"merge windows that do not nest", []string{"-log.merge-windows=10m,1h5m"}, "log.merge-windows 10m0s,1h5m0s: merge window"},
 		{"log smaller than a batch", []string{"-log.max-bytes=16MiB"}, "log.max-bytes 16MiB"},
 		{"replicas", []string{"-log.replicas=0"}, "log.replicas 0"},
 		{"replicas of the embedded log", []string{"-log.replicas=3"}, "log.replicas must be 1 with the embedded log"},

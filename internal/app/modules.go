@@ -25,6 +25,7 @@ const (
 	moduleReceiver = "receiver"
 	moduleOTLPGRPC = "otlp-grpc"
 	moduleOTLPHTTP = "otlp-http"
+	moduleCompact  = "compactor"
 )
 
 // module is a row of the table: it starts after and stops before those it needs.
@@ -45,11 +46,17 @@ func (a *App) table() []module {
 		{moduleProjects, a.newProjects, []string{moduleBucket}},
 		{moduleLog, a.newLog, []string{moduleProjects}},
 		{moduleAdmin, a.newAdmin, []string{moduleLog}},
-		{moduleLive, a.newLive, []string{moduleLog}},
 	}
 	if !a.cfg.usesDataDir() {
 		rows[0].make = func() services.Service { return services.NewIdleService(nil, nil) }
 	}
+	if a.compacts() {
+		rows = append(rows, module{moduleCompact, a.newCompactor, []string{moduleLog}})
+	}
+	if a.cfg.Target == TargetCompactor {
+		return rows
+	}
+	rows = append(rows, module{moduleLive, a.newLive, []string{moduleLog}})
 	builderNeeds := []string{moduleLive}
 	switch a.cfg.Target {
 	case TargetQuerier:

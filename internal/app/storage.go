@@ -56,12 +56,13 @@ func (a *App) logOptions() wal.Options {
 		MonitorURLs:          a.cfg.NATS.MonitorURLs,
 		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
 		Partitions:           a.cfg.partitions(runtime.GOMAXPROCS(0)),
+		Windows:              a.cfg.Log.MergeWindows,
 		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 		Replicas:             a.cfg.Log.Replicas,
 		Logger:               a.logger.With(slog.String("component", "log")),
 		Registerer:           a.reg,
 	}
-	if a.cfg.Target != TargetQuerier { // which only reads
+	if a.cfg.receives() { // others only read
 		opts.Covered = func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
 			return catalog.Highest(ctx, a.bucket, partition, partitions, epoch)
 		}

@@ -1,6 +1,7 @@
 package block
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -21,9 +22,12 @@ func (e *encoder) parquetFile(project schema.ProjectID) (*parquet.File, error) {
 	return parquet.NewFile(list, fmt.Sprintf("spanlake version %d.0.0", schema.FormatVersion), [][2]string{
 		{metaFormatVersion, strconv.Itoa(schema.FormatVersion)},
 		{metaProject, string(project)},
-		{metaSpans, strconv.Itoa(e.survey.spans)},
-		{metaTraces, strconv.Itoa(e.survey.traces)},
 	})
+}
+
+// describeRows tells the footer how many rows there are, when that is known.
+func describeRows(file *parquet.File, spans, traces int) error {
+	return errors.Join(file.Note(metaSpans, strconv.Itoa(spans)), file.Note(metaTraces, strconv.Itoa(traces)))
 }
 
 // parquet is the type in Parquet.

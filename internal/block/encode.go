@@ -47,8 +47,10 @@ func encode(project schema.ProjectID, pages [][]schema.Span, lim limits) (*Objec
 // encoder writes one block.
 type encoder struct {
 	limits  limits
-	codec   *codec
+	codec   *codec // of the column that is being written
+	content *codec // of content
 	out     []byte
+	before  int64 // bytes of the block that stand before out
 	dir     directory
 	hashes  []uint64 // of every trace id
 	survey  *survey
@@ -71,8 +73,14 @@ type scratch struct {
 }
 
 func newEncoder(lim limits, s *survey) *encoder {
-	return &encoder{limits: lim, codec: sharedCodec(), survey: s}
+	return &encoder{limits: lim, content: sharedCodec(), survey: s}
 }
+
+// offset is where in the block the next byte goes.
+func (e *encoder) offset() int64 { return e.before + int64(len(e.out)) }
+
+// since is what was written from an offset on.
+func (e *encoder) since(offset int64) []byte { return e.out[offset-e.before:] }
 
 // encode writes the block.
 func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
@@ -162,7 +170,7 @@ func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 		}
 		size += raw
 		if c.id == colTraceID {
-			g.sumIDs(&g.chunks[i], e.out)
+			g.sumIDs(&g.chunks[i], e.out, e.before)
 		}
 	}
 	e.dir.groups = append(e.dir.groups, g)
@@ -175,8 +183,11 @@ type pageRows struct{ from, to, firstCell, endCell int }
 
 // chunk writes one column of a row group and returns its uncompressed size.
 func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data cells.Column) (int64, error) {
-	w := chunkWriter{chunk: &g.chunks[column], start: int64(len(e.out)), rows: g.rows(), encoding: directoryEncoding(data.Encoding)}
+	w := chunkWriter{chunk: &g.chunks[column], start: e.offset(), rows: g.rows(), encoding: directoryEncoding(data.Encoding)}
 	data.Stats.Nulls = g.rows() - data.Values
+	if e.codec = sharedCodec(); e.dir.columns[column].fine {
+		e.codec = e.content
+	}
 	if data.Values == 0 {
 		e.absent(&w, g.rows())
 		return w.finish(meta, data.Stats)
@@ -195,7 +206,7 @@ func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data cells
 	if data.Encoding == parquet.Codes {
 		e.dictionary(&w, &data)
 	}
-	w.place(int64(len(e.out)))
+	w.place(e.offset())
 	e.out = append(e.out, e.scratch.pages...)
 	return w.finish(meta, data.Stats)
 }
@@ -205,12 +216,12 @@ func (e *encoder) absent(w *chunkWriter, rows int) {
 	levels := encoding.AppendLevels(nil, vec.NewBitmap(rows), rows)
 	page := parquet.Page{Rows: rows, Nulls: rows, Levels: levels}
 	e.out = page.AppendTo(e.out)
-	stored := e.out[w.start:]
+	stored := e.since(w.start)
 	w.encoding = encodingPlain
 	w.chunk.absent = true
 	w.chunk.dict = pageRef{offset: w.start, size: uint32(len(stored)), raw: uint32(len(stored)), sum: pageSum(stored)}
 	w.data, w.raw = w.start, int64(len(stored))
-	w.end = int64(len(e.out))
+	w.end = e.offset()
 }
 
 // dictionary writes the dictionary page of a chunk whose data pages are known:
@@ -229,9 +240,9 @@ func (e *encoder) dictionary(w *chunkWriter, data *cells.Column) {
 	w.chunk.entries = data.Entries
 	w.chunk.dict = pageRef{offset: w.start, raw: uint32(len(data.Dict))}
 	e.out = parquet.AppendDictionaryHeader(e.out, len(data.Dict), len(body), data.Entries)
-	w.chunk.dict.header = uint16(int64(len(e.out)) - w.start)
+	w.chunk.dict.header = uint16(e.offset() - w.start)
 	e.out = append(e.out, body...)
-	stored := e.out[w.start:]
+	stored := e.since(w.start)
 	w.chunk.dict.size, w.chunk.dict.sum = uint32(len(stored)), pageSum(stored)
 	w.raw += int64(w.chunk.dict.header) + int64(len(data.Dict))
 }
@@ -283,20 +294,24 @@ func (e *encoder) shrink(raw []byte) []byte {
 
 // tail writes everything after the last row group and returns its size.
 func (e *encoder) tail(file *parquet.File, project schema.ProjectID) (int, error) {
-	start := len(e.out)
+	start := e.offset()
 	bitset := newFilter(e.hashes)
 	e.dir.version, e.dir.project, e.dir.rows = schema.FormatVersion, project, e.survey.spans
-	e.dir.dataBytes, e.dir.bitset = int64(start), len(bitset)
+	e.dir.dataBytes, e.dir.bitset = start, len(bitset)
 
 	e.out = append(e.out, make([]byte, tailSumBytes)...)
 	e.out = e.dir.appendTo(e.out)
-	filterOffset := int64(len(e.out))
+	filterOffset := e.offset()
 	e.out = appendFilterHeader(e.out, len(bitset))
 	e.out = append(e.out, bitset...)
-	var err error
+	err := describeRows(file, e.survey.spans, e.survey.traces)
+	if err != nil {
+		return 0, err
+	}
 	if e.out, err = file.AppendFooter(e.out, int(colTraceID), filterOffset); err != nil {
 		return 0, err
 	}
-	putTailSum(e.out[start:])
-	return len(e.out) - start, nil
+	tail := e.since(start)
+	putTailSum(tail)
+	return len(tail), nil
 }

@@ -1,6 +1,8 @@
 package block
 
 import (
+	"context"
+	"io"
 	"slices"
 
 	"github.com/spanlake/spanlake/schema"
@@ -75,4 +77,11 @@ func EncodeWithColumn(project schema.ProjectID, spans []schema.Span, name string
 func (r *Reader) PageList(group int, column string) []byte {
 	i := slices.IndexFunc(r.dir.columns, func(c fileColumn) bool { return c.name == column })
 	return r.dir.groups[group].chunks[i].list.stored
+}
+
+// MergeWithLimits is Merge with row groups of fewer rows or bytes.
+func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRows, groupRows, groupBytes int) (*Merged, error) {
+	lim := defaultLimits()
+	lim.pageRows, lim.groupRows = pageRows, groupRows
+	return merge(ctx, w, inputs, nil, lim, groupBytes)
 }

@@ -54,9 +54,9 @@ func (e *encoder) traces(g *rowGroup) {
 
 // tracePage writes a table.
 func (e *encoder) tracePage(g *rowGroup, page tracePage, table *traceTable) {
-	start := int64(len(e.out))
+	start := e.offset()
 	e.out = table.appendTo(e.out)
-	stored := e.out[start:]
+	stored := e.since(start)
 	page.table = pageRef{offset: start, size: uint32(len(stored)), raw: uint32(len(stored)), sum: pageSum(stored)}
 	g.traces = append(g.traces, page)
 }
@@ -134,13 +134,14 @@ func repeats(ids []uint64) bool {
 	return false
 }
 
-// sumIDs takes the checksums of the parts of the dictionary of trace ids.
-func (g *rowGroup) sumIDs(k *chunk, data []byte) {
+// sumIDs takes the checksums of the parts of the dictionary of trace ids. The data
+// begins at an offset of the block.
+func (g *rowGroup) sumIDs(k *chunk, data []byte, offset int64) {
 	const size = len(schema.TraceID{})
 	body := k.dict.offset + int64(k.dict.header)
 	for i := range g.traces {
 		t := &g.traces[i]
 		t.ids = pageRef{offset: body + int64(size*t.code), size: uint32(size * t.entries), raw: uint32(size * t.entries)}
-		t.ids.sum = pageSum(data[t.ids.offset:t.ids.end()])
+		t.ids.sum = pageSum(data[t.ids.offset-offset : t.ids.end()-offset])
 	}
 }

@@ -25,8 +25,15 @@ const encoderWindowBytes = 1 << 20
 // sharedCodec returns the process's codec.
 var sharedCodec = sync.OnceValue(func() *codec {
 	// Level 1: what a block saves above it costs ingest more than the bucket.
+	return newCodec(zstd.SpeedFastest)
+})
+
+// strongCodec returns that of content in merges, whose blocks stay for good.
+var strongCodec = sync.OnceValue(func() *codec { return newCodec(zstd.SpeedDefault) })
+
+func newCodec(level zstd.EncoderLevel) *codec {
 	encoder, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderLevel(level),
 		zstd.WithWindowSize(encoderWindowBytes),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithEncoderCRC(false), // the directory has checksums of the stored bytes
@@ -42,7 +49,7 @@ var sharedCodec = sync.OnceValue(func() *codec {
 		panic(err)
 	}
 	return &codec{encoder: encoder, decoder: decoder}
-})
+}
 
 // compress appends the compressed src to dst.
 func (c *codec) compress(dst, src []byte) []byte { return c.encoder.EncodeAll(src, dst) }

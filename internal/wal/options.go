@@ -127,8 +127,8 @@ func (o *Options) validate() error {
 
 func (o *Options) readOnly() bool { return o.Covered == nil }
 
-// validWindows checks the window tree.
-func validWindows(windows []time.Duration) error {
+// CheckWindows checks a merge window tree, as Options.Windows has it.
+func CheckWindows(windows []time.Duration) error {
 	if len(windows) == 0 {
 		return errors.New("no merge windows")
 	}

@@ -30,7 +30,7 @@ func (r record) validate() error {
 	if err := validPartitions(r.Partitions); err != nil {
 		return err
 	}
-	return validWindows(r.Windows)
+	return CheckWindows(r.Windows)
 }
 
 func (r record) equal(o record) bool {

@@ -76,6 +76,15 @@ func NewFile(columns []Column, createdBy string, keyValues [][2]string) (*File, 
 	return f, nil
 }
 
+// Note adds a key and its value to the footer's metadata, at any time before
+// AppendFooter.
+func (f *File) Note(key, value string) error {
+	if err := f.builder.AppendKeyValueMetadata(key, value); err != nil {
+		return fmt.Errorf("footer metadata: %w", err)
+	}
+	return nil
+}
+
 func schemaOf(columns []Column) (*pqschema.Schema, error) {
 	fields := make(pqschema.FieldList, len(columns))
 	for i := range columns {

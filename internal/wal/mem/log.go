@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -57,13 +58,19 @@ type Log struct {
 
 	mu      sync.Mutex
 	streams []*Stream
+	leases  map[string]lease
 	closed  bool
+}
+
+type lease struct {
+	holder string
+	until  time.Time
 }
 
 // New returns an empty log.
 func New(opts Options) *Log {
 	opts.setDefaults()
-	l := &Log{opts: opts, streams: make([]*Stream, opts.Partitions)}
+	l := &Log{opts: opts, streams: make([]*Stream, opts.Partitions), leases: make(map[string]lease)}
 	for p := range l.streams {
 		l.streams[p] = newStream(opts, opts.Epoch)
 	}
@@ -81,6 +88,21 @@ func (l *Log) MaxPayload() int { return l.opts.MaxPayload }
 
 // Stream returns the newest epoch of partition p.
 func (l *Log) Stream(p int) wal.Stream { return l.Mem(p) }
+
+// Lease is as that of wal.Log.
+func (l *Log) Lease(_ context.Context, name, holder string, while time.Duration) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false, wal.ErrClosed
+	}
+	now := time.Now()
+	if have := l.leases[name]; have.holder != holder && now.Before(have.until) {
+		return false, nil
+	}
+	l.leases[name] = lease{holder, now.Add(while)}
+	return true, nil
+}
 
 // Mem is Stream with the type that has the methods for tests.
 func (l *Log) Mem(p int) *Stream {

@@ -1,0 +1,187 @@
+package compactor
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// Log is what a Compactor asks of the log.
+type Log interface {
+	Partitions() int
+	Windows() []time.Duration
+	Stream(partition int) wal.Stream
+	// Lease is as that of wal.Log.
+	Lease(ctx context.Context, name, holder string, while time.Duration) (bool, error)
+}
+
+// Retention says how long a project's spans are kept, 0 for ever.
+type Retention interface {
+	Retention(ctx context.Context, project schema.ProjectID) (time.Duration, error)
+}
+
+// Compactor merges and deletes the blocks of a bucket. Any number of them may work
+// on one; leases keep them from doing the same at the same time, mostly.
+//
+//	read the floors ─▶ list ─▶ plan ─┬▶ delete what was covered long ago, or has expired
+//	                                 └▶ lease ─▶ read the inputs ─▶ merge ─▶ store the output, which covers them
+//
+// A crash between any two steps leaves what it found, or also the output, which
+// is complete: nothing needs repair.
+type Compactor struct {
+	services.Service
+
+	cfg       Config
+	log       Log
+	bucket    objstore.Bucket
+	retention Retention
+	holder    string
+	logger    *slog.Logger
+	metrics   *metrics
+}
+
+// New returns a Compactor. As a service it works until it is stopped. Nothing
+// expires if retention is nil.
+func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logger *slog.Logger, reg prometheus.Registerer) *Compactor {
+	c := &Compactor{
+		cfg: cfg, log: log, bucket: bucket, retention: retention,
+		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
+	}
+	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)
+	return c
+}
+
+// tick looks for work once. It returns no error, which would end the service.
+func (c *Compactor) tick(ctx context.Context) error {
+	if _, err := c.Cycle(ctx, nil); err != nil && ctx.Err() == nil {
+		c.logger.Error("compaction failed, trying again", slog.Any("err", err))
+	}
+	return nil
+}
+
+// Summary is what was done in a cycle.
+type Summary struct {
+	Projects int
+	Merges   int   // that stored a block
+	Inputs   int   // their inputs
+	Read     int64 // bytes of these
+	Written  int64 // bytes of the new blocks
+	Spans    int   // in these
+	Folded   int   // rows left out because they were delivered twice
+	Void     int   // merges whose inputs were gone, or that someone else is at
+	Covered  int   // blocks deleted because others cover them
+	Expired  int   // and because they have expired
+	// Strangers and TooLarge are windows that stay unmerged, as Plan has them.
+	Strangers, TooLarge int
+}
+
+// Add adds what a later cycle did. What stays is what the later one says.
+func (s *Summary) Add(later Summary) {
+	later.Merges += s.Merges
+	later.Inputs += s.Inputs
+	later.Read += s.Read
+	later.Written += s.Written
+	later.Spans += s.Spans
+	later.Folded += s.Folded
+	later.Void += s.Void
+	later.Covered += s.Covered
+	later.Expired += s.Expired
+	*s = later
+}
+
+// Cycle looks at all projects once and does what is to be done: all deletions of
+// a project, then its merges. What fails in one project keeps nothing else from
+// being done; the errors come back joined. If progress is not nil it is called
+// with the project that is being worked on, and how many bytes of its merges'
+// inputs are done.
+func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.ProjectID, done, total int64)) (s Summary, err error) {
+	if progress == nil {
+		progress = func(schema.ProjectID, int64, int64) {}
+	}
+	c.metrics.cycles.Inc()
+	defer func() {
+		if err != nil {
+			c.metrics.failures.Inc()
+			return
+		}
+		c.metrics.lastSuccess.SetToCurrentTime()
+		c.metrics.strangers.Set(float64(s.Strangers))
+		c.metrics.tooLarge.Set(float64(s.TooLarge))
+	}()
+	started := time.Now()
+	floors, err := c.floors(ctx)
+	if err != nil {
+		return s, err
+	}
+	projects, err := c.projects(ctx)
+	if err != nil {
+		return s, err
+	}
+	var errs []error
+	planned := 0
+	for _, p := range projects {
+		v, err := c.view(ctx, p, floors)
+		if err == nil {
+			planned += len(v.plan.Merges)
+			err = c.act(ctx, v, &s, func(done, total int64) { progress(p, done, total) })
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("project %s: %w", p, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	s.Projects = len(projects)
+	c.metrics.behind.Set(float64(planned))
+	c.logger.Debug("looked for work", slog.Int("projects", s.Projects), slog.Int("merges", s.Merges),
+		slog.Int("deleted", s.Covered+s.Expired), slog.Duration("duration", time.Since(started)))
+	return s, errors.Join(errs...)
+}
+
+// projects lists the projects that have blocks.
+func (c *Compactor) projects(ctx context.Context) (list []schema.ProjectID, err error) {
+	for folder, err := range c.bucket.List(ctx, objstore.ListOptions{Prefix: schema.BlocksPrefix, Delimiter: true}) {
+		if err != nil {
+			return nil, fmt.Errorf("list the projects: %w", err)
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(folder.Key, schema.BlocksPrefix), "/")
+		if id, err := schema.ParseProjectID(name); err == nil {
+			list = append(list, id) // what is no project's has no blocks
+		}
+	}
+	return list, nil
+}
+
+// act does what a plan says.
+func (c *Compactor) act(ctx context.Context, v *view, s *Summary, progress func(done, total int64)) error {
+	s.Strangers += v.plan.Strangers
+	s.TooLarge += v.plan.TooLarge
+	if err := c.delete(ctx, v, s); err != nil {
+		return err
+	}
+	var done, total int64
+	for i := range v.plan.Merges {
+		total += v.plan.Merges[i].Bytes
+	}
+	for i := range v.plan.Merges {
+		job := &v.plan.Merges[i]
+		if err := c.merge(ctx, job, s, func(part int64) { progress(done+part, total) }); err != nil {
+			return err
+		}
+		done += job.Bytes
+		progress(done, total)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package compactor
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics are listed in docs/operations.md.
+type metrics struct {
+	cycles, failures            prometheus.Counter
+	lastSuccess                 prometheus.Gauge
+	merges                      *prometheus.CounterVec
+	inputs, inBytes, outBytes   prometheus.Counter
+	spans, folded               prometheus.Counter
+	deleted                     *prometheus.CounterVec
+	strangers, tooLarge, behind prometheus.Gauge
+	skipped                     prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: "spanlake_compactor_" + name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return f.NewGauge(prometheus.GaugeOpts{Name: "spanlake_compactor_" + name, Help: help})
+	}
+	return &metrics{
+		cycles:      counter("cycles_total", "Looks at all projects for work, each with what it found done."),
+		failures:    counter("failures_total", "Looks that ended with an error. What failed is tried again in the next one."),
+		lastSuccess: gauge("last_success_timestamp_seconds", "When a look last ended without an error."),
+		merges: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "spanlake_compactor_merges_total", Help: "Merges by result: done, void because an input was gone, or failed.",
+		}, []string{"result"}),
+		inputs:   counter("merged_blocks_total", "Blocks that merges have read."),
+		inBytes:  counter("merged_read_bytes_total", "Their bytes."),
+		outBytes: counter("merged_written_bytes_total", "Bytes of blocks that merges have written."),
+		spans:    counter("merged_spans_total", "Rows of blocks that merges have written."),
+		folded:   counter("folded_spans_total", "Rows that merges left out because they were delivered twice."),
+		deleted: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "spanlake_compactor_deleted_blocks_total", Help: "Blocks that were deleted, by reason: covered or expired.",
+		}, []string{"reason"}),
+		strangers: gauge("stranger_windows", "Windows that cannot be merged because the log's clock was put back while they were open."),
+		tooLarge:  gauge("too_large_windows", "Windows that stay as the blocks of smaller ones because they are too large together."),
+		behind:    gauge("pending_merges", "Merges that the last look has planned."),
+		skipped:   counter("skipped_listings_total", "Listings that were thrown away because they took longer than -compactor.delete-after."),
+	}
+}

@@ -1,0 +1,115 @@
+package compactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/wal"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// floorAttempts is how often a floor is read that moves meanwhile.
+const floorAttempts = 5
+
+// view is what a worker has seen of a project, and what follows from it.
+type view struct {
+	project schema.ProjectID
+	listed  time.Time // when the listing began
+	plan    Plan
+}
+
+// floors reads the floors of all partitions. They must be read before blocks are
+// listed, so that all up to them is in the listing.
+func (c *Compactor) floors(ctx context.Context) ([]Floor, error) {
+	floors := make([]Floor, c.log.Partitions())
+	for p := range floors {
+		var err error
+		for range floorAttempts {
+			if floors[p], err = c.floor(ctx, p); !errors.Is(err, wal.ErrReset) {
+				break
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
+		}
+	}
+	return floors, nil
+}
+
+// floor reads one. Returns wal.ErrReset if it has moved meanwhile.
+func (c *Compactor) floor(ctx context.Context, partition int) (Floor, error) {
+	stream := c.log.Stream(partition)
+	state, err := stream.State(ctx)
+	if err != nil {
+		return Floor{}, err
+	}
+	f := Floor{Partition: partition, Partitions: c.log.Partitions(), Epoch: stream.Epoch(), Position: state.Floor()}
+	if next := f.Position + 1; next <= state.Last {
+		err = stream.ReadRange(ctx, next, next, func(m wal.Message) error {
+			f.Next = m.Time
+			return nil
+		})
+	}
+	return f, err
+}
+
+// errSlow is for a listing that nothing may be decided by.
+var errSlow = errors.New("listing took longer than covered blocks stay: raise -compactor.delete-after")
+
+// view lists the blocks of a project and plans what to do with them.
+func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor) (*view, error) {
+	v := &view{project: project, listed: time.Now()}
+	var retention time.Duration
+	if c.retention != nil {
+		var err error
+		if retention, err = c.retention.Retention(ctx, project); err != nil {
+			return nil, fmt.Errorf("ask for the retention: %w", err)
+		}
+	}
+	var blocks []Listed
+	for object, err := range c.bucket.List(ctx, objstore.ListOptions{Prefix: schema.ProjectPrefix(project)}) {
+		if err != nil {
+			return nil, fmt.Errorf("list the blocks: %w", err)
+		}
+		name, err := schema.ParseBlockName(object.Key)
+		if err != nil {
+			c.logger.Warn("an object among the blocks has no block's name", slog.String("key", object.Key), slog.Any("err", err))
+			continue
+		}
+		blocks = append(blocks, Listed{BlockName: name, Bytes: object.Size, Stored: object.ModTime})
+	}
+	now := time.Now()
+	if now.Sub(v.listed) >= c.cfg.DeleteAfter {
+		c.metrics.skipped.Inc()
+		return nil, errSlow
+	}
+	v.plan = NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, now)
+	return v, nil
+}
+
+// delete removes what the plan says while the listing is fresh: the block that
+// covers another one has been seen not longer ago than covered blocks stay.
+func (c *Compactor) delete(ctx context.Context, v *view, s *Summary) error {
+	for _, d := range v.plan.Deletions {
+		if time.Since(v.listed) >= c.cfg.DeleteAfter {
+			return nil // the next look has a fresh one
+		}
+		if err := c.bucket.Delete(ctx, d.Key()); err != nil {
+			return fmt.Errorf("delete %s: %w", d.Key(), err)
+		}
+		reason := "covered"
+		if d.Expired {
+			reason = "expired"
+			s.Expired++
+		} else {
+			s.Covered++
+		}
+		c.metrics.deleted.WithLabelValues(reason).Inc()
+		c.logger.Debug("block deleted", slog.String("block", d.Key()), slog.String("reason", reason))
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// windowList is durations, as one flag separated by commas and as a list in YAML.
+type windowList []time.Duration
+
+// String implements flag.Value.
+func (w *windowList) String() string {
+	text := make([]string, len(*w))
+	for i, d := range *w {
+		text[i] = d.String()
+	}
+	return strings.Join(text, ",")
+}
+
+// Set implements flag.Value.
+func (w *windowList) Set(text string) error {
+	var list windowList
+	for part := range strings.SplitSeq(text, ",") {
+		d, err := time.ParseDuration(strings.TrimSpace(part))
+		if err != nil {
+			return fmt.Errorf("want durations separated by commas, as 10m,1h,24h: %w", err)
+		}
+		list = append(list, d)
+	}
+	*w = list
+	return nil
+}
+
+// MarshalYAML implements yaml.Marshaler.
+func (w windowList) MarshalYAML() (any, error) { return w.String(), nil }
+
+// UnmarshalYAML reads what MarshalYAML writes.
+func (w *windowList) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if err := unmarshal(&text); err != nil {
+		return err
+	}
+	return w.Set(text)
+}

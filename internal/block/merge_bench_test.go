@@ -1,0 +1,100 @@
+package block_test
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// mergeInputs are the blocks of a workload, as a builder cuts them.
+func mergeInputs(tb testing.TB, spans, blocks int, mix corpus.Mix) (readers []*block.Reader, bytes int) {
+	tb.Helper()
+	pages, _ := decoded(tb, slices.Collect(corpus.Workload(1, spans, mix)))
+	all := slices.Concat(pages...)
+	for part := range slices.Chunk(all, (len(all)+blocks-1)/blocks) {
+		o := encode(tb, part)
+		bytes += len(o.Data)
+		readers = append(readers, openMemory(tb, o))
+	}
+	return readers, bytes
+}
+
+// BenchmarkMerge merges the blocks of a workload into one.
+func BenchmarkMerge(b *testing.B) {
+	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
+		b.Run("mix="+string(mix), func(b *testing.B) {
+			inputs, size := mergeInputs(b, encodeSpans, 12, mix)
+			b.ReportAllocs()
+			b.ResetTimer()
+			var m *block.Merged
+			for b.Loop() {
+				var err error
+				m, err = block.Merge(b.Context(), io.Discard, inputs, nil)
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(m.Spans)*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
+			b.ReportMetric(float64(m.Bytes)/float64(m.Spans), "B/span")
+			b.ReportMetric(float64(m.Bytes)/float64(size), "of-inputs")
+		})
+	}
+}
+
+// BenchmarkMergeMemory watches the heap while blocks are merged: what it holds at
+// most besides the inputs' directories.
+func BenchmarkMergeMemory(b *testing.B) {
+	for _, blocks := range []int{6, 60} {
+		b.Run(fmt.Sprintf("mix=mix/blocks=%d", blocks), func(b *testing.B) {
+			inputs, _ := mergeInputs(b, encodeSpans, blocks, corpus.MixBoth)
+			b.ResetTimer()
+			peak := 0.0
+			for b.Loop() {
+				peak = max(peak, mergePeak(b, inputs))
+			}
+			b.ReportMetric(peak/1e6, "peak-MB")
+		})
+	}
+}
+
+// mergePeak is the largest heap of a merge, beyond what there was before it.
+func mergePeak(tb testing.TB, inputs []*block.Reader) float64 {
+	tb.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(5)) // so that what is no longer used does not count
+	runtime.GC()
+	base := heapBytes()
+	stop, most := make(chan struct{}), make(chan uint64)
+	go watchHeap(stop, most)
+	_, err := block.Merge(tb.Context(), io.Discard, inputs, nil)
+	close(stop)
+	peak := float64(<-most) - float64(base)
+	require.NoError(tb, err)
+	return peak
+}
+
+// TestMergeMemory merges texts that are many times larger than the memory that a
+// merge may take.
+func TestMergeMemory(t *testing.T) {
+	const limit = 256 << 20
+	var parts [][]schema.Span
+	text := make([]byte, 64<<10)
+	for i := range 12 {
+		rows := make([]schema.Span, 800)
+		for k := range rows {
+			rows[k] = schema.Span{
+				TraceID: traceID(i*len(rows) + k), StartNanos: day, Resource: &schema.Resource{}, Scope: &schema.Scope{}, Position: 1,
+				Events: text,
+			}
+		}
+		parts = append(parts, rows)
+	}
+	require.Greater(t, 12*800*len(text), 2*limit)
+	require.Less(t, mergePeak(t, opened(t, parts...)), float64(limit))
+}
