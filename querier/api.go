@@ -228,6 +228,12 @@ func wantsLLM(req *http.Request) bool {
 	return !strings.Contains(accept, contentProtobuf) && !strings.Contains(accept, contentJSON) && strings.Contains(accept, contentLLM)
 }
 
+// write is the same for replies that may be large.
+func (q *Querier) write(ctx context.Context, projects []schema.ProjectID, req *http.Request, r tempopb.Reply) (all reply, err error) {
+	err = q.inTurn(ctx, projects, func() { all = write(req, r) })
+	return all, err
+}
+
 // write makes a reply in the form that the client accepts.
 func write(req *http.Request, r tempopb.Reply) reply {
 	format, contentType := formatOf(req)

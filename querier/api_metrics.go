@@ -25,8 +25,7 @@ func (q *Querier) metricsRange(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return reply{}, err
 	}
-	body := tempopb.Append(make([]byte, 0, response.Size()), tempopb.JSON, response)
-	return reply{contentType: contentJSON, body: body}, nil
+	return q.writeJSON(ctx, projects, response, response.Size())
 }
 
 // queryRange runs a range query with the parameters of the HTTP API.
@@ -52,6 +51,13 @@ func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, v
 	}, nil
 }
 
+// writeJSON makes a reply in JSON of about so many bytes.
+func (q *Querier) writeJSON(ctx context.Context, projects []schema.ProjectID, r tempopb.Reply, size int) (reply, error) {
+	all := reply{contentType: contentJSON}
+	err := q.inTurn(ctx, projects, func() { all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r) })
+	return all, err
+}
+
 // metricsInstant answers GET /api/metrics/query: one value for each series, in
 // JSON whatever is accepted.
 func (q *Querier) metricsInstant(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
@@ -59,7 +65,7 @@ func (q *Querier) metricsInstant(ctx context.Context, projects []schema.ProjectI
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{contentType: contentJSON, body: tempopb.Append(nil, tempopb.JSON, response)}, nil
+	return q.writeJSON(ctx, projects, response, 0)
 }
 
 // queryInstant runs an instant query with the parameters of the HTTP API.
@@ -121,7 +127,9 @@ func (q *Querier) sumMetrics(
 		return nil, stats, err
 	}
 	stats.TotalBlocks, stats.TotalJobs, stats.CompletedJobs = clip(uint64(len(r.joined.Blocks))), clip(uint64(jobs)), clip(uint64(jobs)) //nolint:gosec // counts
-	result, err = sum.Result()
+	if turnErr := q.inTurn(ctx, projects, func() { result, err = sum.Result() }); turnErr != nil {
+		return nil, stats, turnErr
+	}
 	return result, stats, err
 }
 

@@ -32,7 +32,7 @@ func (q *Querier) search(ctx context.Context, projects []schema.ProjectID, req *
 	}
 	used := usageOf(ctx)
 	used.explain, used.rows = params.explain, response.Metrics.InspectedSpans
-	return write(req, response), nil
+	return q.write(ctx, projects, req, response)
 }
 
 func (q *Querier) allPartitions() []int {

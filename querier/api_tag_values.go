@@ -127,7 +127,7 @@ func fixedValues(field traceql.FieldExpr) (values []traceql.Static, ok bool) {
 func (q *Querier) tagValues(
 	ctx context.Context, projects []schema.ProjectID, params tagParams, fields []traceql.FieldExpr,
 ) (values []traceql.Static, metrics tempopb.MetadataMetrics, err error) {
-	blocks, err := q.readTags(ctx, projects, params, func(groups [][]engine.Source) error {
+	blocks, err := q.readTags(ctx, projects, params, func(ctx context.Context, groups [][]engine.Source) error {
 		found, err := engine.CollectValues(ctx, params.plan, groups, fields, params.options)
 		if err == nil {
 			values = found.Values

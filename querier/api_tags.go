@@ -117,7 +117,7 @@ func (q *Querier) tagNames(ctx context.Context, projects []schema.ProjectID, val
 		return found, err
 	}
 	found.limit = params.options.Limit
-	blocks, err := q.readTags(ctx, projects, params, func(groups [][]engine.Source) error {
+	blocks, err := q.readTags(ctx, projects, params, func(ctx context.Context, groups [][]engine.Source) error {
 		names, err := engine.CollectNames(ctx, params.plan, groups, scopes, params.options)
 		if err == nil {
 			found.byScope = names.ByScope
@@ -182,7 +182,7 @@ const maxTagBytes = 1 << 20
 // readTags calls f with the sources, the newest first. It returns the number of
 // blocks.
 func (q *Querier) readTags(
-	ctx context.Context, projects []schema.ProjectID, params tagParams, f func([][]engine.Source) error,
+	ctx context.Context, projects []schema.ProjectID, params tagParams, f func(context.Context, [][]engine.Source) error,
 ) (blocks int, err error) {
 	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) error {
 		sorted := *joined
@@ -196,7 +196,7 @@ func (q *Querier) readTags(
 			return err
 		}
 		defer leave()
-		return f([][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
+		return f(q.withTurns(ctx, projects), [][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
 	})
 	return blocks, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/querier/jobs"
 )
 
 // limitError means that a query asks for more than it may: answered with 422,
@@ -63,7 +64,9 @@ func (b budgeted) Get(ctx context.Context, key string, opts objstore.GetOptions)
 		return nil, objstore.Object{}, fmt.Errorf("read %s: %w", key, errBudget)
 	}
 	u.requests.Add(1)
+	back := jobs.Away(ctx)
 	data, object, err := b.Bucket.Get(ctx, key, opts)
+	back()
 	u.bytes.Add(int64(len(data)))
 	return data, object, err
 }

@@ -172,7 +172,7 @@ func (q *Querier) do(ctx context.Context, place string, p *part, ask question) (
 		return nil, err
 	}
 	defer leave()
-	return q.counted(place, func() (answer, error) { return ask.run(ctx, ask.sources(q, p)) })
+	return q.counted(place, func() (answer, error) { return ask.run(q.withTurns(ctx, p.projects), ask.sources(q, p)) })
 }
 
 // share lets a worker answer of a part, or does it here when there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +33,8 @@ type Querier struct {
 	logger     *slog.Logger
 	metrics    *metrics
 	queue      *jobs.Queue // of what is done in this process
-	workers    Workers     // nil: everything is done here
+	turns      *jobs.Turns
+	workers    Workers // nil: everything is done here
 
 	traceInMemory int64 // bytes up to which a trace is put together in memory
 }
@@ -55,7 +57,37 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		traceInMemory: traceInMemory,
+		turns:         jobs.NewTurns(runtime.GOMAXPROCS(0)),
 	}
+}
+
+// turnsOf are the turns of a query's projects.
+type turnsOf struct {
+	turns *jobs.Turns
+	name  string
+}
+
+var _ engine.Turns = turnsOf{}
+
+// Take waits for a turn.
+func (t turnsOf) Take(ctx context.Context) (turn context.Context, leave func(), err error) {
+	return t.turns.Take(ctx, t.name)
+}
+
+// withTurns makes what is done for projects take turns.
+func (q *Querier) withTurns(ctx context.Context, projects []schema.ProjectID) context.Context {
+	return engine.WithTurns(ctx, turnsOf{q.turns, projectsText(projects)})
+}
+
+// inTurn does what takes a processor for long besides the jobs.
+func (q *Querier) inTurn(ctx context.Context, projects []schema.ProjectID, f func()) error {
+	_, leave, err := q.turns.Take(ctx, projectsText(projects))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	f()
+	return nil
 }
 
 // maxRetries bounds how often a query begins anew because a block was gone, or

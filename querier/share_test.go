@@ -21,11 +21,11 @@ import (
 
 // whole answers in one job, inParts in many.
 func whole() querier.Config   { return querier.Config{JobSpans: 1 << 40} }
-func inParts() querier.Config { return querier.Config{JobSpans: 200, QueryJobs: 4} }
+func inParts() querier.Config { return querier.Config{JobSpans: 120, QueryJobs: 4} }
 
 // The answer does not depend on where it comes from.
 func TestSharedAnswers(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	require.Greater(t, c.live, 100)
 	for range 3 {
 		c.work(c.querier(inParts()).Work)
@@ -51,7 +51,7 @@ func (k keptSince) Project(id schema.ProjectID) (project.Project, error) {
 
 // What has expired for who asks has expired for who answers.
 func TestSharedRetention(t *testing.T) {
-	c := newCluster(t, 600)
+	c := newCluster(t)
 	free := c.querier(whole())
 	var last uint64
 	for _, b := range c.blocks {
@@ -78,7 +78,7 @@ func TestSharedRetention(t *testing.T) {
 
 // When a worker ends in the middle of a query, others do its part.
 func TestWorkerIsKilled(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	for range 2 {
 		c.work(c.querier(inParts()).Work)
 	}
@@ -91,7 +91,9 @@ func TestWorkerIsKilled(t *testing.T) {
 		}
 		return nil
 	})
-	shared := c.asker(inParts())
+	cfg := inParts()
+	cfg.HedgeAfter = time.Hour // it is not because it is slow
+	shared := c.asker(cfg)
 	path := clusterQueries()[0]
 	want := c.querier(whole()).found(path)
 	go func() {
@@ -106,7 +108,7 @@ func TestWorkerIsKilled(t *testing.T) {
 
 // A worker that is there but does not get on does not hold up a query.
 func TestSlowWorkerIsOvertaken(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	cfg := inParts()
 	cfg.HedgeAfter = 50 * time.Millisecond
 	c.work(c.querier(cfg).Work)
@@ -131,7 +133,7 @@ func TestSlowWorkerIsOvertaken(t *testing.T) {
 
 // A client that goes away ends the work of all.
 func TestUnwantedWorkEnds(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	begun, ended := make(chan time.Time, 100), make(chan time.Time, 100)
 	c.work(func(ctx context.Context, job []byte) []byte {
 		if len(job) > 0 {
@@ -154,7 +156,7 @@ func TestUnwantedWorkEnds(t *testing.T) {
 
 // A worker says what is wrong with a query as this process would.
 func TestSharedLimits(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	c.work(c.querier(inParts()).Work)
 	for _, test := range []struct {
 		name string
@@ -185,7 +187,7 @@ func TestSharedLimits(t *testing.T) {
 
 // Without workers, or with work that no message can hold, a querier does it itself.
 func TestNobodyToShareWith(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	p := c.pool()
 	defer p.Close()
 	alone := c.querier(inParts())
@@ -201,7 +203,7 @@ func TestNobodyToShareWith(t *testing.T) {
 func TestBlockMergedAwayUnderAJob(t *testing.T) {
 	for name, share := range map[string]bool{"here": false, "elsewhere": true} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, 2000)
+			c := newCluster(t)
 			path := clusterQueries()[0]
 			want := c.querier(whole()).found(path)
 			plain := c.bucket
@@ -230,7 +232,7 @@ func TestBlockMergedAwayUnderAJob(t *testing.T) {
 // What is acknowledged while a query is on its way to a worker counts, too; what
 // was before it must.
 func TestSharedReadYourWrites(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	c.work(c.querier(inParts()).Work)
 	shared := c.asker(inParts())
 	path := "/api/search?start=1768471200&end=1768478400&q=" + url.QueryEscape(`{ name = "written" }`)
@@ -248,7 +250,7 @@ func TestSharedReadYourWrites(t *testing.T) {
 
 // A project that asks too much at once is told so; others are not.
 func TestTooManyJobs(t *testing.T) {
-	c := newCluster(t, 2000)
+	c := newCluster(t)
 	cfg := inParts()
 	cfg.MaxJobs, cfg.MaxWaitingJobs, cfg.QueryJobs = 2, 1, 4
 	q := c.querier(cfg)

@@ -46,13 +46,13 @@ const clusterPartitions = 4
 
 // newCluster holds a workload, of which each span is in one of many blocks, of
 // logs with two and with four partitions, or in the log only; some are in two.
-func newCluster(t testing.TB, spans int) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
 	t.Cleanup(c.log.Close)
 	var requests [][]schema.Span
 	decoder := otlp.NewDecoder()
-	for wire := range corpus.Workload(3, spans, corpus.MixBoth) {
+	for wire := range corpus.Workload(3, 1200, corpus.MixBoth) {
 		rows, err := decoder.Decode(wire, uint64(len(requests)+1), nil)
 		require.NoError(t, err)
 		requests = append(requests, rows)
@@ -242,7 +242,7 @@ func (m *member) counter(name string) float64 {
 	return w.metric(name)
 }
 
-// clusterQueries are one of every kind.
+// clusterQueries are one of every kind that is split. The first is a search.
 func clusterQueries() (paths []string) {
 	for path, queries := range map[string][]string{
 		"/api/search": {
@@ -260,13 +260,16 @@ func clusterQueries() (paths []string) {
 		"/api/metrics/query": {`{ } | count_over_time() by (resource.service.name)`, `{ } | sum_over_time(span.gen_ai.usage.input_tokens)`},
 	} {
 		for _, q := range queries {
-			for _, more := range []string{"", "&limit=5"} {
-				paths = append(paths, path+"?"+url.Values{
-					"start": {strconv.Itoa(corpus.WorkloadStart / 1e9)}, "end": {strconv.Itoa(corpus.WorkloadStart/1e9 + 7200)}, "q": {q},
-				}.Encode()+more)
+			params := url.Values{
+				"start": {strconv.Itoa(corpus.WorkloadStart / 1e9)}, "end": {strconv.Itoa(corpus.WorkloadStart/1e9 + 300)}, "q": {q},
+			}
+			paths = append(paths, path+"?"+params.Encode())
+			if path == "/api/search" {
+				paths = append(paths, path+"?"+params.Encode()+"&limit=5")
 			}
 		}
 	}
 	slices.Sort(paths)
+	slices.Reverse(paths)
 	return paths
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/vec"
+	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -277,7 +278,12 @@ func (s *blockSource) Sample(
 	if err != nil {
 		return nil, err
 	}
-	left, err := reader.Sample(ctx, sampling, yield)
+	left, err := reader.Sample(ctx, sampling, func(samples *vec.Samples) error {
+		if err := jobs.Yield(ctx); err != nil {
+			return err
+		}
+		return yield(samples)
+	})
 	s.forgetIfGone(err)
 	return left, err
 }
@@ -288,9 +294,40 @@ func (s *blockSource) Tabulate(ctx context.Context, t *vec.Tabulation, table vec
 	if err != nil {
 		return nil, err
 	}
-	left, err := reader.Tabulate(ctx, t, table)
+	left, err := reader.Tabulate(ctx, t, yielding{table, ctx})
 	s.forgetIfGone(err)
 	return left, err
+}
+
+// yielding is a table that lets other projects have their turn.
+type yielding struct {
+	vec.Table
+
+	ctx context.Context //nolint:containedctx // of one call
+}
+
+// Value yields first.
+func (y yielding) Value(field vec.Field, v schema.Value, counts []uint32) error {
+	if err := jobs.Yield(y.ctx); err != nil {
+		return err
+	}
+	return y.Table.Value(field, v, counts)
+}
+
+// One yields first.
+func (y yielding) One(field vec.Field, v schema.Value, cell int32) error {
+	if err := jobs.Yield(y.ctx); err != nil {
+		return err
+	}
+	return y.Table.One(field, v, cell)
+}
+
+// Members yields first.
+func (y yielding) Members(events, links []byte, cell int32) error {
+	if err := jobs.Yield(y.ctx); err != nil {
+		return err
+	}
+	return y.Table.Members(events, links, cell)
 }
 
 // Identity is the block's key, and which object it is once it was opened.
@@ -326,6 +363,10 @@ func yieldFrom[T any](ctx context.Context, s *blockSource, all func(*block.Reade
 		for chunk, err := range all(reader) {
 			s.forgetIfGone(err)
 			if !yield(chunk, err) || err != nil {
+				return
+			}
+			if err := jobs.Yield(ctx); err != nil {
+				yield(chunk, err)
 				return
 			}
 		}

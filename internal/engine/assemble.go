@@ -7,8 +7,6 @@ import (
 	"iter"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -38,6 +36,11 @@ func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
 	if err != nil {
 		return err
 	}
+	ctx, leave, err := takeTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	judged, taken := 0, 0
 	for i, t := range list {
 		if err := ctx.Err(); err != nil {
@@ -147,10 +150,9 @@ func (h *hunt) read(ctx context.Context, wave []candidate, columns vec.Columns) 
 			}
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	for _, t := range tasks {
-		group.Go(func() (err error) {
+		group.Go(groupCtx, func(ctx context.Context) (err error) {
 			if t.spans, err = t.source.Traces(ctx, t.ids, columns); err != nil {
 				return fmt.Errorf("read %d traces: %w", len(t.ids), err)
 			}

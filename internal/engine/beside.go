@@ -6,8 +6,6 @@ import (
 	"iter"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -27,8 +25,7 @@ type beside struct {
 // lookBeside replaces the sources beside the searched ones by their rows of the
 // traces that these have. Most have none.
 func (h *hunt) lookBeside(ctx context.Context) error {
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	partitions := make([][]Source, len(h.partitions))
 	for p, sources := range h.partitions {
 		partitions[p] = slices.Clone(sources)
@@ -37,8 +34,8 @@ func (h *hunt) lookBeside(ctx context.Context) error {
 			if !ok {
 				continue
 			}
-			group.Go(func() error {
-				ids, err := h.sharedWith(groupCtx, next, sources)
+			group.Go(groupCtx, func(ctx context.Context) error {
+				ids, err := h.sharedWith(ctx, next, sources)
 				if err != nil {
 					return fmt.Errorf("list traces that reach into the range: %w", err)
 				}

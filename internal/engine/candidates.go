@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -322,8 +320,7 @@ func (h *hunt) wasJudged(id schema.TraceID) bool {
 
 // ask fills in the holders.
 func (h *hunt) ask(ctx context.Context, asked []candidate) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	answers := make([][][]bool, len(h.partitions)) // by partition, source, candidate
 	for p, sources := range h.partitions {
 		answers[p] = make([][]bool, len(sources))
@@ -332,7 +329,7 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 				answers[p][i] = slices.Repeat([]bool{true}, len(asked))
 				continue
 			}
-			group.Go(func() (err error) {
+			group.Go(groupCtx, func(ctx context.Context) (err error) {
 				answers[p][i], err = holds(ctx, source, asked, p, i)
 				return err
 			})

@@ -6,8 +6,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // origin is a source that is searched.
@@ -32,14 +30,13 @@ func (h *hunt) collectAll(ctx context.Context) (rows uint64, err error) {
 	for step := h.firstStep(list); len(left) > 0; step *= stepGrowth {
 		part := left[:min(step, len(left))]
 		left = left[len(part):]
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(h.concurrency)
+		group, groupCtx := newGroup(ctx, h.concurrency)
 		for _, o := range part {
-			group.Go(func() error {
+			group.Go(groupCtx, func(ctx context.Context) error {
 				if o.searched = !h.passed(o.last); !o.searched {
 					return nil
 				}
-				return h.collect(groupCtx, o.Source, o.candidate)
+				return h.collect(ctx, o.Source, o.candidate)
 			})
 		}
 		if err := group.Wait(); err != nil {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -105,10 +103,9 @@ type gathering struct {
 
 // each calls f for some sources at once.
 func (p *gathering) each(ctx context.Context, count int, f func(ctx context.Context, i int) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(p.opts.Concurrency)
+	group, groupCtx := newGroup(ctx, p.opts.Concurrency)
 	for i := range count {
-		group.Go(func() error { return f(ctx, i) })
+		group.Go(groupCtx, func(ctx context.Context) error { return f(ctx, i) })
 	}
 	return group.Wait()
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -79,12 +77,16 @@ func (h *hunt) askSummaries(ctx context.Context, tasks []*summaryTask) error {
 		return nil
 	}
 	if len(tasks) == 1 {
-		return ask(ctx, tasks[0])
+		turn, leave, err := takeTurn(ctx)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return ask(turn, tasks[0])
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(h.concurrency)
+	group, groupCtx := newGroup(ctx, h.concurrency)
 	for _, t := range tasks {
-		group.Go(func() error { return ask(ctx, t) })
+		group.Go(groupCtx, func(ctx context.Context) error { return ask(ctx, t) })
 	}
 	return group.Wait()
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -157,10 +155,9 @@ func (c *collector) run(ctx context.Context, partitions [][]Source) (uint64, err
 	}
 	sources := slices.Concat(partitions...)
 	counts := make([]uint64, len(sources))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(c.opts.Concurrency)
+	group, groupCtx := newGroup(ctx, c.opts.Concurrency)
 	for i, s := range sources {
-		group.Go(func() (err error) {
+		group.Go(groupCtx, func(ctx context.Context) (err error) {
 			counts[i], err = c.fromRows(ctx, s)
 			return err
 		})

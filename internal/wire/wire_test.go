@@ -114,7 +114,8 @@ func TestValues(t *testing.T) {
 		deep = schema.Value{Kind: schema.KindArray, Array: []schema.Value{deep}}
 	}
 	want := []schema.Attribute{
-		{Key: "empty"}, {Key: "", Value: schema.Value{Kind: schema.KindString, Str: "text"}},
+		{Key: "empty"},
+		{Key: "", Value: schema.Value{Kind: schema.KindString, Str: "text"}},
 		{Key: "bytes", Value: schema.Value{Kind: schema.KindBytes, Str: "\x00\xff"}},
 		{Key: "bool", Value: schema.Value{Kind: schema.KindBool, Bool: true}},
 		{Key: "double", Value: schema.Value{Kind: schema.KindDouble, Double: math.Inf(-1)}},
