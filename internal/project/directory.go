@@ -152,9 +152,9 @@ func (d *Directory) Effective(id schema.ProjectID, s Settings) Project {
 
 // Retention returns how long the data of a project is kept, 0 for ever, for who
 // is about to delete: by what is not older than RefreshInterval, after a look at
-// the bucket if need be. Of a project that was deleted nothing is kept: that is
-// a nanosecond. Returns ErrSettings, and the errors of the bucket: then nothing
-// may be deleted.
+// the bucket if need be. Of a project that was deleted nothing is shown, and
+// what lies there is kept for MinRetention only. Returns ErrSettings, and the
+// errors of the bucket: then nothing may be deleted.
 func (d *Directory) Retention(ctx context.Context, id schema.ProjectID) (time.Duration, error) {
 	if s := d.current.Load(); s == nil || time.Since(s.begun) > RefreshInterval {
 		if err := d.Refresh(ctx); err != nil {
@@ -163,7 +163,7 @@ func (d *Directory) Retention(ctx context.Context, id schema.ProjectID) (time.Du
 	}
 	p, err := d.Project(id)
 	if errors.Is(err, ErrDeleted) {
-		return 1, nil
+		return time.Duration(MinRetention), nil
 	}
 	return time.Duration(p.Retention), err
 }

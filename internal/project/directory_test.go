@@ -89,7 +89,7 @@ func TestDirectorySees(t *testing.T) {
 	require.ErrorIs(t, err, project.ErrDeleted)
 	kept, err = d.Retention(ctx, "shop")
 	require.NoError(t, err)
-	require.Equal(t, time.Duration(1), kept, "nothing is kept of a deleted project")
+	require.Equal(t, time.Minute, kept, "what is left of a deleted project goes soon")
 }
 
 func TestResolve(t *testing.T) {
