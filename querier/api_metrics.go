@@ -100,7 +100,7 @@ func (q *Querier) queryMetrics(
 func (q *Querier) sumMetrics(
 	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, instant bool,
 ) (result *engine.MetricsResult, stats tempopb.SearchMetrics, err error) {
-	ask, err := newMetricsQuestion(params.plan, params.query, within, params.opts, instant)
+	ask, err := newMetricsQuestion(params.plan, params.query, within, q.cfg.SearchMargin, params.opts, instant)
 	if err != nil {
 		return nil, stats, err
 	}

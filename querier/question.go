@@ -43,14 +43,15 @@ type metricsQuestion struct {
 	metrics *engine.MetricsQuery
 	query   string // the parameters that it was compiled from
 	within  timeRange
+	margin  time.Duration
 	opts    engine.MetricsOptions
 	instant bool
 }
 
 func newMetricsQuestion(
-	plan *engine.MetricsPlan, query string, within timeRange, opts engine.MetricsOptions, instant bool,
+	plan *engine.MetricsPlan, query string, within timeRange, margin time.Duration, opts engine.MetricsOptions, instant bool,
 ) (*metricsQuestion, error) {
-	m := &metricsQuestion{query: query, within: within, opts: opts, instant: instant}
+	m := &metricsQuestion{query: query, within: within, margin: margin, opts: opts, instant: instant}
 	if instant {
 		m.metrics = plan.Instant(opts)
 		return m, nil
@@ -63,7 +64,7 @@ func newMetricsQuestion(
 func (m *metricsQuestion) searched() timeRange { return m.within }
 
 func (m *metricsQuestion) sources(q *Querier, p *part) []engine.Source {
-	return q.sourcesAndOthers(p.joined, p.traces, m.within)
+	return q.sourcesBeside(p.joined, p.traces, m.within, m.within, m.margin)
 }
 
 func (m *metricsQuestion) run(ctx context.Context, sources []engine.Source) (answer, error) {
@@ -75,7 +76,7 @@ func (m *metricsQuestion) parse(encoded []byte) (answer, error) {
 }
 
 func (m *metricsQuestion) fill(j *wire.Job) {
-	j.Kind, j.Query = wire.KindMetricsRange, m.query
+	j.Kind, j.Query, j.Margin = wire.KindMetricsRange, m.query, m.margin
 	if m.instant {
 		j.Kind = wire.KindMetricsInstant
 	}

@@ -112,7 +112,7 @@ func (q *Querier) questionOf(j *wire.Job) (question, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMetricsQuestion(plan, j.Query, timeRange{j.Within[0], j.Within[1]}, engine.MetricsOptions{
+	return newMetricsQuestion(plan, j.Query, timeRange{j.Within[0], j.Within[1]}, j.Margin, engine.MetricsOptions{
 		StartNanos: j.Slice[0], EndNanos: j.Slice[1], StepNanos: j.StepNanos, NowNanos: j.NowNanos, Exemplars: j.Exemplars,
 		MaxSteps: j.MaxSteps, MaxSeries: j.MaxSeries, MaxBytes: j.MaxBytes, Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}, j.Kind == wire.KindMetricsInstant)

@@ -13,7 +13,7 @@ import (
 // Beside is s with only what it finds of traces that a source has which is
 // searched, or one on the other side: for a source whose rows all lie before the
 // range, or all after it, but near enough that traces reach from one into the
-// other. In Search only.
+// other. In searches and metrics queries only.
 func Beside(s Source, after bool) Source { return beside{s, after} }
 
 type beside struct {
@@ -22,12 +22,18 @@ type beside struct {
 	after bool
 }
 
-// lookBeside replaces the sources beside the searched ones by their rows of the
-// traces that these have. Most have none.
-func (h *hunt) lookBeside(ctx context.Context) error {
-	group, groupCtx := newGroup(ctx, h.concurrency)
-	partitions := make([][]Source, len(h.partitions))
-	for p, sources := range h.partitions {
+// neighbours finds out which traces of the sources beside the range reach into it.
+type neighbours struct {
+	concurrency int
+	repeats     *Repeats // nil to remember nothing
+}
+
+// look replaces the sources beside the searched ones by their rows of the traces
+// that these have. Most have none.
+func (n neighbours) look(ctx context.Context, all [][]Source) ([][]Source, error) {
+	group, groupCtx := newGroup(ctx, n.concurrency)
+	partitions := make([][]Source, len(all))
+	for p, sources := range all {
 		partitions[p] = slices.Clone(sources)
 		for i, s := range sources {
 			next, ok := s.(beside)
@@ -35,7 +41,7 @@ func (h *hunt) lookBeside(ctx context.Context) error {
 				continue
 			}
 			group.Go(groupCtx, func(ctx context.Context) error {
-				ids, err := h.sharedWith(ctx, next, sources)
+				ids, err := n.sharedWith(ctx, next, sources)
 				if err != nil {
 					return fmt.Errorf("list traces that reach into the range: %w", err)
 				}
@@ -48,14 +54,12 @@ func (h *hunt) lookBeside(ctx context.Context) error {
 			})
 		}
 	}
-	err := group.Wait()
-	h.partitions = partitions
-	return err
+	return partitions, group.Wait()
 }
 
 // sharedWith returns the traces of a source that a searched one may have too,
 // or one on the other side, in ascending order.
-func (h *hunt) sharedWith(ctx context.Context, source beside, sources []Source) ([]schema.TraceID, error) {
+func (n neighbours) sharedWith(ctx context.Context, source beside, sources []Source) ([]schema.TraceID, error) {
 	var fixed, others []Source
 	for _, s := range sources {
 		if b, ok := s.(beside); ok && b.after != source.after {
@@ -69,7 +73,7 @@ func (h *hunt) sharedWith(ctx context.Context, source beside, sources []Source) 
 			others = append(others, s)
 		}
 	}
-	ids, err := h.sharedWithFixed(ctx, source.Source, fixed)
+	ids, err := n.sharedWithFixed(ctx, source.Source, fixed)
 	if err != nil || len(others) == 0 {
 		return ids, err
 	}
@@ -95,22 +99,22 @@ func (h *hunt) sharedWith(ctx context.Context, source beside, sources []Source) 
 
 // sharedWithFixed is sharedWith for sources that never change, which is
 // remembered if the source does not change either.
-func (h *hunt) sharedWithFixed(ctx context.Context, source Source, fixed []Source) (ids []schema.TraceID, err error) {
+func (n neighbours) sharedWithFixed(ctx context.Context, source Source, fixed []Source) (ids []schema.TraceID, err error) {
 	if len(fixed) == 0 {
 		return nil, nil
 	}
-	if f, ok := source.(Fixed); ok && h.repeats != nil {
+	if f, ok := source.(Fixed); ok && n.repeats != nil {
 		names := make([]string, len(fixed), len(fixed)+1)
 		for i, s := range fixed {
 			names[i] = s.(Fixed).Identity() //nolint:forcetypeassert // by its caller
 		}
 		key := identityOf(append(names, "beside "+f.Identity()))
-		if known, ok := h.repeats.lookup(key); ok {
+		if known, ok := n.repeats.lookup(key); ok {
 			return known.ids, nil
 		}
 		defer func() {
 			if err == nil {
-				h.repeats.add(key, &remembered{ids: ids})
+				n.repeats.add(key, &remembered{ids: ids})
 			}
 		}()
 	}

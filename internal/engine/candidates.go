@@ -131,7 +131,7 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	h.room, h.tight = h.minRoom, minTight
 	h.judged = make(map[schema.TraceID]struct{})
 	h.parts = make(map[schema.TraceID]part)
-	if err := h.lookBeside(ctx); err != nil {
+	if h.partitions, err = (neighbours{h.concurrency, h.repeats}).look(ctx, h.partitions); err != nil {
 		return 0, err
 	}
 	if rows, err = h.collectAll(ctx); err != nil {

@@ -28,7 +28,11 @@ type gatherer struct {
 
 func gatherSpans(ctx context.Context, r *metricsRun, q *metricsLeaf) (observer, error) {
 	g := &gatherer{metricsRun: r, leaf: q, free: make(chan observer, r.opts.Concurrency)}
-	for _, sources := range r.partitions {
+	partitions, err := neighbours{r.opts.Concurrency, r.opts.Repeats}.look(ctx, r.partitions)
+	if err != nil {
+		return nil, err
+	}
+	for _, sources := range partitions {
 		if err := g.partition(ctx, sources); err != nil {
 			return nil, err
 		}
@@ -75,6 +79,9 @@ func (g *gatherer) merged() (observer, error) {
 // partition gathers the spans of one partition.
 func (g *gatherer) partition(ctx context.Context, sources []Source) error {
 	p := &gathering{gatherer: g, sources: sources}
+	if !g.leaf.plan.trace {
+		p.passBeside()
+	}
 	var ids []schema.TraceID
 	var err error
 	switch {
@@ -96,6 +103,7 @@ type gathering struct {
 	*gatherer
 
 	sources []Source
+	beside  map[int][]schema.TraceID // of sources that are not searched: traces that reach into the range
 
 	mu  sync.Mutex
 	ids []schema.TraceID // of traces to put together, some perhaps twice
@@ -167,6 +175,7 @@ func (p *gathering) candidates(ctx context.Context) ([]schema.TraceID, error) {
 		return nil, err
 	}
 	slices.SortFunc(all, func(a, b seen) int { return compareTraceIDs(a.id, b.id) })
+	var lacking []schema.TraceID
 	for len(all) > 0 {
 		s := all[0]
 		for ; len(all) > 0 && all[0].id == s.id; all = all[1:] {
@@ -174,9 +183,14 @@ func (p *gathering) candidates(ctx context.Context) ([]schema.TraceID, error) {
 		}
 		if plan.need.holds(s.leaves) {
 			p.ids = append(p.ids, s.id)
+		} else {
+			lacking = append(lacking, s.id)
 		}
 	}
-	return p.sorted(), nil
+	// What they lack may be in sources that are not searched.
+	lacking, err = p.mayBeElsewhere(ctx, lacking)
+	p.ids = append(p.ids, lacking...)
+	return p.sorted(), err
 }
 
 const seenBytes = 24

@@ -76,9 +76,11 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	if err != nil {
 		return nil, err
 	}
-	apart = append(apart, open...)
-	slices.SortFunc(apart, compareTraceIDs)
-	apart = slices.Compact(apart)
+	beside, err := p.repeatedBeside(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	apart = sortedIDs(slices.Concat(apart, open, beside))
 	err = p.each(ctx, len(p.sources), func(ctx context.Context, i int) error {
 		if held[i] == nil {
 			return nil

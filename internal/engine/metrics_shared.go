@@ -87,6 +87,9 @@ func listSpans(ctx context.Context, source Source, held *vec.Held, traces []sche
 			ids, l.places = append(ids, id), append(l.places, int32(i)) //nolint:gosec // few
 		}
 	}
+	if l, ok := source.(lookupOnly); ok {
+		source = l.Source
+	}
 	sampler, ok := source.(Sampler)
 	if !ok || len(ids) == 0 {
 		l.unknown, l.SpanIDs = true, &vec.SpanIDs{}

@@ -37,6 +37,9 @@ func (p *gathering) tables(ctx context.Context) ([]schema.TraceID, error) {
 		return nil, err
 	}
 	apart = append(apart, split...)
+	for _, ids := range p.beside {
+		apart = append(apart, ids...)
+	}
 	var tabulators []int
 	for i, source := range p.sources {
 		if held[i] == nil {

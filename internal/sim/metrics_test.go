@@ -76,7 +76,7 @@ func (p placed) within(first, last uint64) [][]engine.Source {
 		for _, s := range sources {
 			if b, ok := s.(stored); ok {
 				if from, to := b.Times(); from > last || to < first {
-					s = engine.LookupOnly(s)
+					s = engine.Beside(s, from > last)
 				}
 			}
 			partitions[i] = append(partitions[i], s)
