@@ -232,7 +232,7 @@ func readLists(t *testing.T, d *directory) bool {
 				return false
 			}
 			require.True(t, first)
-			require.Equal(t, k.list.extent, extent{pages[0].offset, pages[len(pages)-1].end()})
+			require.Equal(t, extent{pages[0].offset, pages[len(pages)-1].end()}, k.list.extent)
 			_, first, err = k.list.get()
 			require.NoError(t, err)
 			require.False(t, first)
