@@ -67,7 +67,7 @@ const defaultJobMemory = 512 << 20
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Timeout, prefix+"timeout", 5*time.Minute, "How long one query may take.")
-	f.DurationVar(&c.SearchMargin, prefix+"search-margin", time.Hour, "How far outside of the range of a search spans may lie by which a trace is found that reaches into it. Spans farther off are in the answer, but no trace is found by them.")
+	f.DurationVar(&c.SearchMargin, prefix+"search-margin", time.Hour, "How far outside of the range of a search or a metrics query spans may lie by which a trace is found that reaches into it. Spans farther off are in the answer, but no trace is found by them.")
 	f.DurationVar(&c.MaxSearchRange, prefix+"max-search-range", 168*time.Hour, "Longest time range of a search. 0 means no limit.")
 	c.MaxReadBytes = defaultMaxReadBytes
 	f.Var(&c.MaxReadBytes, prefix+"max-read-bytes", "How much of blocks one query may read from the bucket. 0 means no limit.")
