@@ -1,6 +1,8 @@
 package querier
 
 import (
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,7 +13,7 @@ import (
 	"github.com/spanlake/spanlake/traceql"
 )
 
-const benchSpans = 256 << 10
+const benchSpans = 256 << 10 // SPANLAKE_BENCH_SPANS, of a search
 
 // BenchmarkSearch searches a block whose tail was read, with and without a cache
 // of its pages, and puts the answer together: the twenty newest traces with their
@@ -27,11 +29,15 @@ func BenchmarkSearch(b *testing.B) {
 		{"duration", `{ duration > 3s }`},
 		{"url", `{ span.url.full =~ ".*&session=77.*" }`},
 	}
+	count := benchSpans
+	if n, err := strconv.Atoi(os.Getenv("SPANLAKE_BENCH_SPANS")); err == nil {
+		count = n
+	}
 	for _, cached := range []struct {
 		name  string
 		bytes int64
 	}{{"pages=cached", 256 << 20}, {"pages=fetched", 0}} {
-		source := storeBlocks(b, cached.bytes, workloadSpans(b, 1, benchSpans))[0]
+		source := storeBlocks(b, cached.bytes, workloadSpans(b, 1, count))[0]
 		for _, bench := range queries {
 			b.Run(cached.name+"/"+bench.name, func(b *testing.B) {
 				benchmarkSearch(b, source, bench.query)
