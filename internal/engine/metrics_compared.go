@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -119,7 +120,7 @@ func (s *spanFields) label(scope traceql.Scope, key string) string {
 		if s.labels == nil || len(s.labels) >= maxCached {
 			s.labels = make(map[labelKey]string)
 		}
-		s.labels[labelKey{scope, key}] = label
+		s.labels[labelKey{scope, strings.Clone(key)}] = label // the row's bytes may be another's soon
 	}
 	return label
 }

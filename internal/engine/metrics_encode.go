@@ -49,7 +49,7 @@ func (o *groupObserver) decode(r *wire.Reader) error {
 			return err
 		}
 	}
-	o.exemplars.decode(r, count)
+	o.exemplars.decode(r, o.groups.labels[:count])
 	return r.Err()
 }
 
@@ -156,7 +156,7 @@ func (x *exemplars) encode(dst []byte) []byte {
 		for i := range slot {
 			e := &slot[i]
 			dst = wire.AppendUint(wire.AppendUint(dst, e.group), e.step)
-			dst = append(append(dst, e.TraceID[:]...), e.spanID[:]...)
+			dst = append(dst, e.TraceID[:]...)
 			dst = wire.AppendFloat(wire.AppendUint(dst, e.StartNanos), e.Value)
 			dst = wire.AppendAttributes(dst, e.Labels)
 		}
@@ -164,24 +164,24 @@ func (x *exemplars) encode(dst []byte) []byte {
 	return dst
 }
 
-// decode takes exemplars of so many groups.
-func (x *exemplars) decode(r *wire.Reader, groups int) {
+// decode takes exemplars of groups with these values.
+func (x *exemplars) decode(r *wire.Reader, groups [][]schema.Value) {
 	count := r.Small(len(x.slots) * perSlot)
 	for range count {
 		var e exemplar
 		e.group = int32(r.Small(math.MaxInt32)) //nolint:gosec // bounded on this line
 		e.step = int32(r.Small(math.MaxInt32))  //nolint:gosec // likewise
 		r.Fixed(e.TraceID[:])
-		r.Fixed(e.spanID[:])
 		e.StartNanos, e.Value = r.Uint(), r.Float()
 		e.Labels = r.Attributes()
 		switch {
 		case r.Err() != nil:
 			return
-		case int(e.group) >= groups || int(e.step) >= len(x.slotOf):
+		case int(e.group) >= len(groups) || int(e.step) >= len(x.slotOf):
 			r.Fail("an exemplar of no sample")
 			return
 		case x.slotOf[e.step] >= 0:
+			e.values = groups[e.group]
 			x.offer(e)
 		}
 	}

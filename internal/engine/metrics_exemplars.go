@@ -26,8 +26,8 @@ type exemplars struct {
 type exemplar struct {
 	Exemplar
 
-	spanID schema.SpanID
 	group  int32
+	values []schema.Value // of the group
 }
 
 func newExemplars(most, steps int) *exemplars {
@@ -53,11 +53,19 @@ func (x *exemplars) wants(step int32) bool {
 	return slot >= 0 && !x.closed[slot]
 }
 
+// compareExemplars goes on until two spans look the same. One without labels is
+// before the same one with its labels.
 func compareExemplars(a, b *exemplar) int {
-	return cmp.Or(
-		bytes.Compare(a.TraceID[:], b.TraceID[:]), cmp.Compare(a.StartNanos, b.StartNanos),
-		bytes.Compare(a.spanID[:], b.spanID[:]),
+	c := cmp.Or(
+		bytes.Compare(a.TraceID[:], b.TraceID[:]), cmp.Compare(a.StartNanos, b.StartNanos), cmp.Compare(a.Value, b.Value),
 	)
+	if c == 0 && a.group != b.group {
+		c = bytes.Compare(appendGroupKey(nil, a.values), appendGroupKey(nil, b.values))
+	}
+	if c == 0 {
+		c = compareLabels(a.Labels, b.Labels)
+	}
+	return c
 }
 
 // before reports whether a span is one of the first of its slot so far. If it is
@@ -155,13 +163,13 @@ func exemplarLabels(series, more []schema.Attribute) []schema.Attribute {
 }
 
 // exemplarOf describes the frame's span.
-func exemplarOf(q *metricsLeaf, f *frame, step, group int32, n quantity) exemplar {
-	e := exemplar{spanID: f.span.SpanID, group: group}
+func (o *groupObserver) exemplarOf(f *frame, step, group int32, n quantity) exemplar {
+	e := exemplar{group: group, values: o.groups.labels[group]}
 	e.TraceID, e.StartNanos, e.step = f.span.TraceID, f.span.StartNanos, step
-	e.Value = n.float() / unit(q.isDuration())
-	for i := range q.shown {
-		if v := q.shown[i].label(f); v.Kind != schema.KindEmpty {
-			e.Labels = append(e.Labels, schema.Attribute{Key: q.shown[i].key, Value: v})
+	e.Value = n.float() / unit(o.leaf.isDuration())
+	for i := range o.leaf.shown {
+		if v := o.leaf.shown[i].label(f); v.Kind != schema.KindEmpty {
+			e.Labels = append(e.Labels, schema.Attribute{Key: o.leaf.shown[i].key, Value: v})
 		}
 	}
 	return e

@@ -166,7 +166,7 @@ func (o *groupObserver) span(f *frame, step int32) error {
 	}
 	o.tally.add(group, step, n, measured)
 	if o.exemplars.wants(step) && (measured || o.leaf.field == nil) {
-		o.exemplars.offer(exemplarOf(o.leaf, f, step, group, n))
+		o.exemplars.offer(o.exemplarOf(f, step, group, n))
 	}
 	return o.run.budget.take(o.tally.bytes())
 }

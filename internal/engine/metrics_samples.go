@@ -313,7 +313,8 @@ func (o *groupObserver) offerSamples(s *vec.Samples) error {
 		if err != nil {
 			return err
 		}
-		e := exemplar{group: o.state.groups[i]}
+		group := o.state.groups[i]
+		e := exemplar{group: group, values: o.groups.labels[group]}
 		e.TraceID, e.StartNanos, e.step = id, s.Starts[i], step
 		e.Value = n.float() / unit(o.leaf.isDuration())
 		if !o.exemplars.before(&e, s.Sorted) {

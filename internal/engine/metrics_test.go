@@ -179,6 +179,30 @@ func TestMetricsSteps(t *testing.T) {
 	require.Empty(t, result.Series)
 }
 
+// Which exemplars are shown of spans with one start does not depend on which
+// source has them.
+func TestExemplarsOfOneStart(t *testing.T) {
+	sources := make([]engine.Source, 0, 4)
+	for i, name := range []string{"d", "b", "c", "a"} {
+		sources = append(sources, newMemory([]schema.Span{span(1, byte(i+1), name, 1e9, 2e9)}))
+	}
+	plan := compileMetrics(t, "{ } | rate() by (name)")
+	for range sources {
+		sources = append(sources[1:], sources[0])
+		result, err := engine.QueryRange(t.Context(), plan, [][]engine.Source{sources}, engine.MetricsOptions{
+			StartNanos: 1e9, EndNanos: 2e9, StepNanos: 10e9, Exemplars: 2,
+		})
+		require.NoError(t, err)
+		var names []string
+		for _, s := range result.Series {
+			for range s.Exemplars {
+				names = append(names, s.Labels[0].Value.Str)
+			}
+		}
+		require.ElementsMatch(t, []string{"a", "b"}, names)
+	}
+}
+
 // The hint allows fewer exemplars, which are labelled with what the query says.
 func TestExemplars(t *testing.T) {
 	for query, want := range map[string]int{

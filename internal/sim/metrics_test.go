@@ -154,7 +154,7 @@ func rememberedFault(t *testing.T, q *traceql.Query, e placed, o traceqltest.Met
 	e.tallies = nil
 	anew, err := e.Metrics(t.Context(), q, o)
 	require.NoError(t, err)
-	if !sameSeries(anew, remembered) {
+	if !sameSeries(anew, remembered, 0) {
 		return differLines(traceqltest.FormatSeries(anew, random.Origin), traceqltest.FormatSeries(remembered, random.Origin), nil, nil)
 	}
 	for i := range anew { // in one order now
@@ -228,13 +228,40 @@ func differMetrics(t *testing.T, q *traceql.Query, truth, e traceqltest.Engine, 
 	t.Helper()
 	want, wantErr := truth.Metrics(t.Context(), q, o)
 	got, err := e.Metrics(t.Context(), q, o)
-	if wantErr == nil && err == nil && sameSeries(want, got) {
+	if wantErr == nil && err == nil && sameSeries(want, got, scale(t, q.Metrics, truth, o)) {
 		return ""
 	}
 	return differLines(traceqltest.FormatSeries(want, random.Origin), traceqltest.FormatSeries(got, random.Origin), wantErr, err)
 }
 
-func sameSeries(want, got []traceqltest.Series) bool {
+// scale is how large the numbers are between which a query calculates: a small
+// difference of two is no more exact than they are. It is 0 for one that does not
+// calculate.
+func scale(t *testing.T, m traceql.MetricsExpr, truth traceqltest.Engine, o traceqltest.MetricsOptions) (most float64) {
+	t.Helper()
+	binary, ok := m.(*traceql.MetricsBinary)
+	if !ok {
+		return 0
+	}
+	for _, side := range []traceql.MetricsExpr{binary.Left, binary.Right} {
+		most = max(most, scale(t, side, truth, o))
+		if _, ok := side.(*traceql.MetricsLiteral); ok {
+			continue
+		}
+		list, err := truth.Metrics(t.Context(), &traceql.Query{Metrics: side}, o)
+		require.NoError(t, err)
+		for _, s := range list {
+			for _, p := range s.Samples {
+				if !math.IsInf(p.Value, 0) {
+					most = max(most, math.Abs(p.Value))
+				}
+			}
+		}
+	}
+	return most
+}
+
+func sameSeries(want, got []traceqltest.Series, scale float64) bool {
 	byLabels := func(a, b traceqltest.Series) int {
 		return strings.Compare(traceqltest.LabelsText(a.Labels), traceqltest.LabelsText(b.Labels))
 	}
@@ -242,7 +269,7 @@ func sameSeries(want, got []traceqltest.Series) bool {
 	slices.SortFunc(got, byLabels)
 	return slices.EqualFunc(want, got, func(w, g traceqltest.Series) bool {
 		return byLabels(w, g) == 0 && slices.EqualFunc(w.Samples, g.Samples, func(x, y traceqltest.Sample) bool {
-			near := math.Abs(x.Value-y.Value) <= 1e-9*max(math.Abs(x.Value), math.Abs(y.Value))
+			near := math.Abs(x.Value-y.Value) <= max(1e-13*scale, 1e-9*math.Abs(x.Value), 1e-9*math.Abs(y.Value))
 			return x.Nanos == y.Nanos && (x.Value == y.Value || near)
 		})
 	})
