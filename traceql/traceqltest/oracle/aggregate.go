@@ -100,12 +100,15 @@ func exactSum(numbers []traceql.Static) *big.Int {
 	return sum
 }
 
+// total is the sum of all, of which small floats are added up before they meet a
+// large int.
 func total(numbers []traceql.Static) float64 {
-	sum, _ := new(big.Float).SetInt(exactSum(numbers)).Float64()
+	floats := 0.0
 	for _, n := range numbers {
 		if n.Type == traceql.TypeFloat {
-			sum += n.Float
+			floats += n.Float
 		}
 	}
-	return sum
+	ints, _ := new(big.Float).SetInt(exactSum(numbers)).Float64()
+	return ints + floats
 }
