@@ -22,7 +22,7 @@ import (
 )
 
 // compactRounds is how long TestCompaction sends spans.
-var compactRounds = flag.Int("compact.rounds", 40, "how often TestCompaction sends spans and counts; with 600 and more the windows are 2, 10 and 60 s")
+var compactRounds = flag.Int("compact.rounds", 40, "how often TestCompaction at least sends spans and counts; with 600 and more the windows are 2, 10 and 60 s")
 
 // longCompaction is from which on the windows have the size of issue 7.
 const longCompaction = 600
@@ -44,7 +44,8 @@ func testCompaction(t *testing.T, where place) {
 	t.Helper()
 	w := newCompactionWorld(t, where)
 	defer func() { t.Logf("%d spans were sent, a compactor was killed %d times", w.sent, w.kills) }()
-	for round := range *compactRounds {
+	begun := time.Now()
+	for round := 0; round < *compactRounds || time.Since(begun) < largestWindow(t); round++ {
 		w.send()
 		w.count()
 		if w.random.IntN(5) == 0 {
@@ -100,6 +101,16 @@ func newCompactionWorld(t *testing.T, where place) *compactionWorld {
 		w.compactors[i] = w.launchCompactor()
 	}
 	return w
+}
+
+// largestWindow is how long spans have to be sent, however fast: then blocks of
+// several smaller windows lie in one of the largest.
+func largestWindow(t *testing.T) time.Duration {
+	t.Helper()
+	windows := strings.Split(mergeWindows(), ",")
+	largest, err := time.ParseDuration(windows[len(windows)-1])
+	require.NoError(t, err)
+	return largest
 }
 
 func mergeWindows() string {
