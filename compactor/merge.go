@@ -93,7 +93,9 @@ func (c *Compactor) run(ctx context.Context, job *Job, progress func(done int64)
 	}
 	start := sp.end
 	w := bufio.NewWriterSize(sp, writeBytes)
-	merged, err := block.Merge(ctx, w, inputs, func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) })
+	merged, err := block.Merge(ctx, w, inputs, block.MergeOptions{
+		Progress: func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) },
+	})
 	if err == nil {
 		err = w.Flush()
 	}
