@@ -148,9 +148,21 @@ func warm(rows []*schema.Span) (sum byte) {
 	return sum
 }
 
-// group writes the columns of one row group.
+// group writes one row group.
 func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 	e.gather(ordinal)
+	g := e.begin()
+	size, err := e.chunks(meta, &g, func(*fileColumn) bool { return true })
+	if err != nil {
+		return err
+	}
+	e.dir.groups = append(e.dir.groups, g)
+	return meta.Finish(size, ordinal)
+}
+
+// begin writes the tables of traces of the row group that was gathered, and begins
+// its description.
+func (e *encoder) begin() rowGroup {
 	f := e.cells
 	for id := range slices.Chunk(f.traceIDs, len(schema.TraceID{})) {
 		e.hashes = append(e.hashes, schema.TraceID(id).Hash())
@@ -161,20 +173,26 @@ func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 		firstTrace: f.trace(0), lastTrace: f.trace(int(f.traces[e.rows-1])), minStart: f.minStart, maxEnd: f.maxEnd,
 	}
 	e.traces(&g)
-	var size int64
+	return g
+}
+
+// chunks writes columns of a row group and returns their uncompressed size.
+func (e *encoder) chunks(meta *parquet.Group, g *rowGroup, wanted func(*fileColumn) bool) (size int64, err error) {
 	for i := range e.dir.columns {
 		c := &e.dir.columns[i]
-		raw, err := e.chunk(meta, &g, i, e.column(i))
+		if !wanted(c) {
+			continue
+		}
+		raw, err := e.chunk(meta, g, i, e.column(i))
 		if err != nil {
-			return fmt.Errorf("column %s: %w", c.name, err)
+			return 0, fmt.Errorf("column %s: %w", c.name, err)
 		}
 		size += raw
 		if c.id == colTraceID {
 			g.sumIDs(&g.chunks[i], e.out, e.before)
 		}
 	}
-	e.dir.groups = append(e.dir.groups, g)
-	return meta.Finish(size, ordinal)
+	return size, nil
 }
 
 // pageRows are the rows of a page, [from, to), and their places among the rows

@@ -12,8 +12,7 @@ import (
 // defaults.
 type Limits struct{ PageRows, PageBytes, FineRows, GroupRows, Columns, ColumnRows int }
 
-// EncodeLimited is Encode with other limits.
-func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Object, error) {
+func (l Limits) limits() limits {
 	lim := defaultLimits()
 	for _, set := range []struct {
 		from int
@@ -30,7 +29,12 @@ func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Ob
 			*set.to = set.from
 		}
 	}
-	return encode(project, [][]schema.Span{spans}, lim)
+	return lim
+}
+
+// EncodeLimited is Encode with other limits.
+func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Object, error) {
+	return encode(project, [][]schema.Span{spans}, l.limits())
 }
 
 // RowGroups is the number of row groups and of pages of each.

@@ -6,12 +6,15 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -80,21 +83,31 @@ func mergePeak(tb testing.TB, inputs []*block.Reader) float64 {
 }
 
 // TestMergeMemory merges texts that are many times larger than the memory that a
-// merge may take.
+// merge may take: parts of messages, and attributes that are content.
 func TestMergeMemory(t *testing.T) {
 	const limit = 256 << 20
-	var parts [][]schema.Span
-	text := make([]byte, 64<<10)
-	for i := range 12 {
-		rows := make([]schema.Span, 800)
-		for k := range rows {
-			rows[k] = schema.Span{
-				TraceID: traceID(i*len(rows) + k), StartNanos: day, Resource: &schema.Resource{}, Scope: &schema.Scope{}, Position: 1,
-				Events: text,
+	filler := strings.Repeat("x", 64<<10)
+	for name, fill := range map[string]func(*schema.Span, string){
+		"events": func(s *schema.Span, text string) { s.Events = []byte(text) },
+		"content": func(s *schema.Span, text string) {
+			s.Attributes = otlp.AppendKeyValue(nil, spanAttributes, "prompt", schema.Value{Kind: schema.KindString, Str: text})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var readers []*block.Reader
+			size := 0
+			for i := range 12 {
+				rows := make([]schema.Span, 800)
+				for k := range rows {
+					n := i*len(rows) + k
+					rows[k] = schema.Span{TraceID: traceID(n), StartNanos: day, Resource: &schema.Resource{}, Scope: &schema.Scope{}, Position: 1}
+					fill(&rows[k], strconv.Itoa(n)+filler)
+					size += len(filler)
+				}
+				readers = append(readers, opened(t, rows)...)
 			}
-		}
-		parts = append(parts, rows)
+			require.Greater(t, size, 2*limit)
+			require.Less(t, mergePeak(t, readers), float64(limit))
+		})
 	}
-	require.Greater(t, 12*800*len(text), 2*limit)
-	require.Less(t, mergePeak(t, opened(t, parts...)), float64(limit))
 }

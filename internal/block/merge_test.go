@@ -14,6 +14,7 @@ import (
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -71,7 +72,7 @@ func folded(parts ...[]schema.Span) []schema.Span {
 
 func sameButPosition(a, b schema.Span) bool {
 	a.Position = b.Position
-	return same(&a, &b)
+	return same(&a, &b) && bytes.Equal(a.Attributes, b.Attributes) && bytes.Equal(a.Derived, b.Derived)
 }
 
 // scattered deals rows out to n parts, some to several, as if they were delivered
@@ -120,13 +121,92 @@ func TestMergeIsTheBlockOfAllRows(t *testing.T) {
 		}
 		want := folded(parts...)
 		var out bytes.Buffer
-		m, err := block.MergeWithLimits(t.Context(), &out, readers, opts, 1+rng.IntN(200), 1+rng.IntN(700), 1+rng.IntN(1<<20))
+		limits := block.Limits{PageRows: 1 + rng.IntN(200), GroupRows: 1 + rng.IntN(700)}
+		m, err := block.MergeLimited(t.Context(), &out, readers, opts, limits, 1+rng.IntN(1<<20))
 		require.NoError(t, err, "seed %d", seed)
 		require.Equal(t, all-len(slices.Concat(parts...)), m.Dropped, "seed %d", seed)
 		require.Equal(t, all-m.Dropped-len(want), m.Folded, "seed %d", seed)
 		have, err := scanAll(t.Context(), openMerged(t, m, out.Bytes()))
 		require.NoError(t, err)
 		requireSame(t, want, have)
+	}
+}
+
+// TestMergeIsWhatEncodeMakes merges parts of rows with attributes, in blocks that have
+// other columns, row groups and pages than the output, and compares with the block
+// of the rows that must stay: all that is said of its traces, and what VerifyRows
+// makes of every row, column by column.
+func TestMergeIsWhatEncodeMakes(t *testing.T) {
+	ctx := t.Context()
+	for i, tt := range blockShapes() {
+		for seed := range max(uint64(3)/thinning, 1) {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			rows := tt.spans(seed)
+			if rows = rows[:min(len(rows), 800)]; seed%3 > 0 {
+				rows = asDecoded(rows)
+			}
+			parts := scattered(rng, rows, 1+rng.IntN(7))
+			var readers []*block.Reader
+			for i, part := range parts {
+				o, err := block.EncodeLimited(project, part, block.Limits{
+					PageRows: 1 + rng.IntN(300), GroupRows: 1 + rng.IntN(600), FineRows: 1 + rng.IntN(50), Columns: 1 + rng.IntN(60), ColumnRows: 1 + rng.IntN(9),
+				})
+				require.NoError(t, err)
+				readers = append(readers, openMemory(t, o))
+				parts[i], err = scanAll(ctx, readers[i]) // attributes may have been turned around
+				require.NoError(t, err)
+			}
+			tt.limits.Columns, tt.limits.ColumnRows = 1+rng.IntN(60), 1+rng.IntN(9)
+			var out bytes.Buffer
+			m, err := block.MergeLimited(ctx, &out, readers, block.MergeOptions{}, tt.limits, 1+rng.IntN(1<<20))
+			require.NoError(t, err, "%s, seed %d", tt.name, seed)
+			want := folded(parts...)
+			o, err := block.EncodeLimited(project, want, tt.limits)
+			require.NoError(t, err)
+			merged, encoded := openMerged(t, m, out.Bytes()), openMemory(t, o)
+			requireBlock(t, merged, want)
+			if seed%3 > 0 {
+				require.NoError(t, merged.VerifyRows(ctx, nil), "%s, seed %d", tt.name, seed)
+			}
+			require.Equal(t, o.Open, m.Open)
+			require.Equal(t, o.MinStart, m.MinStart)
+			require.Equal(t, o.MaxEnd, m.MaxEnd)
+			require.Equal(t, saidOfTraces(t, encoded), saidOfTraces(t, merged), "%s, seed %d", tt.name, seed)
+			requirePutTogether(t, out.Bytes(), want)
+		}
+	}
+}
+
+// saidOfTraces is what a block says of traces without a look at their rows.
+func saidOfTraces(t *testing.T, r *block.Reader) (said []any) {
+	t.Helper()
+	held, err := r.Held(t.Context())
+	require.NoError(t, err)
+	open, err := r.OpenTraces(t.Context())
+	require.NoError(t, err)
+	totals, err := r.Totals(t.Context(), always(), vec.Column{{Scope: vec.ScopeIntrinsic, Key: vec.Duration}})
+	require.NoError(t, err)
+	said = append(said, held.IDs, held.Unfolded, open, totals)
+	for hits, err := range r.Find(t.Context(), always()) {
+		require.NoError(t, err)
+		for _, hit := range hits {
+			said = append(said, hit)
+		}
+	}
+	return said
+}
+
+// requirePutTogether reads attributes as any Parquet reader does.
+func requirePutTogether(t *testing.T, data []byte, spans []schema.Span) {
+	t.Helper()
+	rows, f := readParquet(t, data)
+	require.Len(t, rows, len(spans))
+	names := attributeColumns(f)
+	for i, row := range rows {
+		have := putTogether(t, row, names, "span.", block.ColumnShape, block.ColumnAttributes)
+		require.Equal(t, string(keysFirst(spans[i].Attributes)), string(keysFirst([]byte(have))), "row %d", i)
+		have = putTogether(t, row, names, "derived.", block.ColumnDerivedShape, block.ColumnDerived)
+		require.Equal(t, string(keysFirst(spans[i].Derived)), string(keysFirst([]byte(have))), "row %d", i)
 	}
 }
 
