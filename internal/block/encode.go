@@ -152,9 +152,13 @@ func warm(rows []*schema.Span) (sum byte) {
 func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 	e.gather(ordinal)
 	g := e.begin()
-	size, err := e.chunks(meta, &g, func(*fileColumn) bool { return true })
-	if err != nil {
-		return err
+	var size int64
+	for i := range e.dir.columns {
+		raw, err := e.columnChunk(meta, &g, i)
+		if err != nil {
+			return err
+		}
+		size += raw
 	}
 	e.dir.groups = append(e.dir.groups, g)
 	return meta.Finish(size, ordinal)
@@ -176,23 +180,17 @@ func (e *encoder) begin() rowGroup {
 	return g
 }
 
-// chunks writes columns of a row group and returns their uncompressed size.
-func (e *encoder) chunks(meta *parquet.Group, g *rowGroup, wanted func(*fileColumn) bool) (size int64, err error) {
-	for i := range e.dir.columns {
-		c := &e.dir.columns[i]
-		if !wanted(c) {
-			continue
-		}
-		raw, err := e.chunk(meta, g, i, e.column(i))
-		if err != nil {
-			return 0, fmt.Errorf("column %s: %w", c.name, err)
-		}
-		size += raw
-		if c.id == colTraceID {
-			g.sumIDs(&g.chunks[i], e.out, e.before)
-		}
+// columnChunk writes a column of a row group and returns its uncompressed size.
+func (e *encoder) columnChunk(meta *parquet.Group, g *rowGroup, i int) (int64, error) {
+	c := &e.dir.columns[i]
+	raw, err := e.chunk(meta, g, i, e.column(i))
+	if err != nil {
+		return 0, fmt.Errorf("column %s: %w", c.name, err)
 	}
-	return size, nil
+	if c.id == colTraceID {
+		g.sumIDs(&g.chunks[i], e.out, e.before)
+	}
+	return raw, nil
 }
 
 // pageRows are the rows of a page, [from, to), and their places among the rows

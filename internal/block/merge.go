@@ -181,11 +181,21 @@ func (m *merger) write(ctx context.Context, p *mergePlan) error {
 	}
 	e.survey, e.gathered, e.cells, e.first, e.rows = c.g.survey, c.g, c.f, 0, p.rows()
 	meta, g := m.file.Group(e.rows), e.begin()
-	size, err := e.chunks(meta, &g, func(c *fileColumn) bool { return !c.fine })
-	if err != nil {
-		return err
+	var size int64
+	for i := range e.dir.columns {
+		if e.dir.columns[i].fine {
+			continue
+		}
+		raw, err := e.columnChunk(meta, &g, i)
+		if err != nil {
+			return err
+		}
+		if err := m.flush(); err != nil {
+			return err
+		}
+		size += raw
 	}
-	content, err := c.content(ctx, e, meta, &g, m.groupBytes/4)
+	content, err := m.content(ctx, c, meta, &g)
 	if err != nil {
 		return err
 	}
@@ -201,10 +211,10 @@ func (m *merger) write(ctx context.Context, p *mergePlan) error {
 	m.traces += len(p.ids)
 	m.groups++
 	e.survey, e.gathered, e.cells = nil, nil, nil // lets go of the rows
-	return m.flush()
+	return nil
 }
 
-// flush hands on what was written.
+// flush hands on what was written: whole columns, so that no more is held.
 func (m *merger) flush() error {
 	e := m.encoder
 	if _, err := m.out.Write(e.out); err != nil {

@@ -33,7 +33,22 @@ func (c *copier) attributeColumns(ctx context.Context) error {
 		if err := c.read(ctx, attributeColumnOf(column.attribute)); err != nil {
 			return err
 		}
+		clear(c.had)
 		c.attributeCells(column.attribute.kind.cells(), c.g.columns[i], c.width(attributeBytes), c.promoted[i])
+		if err := c.compare(i, c.had); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare compares how many values the parts had of a column with what shapes tell.
+func (c *copier) compare(column int, had []int) error {
+	for i := range c.plan.parts {
+		if g := c.plan.parts[i].groupReader; had[i] != c.told[i][column] {
+			n := max(attributeColumnOf(c.g.survey.columns[column].attribute)(g), 0)
+			return g.corrupt(n, "values", g.chunk(n).data(), errStructure)
+		}
 	}
 	return nil
 }
@@ -50,7 +65,9 @@ func (c *copier) attributeCells(kind cells.Kind, dst *cells.Cells, widths []int,
 				n = min(n, promoted[0].row-row)
 			}
 			if c.has[r.part] {
+				before := dst.Len()
 				c.addCells(kind, dst, widths, row, int(r.part), from, n)
+				c.had[r.part] += dst.Len() - before
 			}
 			row, from = row+n, from+n
 			if row == end {

@@ -30,26 +30,28 @@ type contentColumn struct {
 	writer chunkWriter
 	pages  []byte
 	values int
+	had    []int // of them, by part
 
 	widths []int // by row of the slice
 	data   cells.Column
 	place  pageRows
 }
 
-// content writes the columns of content and returns their uncompressed size. About
-// sliceBytes of it are held at a time.
-func (c *copier) content(ctx context.Context, e *encoder, meta *parquet.Group, g *rowGroup, sliceBytes int) (size int64, err error) {
-	x := contentCopier{copier: c, encoder: e, group: g, pager: c.g.pager, most: sliceBytes}
+// content writes the columns of content and returns their uncompressed size.
+func (m *merger) content(ctx context.Context, c *copier, meta *parquet.Group, g *rowGroup) (size int64, err error) {
+	e := m.encoder
+	x := contentCopier{copier: c, encoder: e, group: g, pager: c.g.pager, most: m.groupBytes / 4}
 	for i := range e.dir.columns {
 		if e.dir.columns[i].fine {
 			w := chunkWriter{chunk: &g.chunks[i], rows: g.rows(), encoding: encodingPlain}
-			x.columns = append(x.columns, contentColumn{number: i, writer: w})
+			x.columns = append(x.columns, contentColumn{number: i, writer: w, had: make([]int, len(c.plan.parts))})
 		}
 	}
 	if len(x.columns) == 0 {
 		g.finePages = g.pages
 		return 0, nil
 	}
+	c.values = make([]values, len(c.values)) // lets go of what was read last
 	if err := x.measure(); err != nil {
 		return 0, err
 	}
@@ -62,9 +64,15 @@ func (c *copier) content(ctx context.Context, e *encoder, meta *parquet.Group, g
 	}
 	g.finePages = append(x.pager.fine, g.rows())
 	for i := range x.columns {
+		if err := c.compare(x.columns[i].number, x.columns[i].had); err != nil {
+			return 0, err
+		}
 		raw, err := x.finish(meta, &x.columns[i])
 		if err != nil {
 			return 0, fmt.Errorf("column %s: %w", e.dir.columns[x.columns[i].number].name, err)
+		}
+		if err := m.flush(); err != nil {
+			return 0, err
 		}
 		size += raw
 	}
@@ -133,6 +141,7 @@ func (x *contentCopier) copySlice(ctx context.Context, row, n int) error {
 		resize(&c.widths, n)
 		clear(c.widths)
 		values := cells.NewOptional(n, cells.NewTexts(0, 0, nil))
+		x.had = c.had
 		x.attributeCells(cells.Text, values, c.widths, x.promotedIn(c.number, row, n))
 		c.data, c.place = values.Column(), pageRows{}
 		c.values += c.data.Values

@@ -29,6 +29,10 @@ type copier struct {
 
 	widths   [12][]int     // as columnBytes, by row; nil: nothing
 	promoted [][]promotion // by column: what stands in no column of the inputs
+	// By part and column: how many values it must have, as shapes tell, and of the
+	// column that is copied, how many it had.
+	told [][]int
+	had  []int
 }
 
 // partSpan are the rows [from, to) of a part.
@@ -47,7 +51,7 @@ func (m *merger) newCopier(p *mergePlan) *copier {
 		plan: p, g: newGatherer(s, m.groups, rows), f: newFixedCells(rows), index: map[attribute]int{},
 		runs: p.runs, spans: make([]partSpan, len(p.parts)), scratch: &m.scratch,
 		has: make([]bool, len(p.parts)), values: make([]values, len(p.parts)), entries: make([]*cells.Entries, len(p.parts)),
-		promoted: make([][]promotion, len(s.columns)),
+		promoted: make([][]promotion, len(s.columns)), told: make([][]int, len(p.parts)), had: make([]int, len(p.parts)),
 	}
 	for i := range s.columns {
 		if s.columns[i].ofSpans() {
@@ -56,7 +60,7 @@ func (m *merger) newCopier(p *mergePlan) *copier {
 	}
 	for i := range p.parts {
 		part := &p.parts[i]
-		c.spans[i].to = part.to - part.from
+		c.spans[i].to, c.told[i] = part.to-part.from, make([]int, len(s.columns))
 		for n := len(m.ordinals); n < part.to; n++ {
 			m.ordinals = append(m.ordinals, int32(n))
 		}
@@ -114,17 +118,21 @@ func (c *copier) read(ctx context.Context, column func(*groupReader) int) error 
 // readPart reads a column of the rows of a part.
 func (c *copier) readPart(ctx context.Context, v *values, part, column int) error {
 	p, span := &c.plan.parts[part], c.spans[part]
-	v.raw = c.raw
-	err := p.read(ctx, v, column, c.ordinal[p.from+span.from:p.from+span.to], c.scratch)
-	c.raw, v.raw = v.raw, nil
+	v.raw, c.raw = c.raw, nil
+	rows := c.ordinal[p.from+span.from : p.from+span.to]
+	err := p.read(ctx, v, column, rows, c.scratch)
 	switch {
 	case err != nil:
 		return err
 	case p.column(column).physical != physicalBytes:
 		v.flatten()
 	case v.dict == nil:
-		v.hold()
+		size := 0
+		p.eachRowPage(column, &task{rows: rows}, func(ref pageRef) { size += int(ref.raw) })
+		c.raw = v.hold(size)
+		return nil
 	}
+	v.raw, c.raw = nil, v.raw
 	return nil
 }
 

@@ -48,12 +48,17 @@ func (v *values) flatten() {
 	v.dict = nil
 }
 
-// hold gives texts without a dictionary memory of their own, no more than they
-// need: pages hold those of other rows, too.
-func (v *values) hold() {
+// hold makes sure that texts without a dictionary, which lie in pages of so many
+// bytes, do not hold much more memory than they need: pages have those of other
+// rows, too. It returns what is free.
+func (v *values) hold(pageBytes int) (free []byte) {
 	size := 0
 	for _, text := range v.bytes {
 		size += len(text)
+	}
+	if 4*size > 3*pageBytes {
+		v.raw = nil
+		return nil
 	}
 	memory := make([]byte, 0, size)
 	for i, text := range v.bytes {
@@ -63,4 +68,6 @@ func (v *values) hold() {
 			v.bytes[i] = memory[start:len(memory):len(memory)]
 		}
 	}
+	free, v.raw = v.raw, nil
+	return free
 }

@@ -31,6 +31,9 @@ func (c *copier) attributes(ctx context.Context) error {
 			}
 			row += int(r.n)
 		}
+		for i := range s.parts {
+			s.parts[i].count(c.told[i])
+		}
 	}
 	return nil
 }
@@ -61,11 +64,13 @@ type shapedPart struct {
 	reader *groupReader
 	to     []int   // by column of the input: that of the output, -1 for none
 	keys   []int32 // likewise: of the table
+	placed []int   // likewise: rows whose shapes have it, but for those in rows
 
 	// By code of a shape: what stands for it here, or that one has to look at the
 	// rows. There are none if shapes have no codes.
 	known   []shapeState
 	same    [][]byte
+	rows    []int // that have the shape as it is
 	entries *cells.Entries
 }
 
@@ -90,7 +95,8 @@ func (s *shaper) begin(ctx context.Context, p *shapedPart, part *mergePart) (err
 	if err := s.readShapes(ctx, p, t); err != nil {
 		return err
 	}
-	p.to, p.keys = make([]int, len(g.reader.dir.columns)), make([]int32, len(g.reader.dir.columns))
+	columns := len(g.reader.dir.columns)
+	p.to, p.keys, p.placed = make([]int, columns), make([]int32, columns), make([]int, columns)
 	for _, c := range p.inUse {
 		a := g.column(c).attribute
 		p.keys[c] = s.table.find([]byte(a.key), 0)
@@ -111,12 +117,13 @@ func (s *shaper) readShapes(ctx context.Context, p *shapedPart, t *task) error {
 	g := p.reader
 	shape, rest := g.fixed(s.wanted.shape), g.fixed(s.wanted.rest)
 	var list []extent
+	restBytes := 0
 	if g.chunk(shape).encoding == encodingCodes {
 		list = append(list, g.chunk(shape).dict.extent())
 	}
 	g.eachRowPage(shape, t, func(ref pageRef) { list = append(list, ref.extent()) })
 	if !g.chunk(rest).absent {
-		g.eachRowPage(rest, t, func(ref pageRef) { list = append(list, ref.extent()) })
+		g.eachRowPage(rest, t, func(ref pageRef) { list, restBytes = append(list, ref.extent()), restBytes+int(ref.raw) })
 	}
 	if err := g.fetch(ctx, list); err != nil {
 		return err
@@ -131,10 +138,10 @@ func (s *shaper) readShapes(ctx context.Context, p *shapedPart, t *task) error {
 	if err != nil {
 		return err
 	}
-	p.rests.hold()
+	p.rests.hold(restBytes)
 	if d := p.shapes.dict; d != nil {
 		p.known, p.same = make([]shapeState, len(d.texts)), make([][]byte, len(d.texts))
-		p.entries = cells.NewEntries(p.same)
+		p.rows, p.entries = make([]int, len(d.texts)), cells.NewEntries(p.same)
 	}
 	return nil
 }
@@ -152,6 +159,7 @@ func (s *shaper) copyRun(p *shapedPart, row, from, n int) (err error) {
 			code := p.shapes.codes[i]
 			if p.known[code] == shapeSame {
 				s.shapes.AddEntry(p.entries, code)
+				p.rows[code]++
 				continue
 			}
 		}
@@ -160,6 +168,23 @@ func (s *shaper) copyRun(p *shapedPart, row, from, n int) (err error) {
 		}
 	}
 	return nil
+}
+
+// count adds up how many values shapes say that there are of each column of the
+// output.
+func (p *shapedPart) count(told []int) {
+	for code, n := range p.rows {
+		for _, item := range p.parsed[uint32(code)] {
+			if n > 0 {
+				p.placed[item] += n
+			}
+		}
+	}
+	for c, n := range p.placed {
+		if n > 0 && p.to[c] >= 0 {
+			told[p.to[c]] += n
+		}
+	}
 }
 
 // copyRow copies a row of which the shape is new or has to be written anew.
@@ -178,6 +203,7 @@ func (s *shaper) copyRow(p *shapedPart, row, i int, rest []byte) error {
 			if !s.column(p, int(item), i) {
 				return p.reader.corruptShape(&p.assembler)
 			}
+			p.placed[item]++
 			continue
 		}
 		if !kv.Next() {

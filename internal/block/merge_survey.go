@@ -49,6 +49,9 @@ func (m *merger) look(ctx context.Context) error {
 	return nil
 }
 
+// longStretchRows is as stretchRows: pages are decompressed whole.
+const longStretchRows = 512
+
 // sample counts the attributes of stretches of rows, the first one and every
 // step-th.
 func (m *merger) sample(ctx context.Context, in *mergeInput, s *survey) (err error) {
@@ -59,8 +62,8 @@ func (m *merger) sample(ctx context.Context, in *mergeInput, s *survey) (err err
 	for i := range r.dir.groups {
 		g := r.groupReader(i)
 		selected := vec.NewBitmap(g.group.rows())
-		for from := 0; from < g.group.rows(); from += s.step * stretchRows {
-			for row := from; row < min(from+stretchRows, g.group.rows()); row++ {
+		for from := 0; from < g.group.rows(); from += s.step * longStretchRows {
+			for row := from; row < min(from+longStretchRows, g.group.rows()); row++ {
 				selected.Set(row)
 			}
 		}

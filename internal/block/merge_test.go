@@ -365,6 +365,33 @@ func TestMergeEndsWithItsInputs(t *testing.T) {
 	require.ErrorIs(t, err, objstore.ErrNotExist)
 }
 
+// TestMergeOfNonsense merges a block whose pages have valid checksums over what no
+// writer has written.
+func TestMergeOfNonsense(t *testing.T) {
+	d := newDamageable(t, 16)
+	rng := rand.New(rand.NewPCG(20, 21))
+	r, err := block.Open(t.Context(), memory(d.object.Data), d.key)
+	require.NoError(t, err)
+	failed := 0
+	for range 400 / thinning {
+		data := bytes.Clone(d.object.Data)
+		for range 1 + rng.IntN(4) {
+			data[4+rng.IntN(len(data)-d.object.TailBytes-4)] ^= byte(1 + rng.IntN(255))
+		}
+		inputs := []*block.Reader{r, block.WithForgedChecksums(r, memory(data), data)}
+		var out bytes.Buffer
+		m, err := block.Merge(t.Context(), &out, inputs, block.MergeOptions{})
+		if err != nil {
+			failed++
+			require.ErrorIs(t, err, block.ErrCorrupt)
+			require.NotContains(t, err.Error(), "panicked")
+			continue
+		}
+		openMerged(t, m, out.Bytes())
+	}
+	require.Positive(t, failed)
+}
+
 // vanishing is an object that is deleted after some reads.
 type vanishing struct {
 	memory

@@ -107,6 +107,9 @@ func (c *Cells) TakeBack(row int) {
 // Has reports whether the row has a value.
 func (c *Cells) Has(row int) bool { return c.defined.Has(row) }
 
+// Len is the number of rows that have a value.
+func (c *Cells) Len() int { return c.n }
+
 // Text is the n-th text.
 func (c *Cells) Text(n int) string { return c.texts.at(n) }
 
