@@ -126,3 +126,23 @@ func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err e
 		n += selected.Count()
 	}
 }
+
+// ContentPages are the checksums of all pages of content.
+func (r *Reader) ContentPages() map[uint32]bool {
+	sums := map[uint32]bool{}
+	for i := range r.dir.groups {
+		for c := range r.dir.columns {
+			if !r.dir.columns[c].fine {
+				continue
+			}
+			pages, err := r.groupReader(i).pages(c)
+			if err != nil {
+				panic(err)
+			}
+			for _, p := range pages {
+				sums[p.sum] = true
+			}
+		}
+	}
+	return sums
+}

@@ -1,8 +1,10 @@
 package block_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -50,6 +52,39 @@ func BenchmarkMerge(b *testing.B) {
 			b.ReportMetric(float64(m.Spans)*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 			b.ReportMetric(float64(m.Bytes)/float64(m.Spans), "B/span")
 			b.ReportMetric(float64(m.Bytes)/float64(size), "of-inputs")
+		})
+	}
+}
+
+// BenchmarkRewrite leaves a trace out of a block that was merged before, as an erasure
+// does.
+func BenchmarkRewrite(b *testing.B) {
+	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
+		b.Run("mix="+string(mix), func(b *testing.B) {
+			inputs, _ := mergeInputs(b, encodeSpans, 12, mix)
+			var merged bytes.Buffer
+			m, err := block.Merge(b.Context(), &merged, inputs, block.MergeOptions{})
+			require.NoError(b, err)
+			r, err := block.Open(b.Context(), memory(merged.Bytes()), mergedKey(m))
+			require.NoError(b, err)
+			held, err := r.Held(b.Context())
+			require.NoError(b, err)
+			gone := held.IDs[len(held.IDs)/2]
+			drop := func(id schema.TraceID) uint64 {
+				if id == gone {
+					return math.MaxUint64
+				}
+				return 0
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			report := cpu(b)
+			for b.Loop() {
+				m, err = block.Merge(b.Context(), io.Discard, []*block.Reader{r}, block.MergeOptions{Drop: drop})
+				require.NoError(b, err)
+			}
+			report()
+			b.ReportMetric(float64(m.Spans)*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 		})
 	}
 }

@@ -17,11 +17,13 @@ type contentCopier struct {
 	group   *rowGroup
 	columns []contentColumn
 	pager   pager
-	main    int   // page of the group's grid that has the last row
+	main    int   // page of the group's grid that has the last row, of those that are cut
 	sizes   []int // of a row's content, by part, about
 	most    int   // bytes of a slice
 
-	next, used int // the run to go on with, and how many of its rows are done
+	row        int // to go on with
+	next, used int // its run, and how many rows of that are done
+	whole      []wholePages
 }
 
 // contentColumn is one column, written up to some row.
@@ -55,12 +57,17 @@ func (m *merger) content(ctx context.Context, c *copier, meta *parquet.Group, g 
 	if err := x.measure(); err != nil {
 		return 0, err
 	}
-	for row := 0; row < g.rows(); {
-		n := x.slice()
-		if err := x.copySlice(ctx, row, n); err != nil {
+	x.findWhole()
+	for x.row < g.rows() {
+		if err := x.copyWhole(ctx); err != nil {
 			return 0, err
 		}
-		row += n
+		row := x.row
+		if n := x.slice(); n > 0 {
+			if err := x.copySlice(ctx, row, n); err != nil {
+				return 0, err
+			}
+		}
 	}
 	g.finePages = append(x.pager.fine, g.rows())
 	for i := range x.columns {
@@ -104,21 +111,22 @@ func (x *contentCopier) measure() error {
 	return nil
 }
 
-// slice makes the next rows those that are copied, and returns how many they are.
+// slice makes the next rows those that are copied, up to a page that may go over as
+// it is, and returns how many they are.
 func (x *contentCopier) slice() (rows int) {
 	x.runs = nil
 	clear(x.spans)
 	for size := 0; x.next < len(x.plan.runs) && size < x.most; {
 		r := x.plan.runs[x.next]
 		each := x.sizes[r.part] + 1
-		r.from, r.n = r.from+int32(x.used), r.n-int32(x.used)
-		n := min(int(r.n), (x.most-size)/each+1)
-		if n < int(r.n) {
-			x.used += n
-		} else {
-			x.next, x.used = x.next+1, 0
+		n := min(int(r.n)-x.used, (x.most-size)/each+1)
+		if _, before, ok := x.nextWhole(); ok {
+			if before == 0 {
+				break
+			}
+			n = min(n, before)
 		}
-		r.n = int32(n)
+		r.from, r.n = r.from+int32(x.used), int32(n)
 		x.runs = append(x.runs, r)
 		span := &x.spans[r.part]
 		if span.to == 0 {
@@ -126,8 +134,17 @@ func (x *contentCopier) slice() (rows int) {
 		}
 		span.to = int(r.from) + n
 		rows, size = rows+n, size+n*each
+		x.advance(n)
 	}
 	return rows
+}
+
+// advance goes on by n rows of the run that is next.
+func (x *contentCopier) advance(n int) {
+	x.row, x.used = x.row+n, x.used+n
+	if x.used == int(x.plan.runs[x.next].n) {
+		x.next, x.used = x.next+1, 0
+	}
 }
 
 // copySlice copies n rows from the given one on.
@@ -176,9 +193,9 @@ func (x *contentCopier) cut(row, n int) func(yield func(from, to int) bool) {
 			for i := range x.columns {
 				x.pager.rowFine[i] = x.columns[i].widths[r-row]
 			}
-			begins := r == x.group.pages[x.main+1]
-			if begins {
-				x.main++
+			begins := false
+			for ; x.group.pages[x.main+1] <= r; x.main++ {
+				begins = true
 			}
 			if x.pager.endFine(r, begins || r == row && r > 0) {
 				if r > start && !yield(start, r) {

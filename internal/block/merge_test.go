@@ -3,8 +3,11 @@ package block_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,14 +42,18 @@ func openMemory(t testing.TB, o *block.Object) *block.Reader {
 func openMerged(t *testing.T, m *block.Merged, data []byte) *block.Reader {
 	t.Helper()
 	require.Equal(t, m.Bytes, int64(len(data)))
-	key := schema.BlockName{
-		Project: project, Partitions: 1, First: 1, Last: 1 << 40, LogNanos: 1, Open: m.Open, Level: 1,
-		MinStart: m.MinStart, MaxEnd: m.MaxEnd, Spans: uint64(m.Spans), TailBytes: uint64(m.TailBytes),
-	}.Key()
-	r, err := block.Open(t.Context(), memory(data), key)
+	r, err := block.Open(t.Context(), memory(data), mergedKey(m))
 	require.NoError(t, err)
 	require.NoError(t, r.Verify(t.Context(), nil))
 	return r
+}
+
+// mergedKey is the key of a block that was merged.
+func mergedKey(m *block.Merged) string {
+	return schema.BlockName{
+		Project: project, Partitions: 1, First: 1, Last: 1 << 40, LogNanos: 1, Open: m.Open, Level: 1,
+		MinStart: m.MinStart, MaxEnd: m.MaxEnd, Spans: uint64(m.Spans), TailBytes: uint64(m.TailBytes),
+	}.Key()
 }
 
 // folded are the rows that a merge of parts must have: of whole spans those that
@@ -152,11 +159,17 @@ func TestMergeIsWhatEncodeMakes(t *testing.T) {
 					PageRows: 1 + rng.IntN(300), GroupRows: 1 + rng.IntN(600), FineRows: 1 + rng.IntN(50), Columns: 1 + rng.IntN(60), ColumnRows: 1 + rng.IntN(9),
 				})
 				require.NoError(t, err)
-				readers = append(readers, openMemory(t, o))
+				key := keyOf(o)
+				if rng.IntN(2) == 0 {
+					key = strings.Replace(key, "_L0g", "_L1g", 1) // so that pages of content go over as they are
+				}
+				r, err := block.Open(ctx, memory(o.Data), key)
+				require.NoError(t, err)
+				readers = append(readers, r)
 				parts[i], err = scanAll(ctx, readers[i]) // attributes may have been turned around
 				require.NoError(t, err)
 			}
-			tt.limits.Columns, tt.limits.ColumnRows = 1+rng.IntN(60), 1+rng.IntN(9)
+			tt.limits.Columns, tt.limits.ColumnRows, tt.limits.FineRows = 1+rng.IntN(60), 1+rng.IntN(9), 1+rng.IntN(80)
 			var out bytes.Buffer
 			m, err := block.MergeLimited(ctx, &out, readers, block.MergeOptions{}, tt.limits, 1+rng.IntN(1<<20))
 			require.NoError(t, err, "%s, seed %d", tt.name, seed)
@@ -324,6 +337,80 @@ func TestMergeOfAWorkload(t *testing.T) {
 	requireSame(t, folded(parts...), have)
 	require.Less(t, m.Bytes, unmerged)
 	require.Less(t, m.Bytes, int64(len(encode(t, all).Data)))
+}
+
+// TestRewriteCopiesPagesOfContent leaves some traces out of a block that was merged
+// before: most of its content goes over as it is.
+func TestRewriteCopiesPagesOfContent(t *testing.T) {
+	pages, _ := decoded(t, slices.Collect(corpus.Workload(5, 10_000/thinning, corpus.MixLLM)))
+	all := slices.Concat(pages...)
+	var merged bytes.Buffer
+	m, err := block.Merge(t.Context(), &merged, opened(t, all[:len(all)/2], all[len(all)/2:]), block.MergeOptions{})
+	require.NoError(t, err)
+	before := openMerged(t, m, merged.Bytes())
+	gone := map[schema.TraceID]bool{all[100].TraceID: true, all[len(all)-100].TraceID: true}
+	drop := func(id schema.TraceID) uint64 {
+		if gone[id] {
+			return math.MaxUint64
+		}
+		return 0
+	}
+	var out bytes.Buffer
+	m, err = block.Merge(t.Context(), &out, []*block.Reader{before}, block.MergeOptions{Drop: drop})
+	require.NoError(t, err)
+	require.Positive(t, m.Dropped)
+	after := openMerged(t, m, out.Bytes())
+	require.NoError(t, after.VerifyRows(t.Context(), nil))
+	want, err := scanAll(t.Context(), before)
+	require.NoError(t, err)
+	have, err := scanAll(t.Context(), after)
+	require.NoError(t, err)
+	requireSame(t, leftBy(drop, [][]schema.Span{want})[0], have)
+
+	old, copied := before.ContentPages(), 0
+	sums := after.ContentPages()
+	for sum := range sums {
+		if old[sum] {
+			copied++
+		}
+	}
+	require.Greater(t, 10*copied, 7*len(sums), "of %d pages %d were copied", len(sums), copied)
+}
+
+// TestMergeOfDifferentContent merges blocks that have different columns of content:
+// row groups and pages of the output lack one of them.
+func TestMergeOfDifferentContent(t *testing.T) {
+	var parts [][]schema.Span
+	var readers []*block.Reader
+	for i, key := range []string{"prompt", "answer", "both"} {
+		rows := make([]schema.Span, 500)
+		for k := range rows {
+			text := schema.Value{Kind: schema.KindString, Str: strings.Repeat(fmt.Sprintf("%s %d ", key, k), 40)}
+			rows[k] = schema.Span{
+				TraceID: schema.TraceID{byte(i), byte(k >> 8), byte(k)}, SpanID: schema.SpanID{1}, StartNanos: day, EndNanos: day + 1,
+				Resource: &schema.Resource{}, Scope: &schema.Scope{}, Position: 1,
+			}
+			for _, name := range []string{"prompt", "answer"} {
+				if key == name || key == "both" {
+					rows[k].Attributes = otlp.AppendKeyValue(rows[k].Attributes, spanAttributes, name, text)
+				}
+			}
+		}
+		o := encode(t, rows)
+		r, err := block.Open(t.Context(), memory(o.Data), strings.Replace(keyOf(o), "_L0g", "_L1g", 1))
+		require.NoError(t, err)
+		parts, readers = append(parts, rows), append(readers, r)
+	}
+	for _, limits := range []block.Limits{{}, {FineRows: 100}, {GroupRows: 400}, {GroupRows: 700, PageRows: 300}} {
+		var out bytes.Buffer
+		m, err := block.MergeLimited(t.Context(), &out, readers, block.MergeOptions{}, limits, 128<<20)
+		require.NoError(t, err)
+		merged := openMerged(t, m, out.Bytes())
+		require.NoError(t, merged.VerifyRows(t.Context(), nil))
+		have, err := scanAll(t.Context(), merged)
+		require.NoError(t, err)
+		requireSame(t, slices.Concat(parts...), have)
+	}
 }
 
 func TestMergeOfNoRows(t *testing.T) {
