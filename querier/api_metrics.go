@@ -54,7 +54,10 @@ func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, v
 // writeJSON makes a reply in JSON of about so many bytes.
 func (q *Querier) writeJSON(ctx context.Context, projects []schema.ProjectID, r tempopb.Reply, size int) (reply, error) {
 	all := reply{contentType: contentJSON}
-	err := q.inTurn(ctx, projects, func() { all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r) })
+	err := q.inTurn(ctx, projects, func(context.Context) error {
+		all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r)
+		return nil
+	})
 	return all, err
 }
 
@@ -127,9 +130,10 @@ func (q *Querier) sumMetrics(
 		return nil, stats, err
 	}
 	stats.TotalBlocks, stats.TotalJobs, stats.CompletedJobs = clip(uint64(len(r.joined.Blocks))), clip(uint64(jobs)), clip(uint64(jobs)) //nolint:gosec // counts
-	if turnErr := q.inTurn(ctx, projects, func() { result, err = sum.Result() }); turnErr != nil {
-		return nil, stats, turnErr
-	}
+	err = q.inTurn(ctx, projects, func(context.Context) (err error) {
+		result, err = sum.Result()
+		return err
+	})
 	return result, stats, err
 }
 

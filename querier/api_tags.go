@@ -196,7 +196,9 @@ func (q *Querier) readTags(
 			return err
 		}
 		defer leave()
-		return f(q.withTurns(ctx, projects), [][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
+		return q.inTurn(ctx, projects, func(ctx context.Context) error {
+			return f(ctx, [][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
+		})
 	})
 	return blocks, err
 }
