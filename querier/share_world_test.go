@@ -44,12 +44,18 @@ type cluster struct {
 
 const clusterPartitions = 4
 
+func emptyCluster(t testing.TB) *cluster {
+	t.Helper()
+	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
+	t.Cleanup(c.log.Close)
+	return c
+}
+
 // newCluster holds a workload, of which each span is in one of many blocks, of
 // logs with two and with four partitions, or in the log only; some are in two.
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
-	t.Cleanup(c.log.Close)
+	c := emptyCluster(t)
 	var requests [][]schema.Span
 	decoder := otlp.NewDecoder()
 	for wire := range corpus.Workload(3, 1200, corpus.MixBoth) {

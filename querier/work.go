@@ -113,7 +113,7 @@ func (q *Querier) questionOf(j *wire.Job) (question, error) {
 		return nil, err
 	}
 	return newMetricsQuestion(plan, j.Query, timeRange{j.Within[0], j.Within[1]}, j.Margin, engine.MetricsOptions{
-		StartNanos: j.Slice[0], EndNanos: j.Slice[1], StepNanos: j.StepNanos, NowNanos: j.NowNanos, Exemplars: j.Exemplars,
+		StartNanos: j.Slice[0], EndNanos: j.Slice[1], FromNanos: j.Counted[0], ToNanos: j.Counted[1], StepNanos: j.StepNanos, NowNanos: j.NowNanos, Exemplars: j.Exemplars,
 		MaxSteps: j.MaxSteps, MaxSeries: j.MaxSeries, MaxBytes: j.MaxBytes, Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}, j.Kind == wire.KindMetricsInstant)
 }
