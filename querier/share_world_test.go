@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
@@ -277,5 +278,12 @@ func clusterQueries() (paths []string) {
 	}
 	slices.Sort(paths)
 	slices.Reverse(paths)
+	within := fmt.Sprintf("?start=%d&end=%d", corpus.WorkloadStart/1_000_000_000, corpus.WorkloadStart/1_000_000_000+300)
+	for _, path := range []string{
+		"/api/search/tags", "/api/v2/search/tags", "/api/search/tag/name/values", "/api/search/tag/service.name/values",
+		"/api/v2/search/tag/resource.service.name/values", "/api/v2/search/tag/span.http.route/values", "/api/v2/search/tag/rootName/values",
+	} {
+		paths = append(paths, path+within, path+within+"&q="+url.QueryEscape("{ status = error && name ="), path+within+"&q="+url.QueryEscape(`{ rootServiceName = "gateway" }`))
+	}
 	return paths
 }

@@ -23,6 +23,7 @@ const (
 	KindSearch         Kind = iota + 1
 	KindMetricsRange        // samples at the steps of a range
 	KindMetricsInstant      // one sample
+	KindTags                // names of attributes, or values of fields
 )
 
 // Job is a part of a query: some traces, in the blocks that hold them and in
@@ -40,7 +41,7 @@ type Job struct {
 	Within, Slice [2]uint64
 	Margin        time.Duration
 
-	// Of a search.
+	// Of a search. Limit is of tags, too.
 	Limit, SpansPerSpanSet int
 
 	// Of a metrics query, as in engine.MetricsOptions.
@@ -160,7 +161,7 @@ func open(data []byte, most int) ([]byte, error) {
 }
 
 func (j *Job) read(r *Reader) {
-	j.Kind = Kind(r.Small(int(KindMetricsInstant))) //nolint:gosec // bounded on this line
+	j.Kind = Kind(r.Small(int(KindTags))) //nolint:gosec // bounded on this line
 	if j.Kind == 0 {
 		r.Fail("a job of no kind")
 	}
