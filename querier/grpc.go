@@ -60,6 +60,8 @@ func codeOf(code int) codes.Code {
 	switch {
 	case code == http.StatusNotFound:
 		return codes.NotFound
+	case code == http.StatusForbidden:
+		return codes.PermissionDenied
 	case code == http.StatusTooManyRequests:
 		return codes.ResourceExhausted
 	case code == statusClientClosed, code == http.StatusGatewayTimeout:
