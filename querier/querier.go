@@ -35,7 +35,8 @@ type Querier struct {
 	turns      *jobs.Turns
 	workers    Workers // nil: everything is done here
 
-	traceInMemory int64 // bytes up to which a trace is put together in memory
+	traceInMemory int64         // bytes up to which a trace is put together in memory
+	partialEvery  time.Duration // how often streams get what is not the whole answer
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
@@ -56,8 +57,8 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
-		traceInMemory: traceInMemory,
-		turns:         jobs.NewTurns(processors),
+		traceInMemory: traceInMemory, partialEvery: partialEvery,
+		turns: jobs.NewTurns(processors),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
@@ -45,12 +46,18 @@ type cluster struct {
 
 const clusterPartitions = 4
 
+func emptyCluster(t testing.TB) *cluster {
+	t.Helper()
+	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
+	t.Cleanup(c.log.Close)
+	return c
+}
+
 // newCluster holds a workload, of which each span is in one of many blocks, of
 // logs with two and with four partitions, or in the log only; some are in two.
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
-	t.Cleanup(c.log.Close)
+	c := emptyCluster(t)
 	var requests [][]schema.Span
 	decoder := otlp.NewDecoder()
 	for wire := range corpus.Workload(3, 1200, corpus.MixBoth) {
@@ -272,5 +279,12 @@ func clusterQueries() (paths []string) {
 	}
 	slices.Sort(paths)
 	slices.Reverse(paths)
+	within := fmt.Sprintf("?start=%d&end=%d", corpus.WorkloadStart/1_000_000_000, corpus.WorkloadStart/1_000_000_000+300)
+	for _, path := range []string{
+		"/api/search/tags", "/api/v2/search/tags", "/api/search/tag/name/values", "/api/search/tag/service.name/values",
+		"/api/v2/search/tag/resource.service.name/values", "/api/v2/search/tag/span.http.route/values", "/api/v2/search/tag/rootName/values",
+	} {
+		paths = append(paths, path+within, path+within+"&q="+url.QueryEscape("{ status = error && name ="), path+within+"&q="+url.QueryEscape(`{ rootServiceName = "gateway" }`))
+	}
 	return paths
 }
