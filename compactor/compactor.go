@@ -49,6 +49,7 @@ type Compactor struct {
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
+	lifecycle *lifecycle // nil: nobody looks after the rules of the bucket
 }
 
 // New returns a Compactor. As a service it works until it is stopped. Nothing
@@ -143,6 +144,7 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 			break
 		}
 	}
+	c.keepLifecycle(ctx, projects)
 	s.Projects = len(projects)
 	c.metrics.behind.Set(float64(planned))
 	c.logger.Debug("looked for work", slog.Int("projects", s.Projects), slog.Int("merges", s.Merges),
