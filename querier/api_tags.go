@@ -196,7 +196,11 @@ func (q *Querier) readTags(
 			return err
 		}
 		defer leave()
-		return f(q.withTurns(ctx, projects), [][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
+		sources, err := q.sourcesAndOthers(ctx, &sorted, schema.AllTraces(), params.within)
+		if err != nil {
+			return err
+		}
+		return f(q.withTurns(ctx, projects), [][]engine.Source{sources})
 	})
 	return blocks, err
 }

@@ -172,7 +172,13 @@ func (q *Querier) do(ctx context.Context, place string, p *part, ask question) (
 		return nil, err
 	}
 	defer leave()
-	return q.counted(place, func() (answer, error) { return ask.run(q.withTurns(ctx, p.projects), ask.sources(q, p)) })
+	return q.counted(place, func() (answer, error) {
+		sources, err := ask.sources(ctx, q, p)
+		if err != nil {
+			return nil, err
+		}
+		return ask.run(q.withTurns(ctx, p.projects), sources)
+	})
 }
 
 // share lets a worker answer of a part, or does it here when there is none.

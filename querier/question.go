@@ -19,8 +19,8 @@ type searchQuestion struct {
 
 func (s *searchQuestion) searched() timeRange { return s.slice }
 
-func (s *searchQuestion) sources(q *Querier, p *part) []engine.Source {
-	return q.sourcesBeside(p.joined, p.traces, s.slice, s.within, s.margin)
+func (s *searchQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error) {
+	return q.sourcesBeside(ctx, p.joined, p.traces, s.slice, s.within, s.margin)
 }
 
 func (s *searchQuestion) run(ctx context.Context, sources []engine.Source) (answer, error) {
@@ -63,8 +63,8 @@ func newMetricsQuestion(
 
 func (m *metricsQuestion) searched() timeRange { return m.within }
 
-func (m *metricsQuestion) sources(q *Querier, p *part) []engine.Source {
-	return q.sourcesBeside(p.joined, p.traces, m.within, m.within, m.margin)
+func (m *metricsQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error) {
+	return q.sourcesBeside(ctx, p.joined, p.traces, m.within, m.within, m.margin)
 }
 
 func (m *metricsQuestion) run(ctx context.Context, sources []engine.Source) (answer, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,6 +24,7 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
+	made   time.Time // before it was
 	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
@@ -41,6 +43,7 @@ type Catalog struct {
 	log     Log
 	logger  *slog.Logger
 	metrics *metrics
+	maxAge  time.Duration // of views, 0: any
 
 	mu       sync.Mutex
 	projects map[schema.ProjectID]*entry
@@ -61,6 +64,16 @@ func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Re
 	}
 }
 
+// Expire bounds the age of views. What was stored in place of others, by a merge or
+// an erasure, is seen after so long although the others can still be read, here
+// from memory. It must be called before the first view is asked for.
+func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
+
+// usable reports whether a view may be used by who has found old to be out of date.
+func (c *Catalog) usable(v, old *View) bool {
+	return v != nil && v != old && (c.maxAge == 0 || time.Since(v.made) < c.maxAge)
+}
+
 // View returns the cached view of a project, or makes one.
 func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, error) {
 	return c.Newer(ctx, project, nil)
@@ -70,7 +83,7 @@ func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, er
 // another, else a fresh one. Callers that need one at the same time share it.
 func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View) (*View, error) {
 	e := c.entry(project)
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
 	select {
@@ -79,7 +92,7 @@ func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
 	v, err := c.list(ctx, project)
@@ -124,7 +137,7 @@ func (e *entry) current() *View {
 // live side or the next listing has it. The other way round it is in neither.
 func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, error) {
 	c.metrics.listings.Inc()
-	v := &View{floors: make([]Floor, c.log.Partitions())}
+	v := &View{made: time.Now(), floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
 		state, err := stream.State(ctx)
