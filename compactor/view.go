@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -18,7 +19,11 @@ const floorAttempts = 5
 // view is what a worker has seen of a project, and what follows from it.
 type view struct {
 	project schema.ProjectID
-	listed  time.Time // when the listing began
+	listed  time.Time        // when the listing began
+	pending *erasure.Pending // before the listing
+	blocks  []Listed
+	held    heldRows // for what is pending
+	stale   bool     // something of the listing is gone
 	plan    Plan
 }
 
@@ -60,8 +65,9 @@ func (c *Compactor) floor(ctx context.Context, partition int) (Floor, error) {
 // errSlow is for a listing that nothing may be decided by.
 var errSlow = errors.New("listing took longer than covered blocks stay: raise -compactor.delete-after")
 
-// view lists the blocks of a project and plans what to do with them.
-func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor) (*view, error) {
+// view lists the blocks of a project and plans what to do with them. erasing says
+// that it may have erasures.
+func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor, erasing bool) (*view, error) {
 	v := &view{project: project, listed: time.Now()}
 	var retention time.Duration
 	if c.retention != nil {
@@ -70,7 +76,12 @@ func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors [
 			return nil, fmt.Errorf("ask for the retention: %w", err)
 		}
 	}
-	var blocks []Listed
+	if erasing {
+		var err error
+		if v.pending, err = c.erasures.Pending(ctx, project, nil); err != nil {
+			return nil, err
+		}
+	}
 	for object, err := range c.bucket.List(ctx, objstore.ListOptions{Prefix: schema.ProjectPrefix(project)}) {
 		if err != nil {
 			return nil, fmt.Errorf("list the blocks: %w", err)
@@ -80,14 +91,17 @@ func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors [
 			c.logger.Warn("an object among the blocks has no block's name", slog.String("key", object.Key), slog.Any("err", err))
 			continue
 		}
-		blocks = append(blocks, Listed{BlockName: name, Bytes: object.Size, Stored: object.ModTime})
+		v.blocks = append(v.blocks, Listed{BlockName: name, Bytes: object.Size, Stored: object.ModTime})
 	}
 	now := time.Now()
 	if now.Sub(v.listed) >= c.cfg.DeleteAfter {
 		c.metrics.skipped.Inc()
 		return nil, errSlow
 	}
-	v.plan = NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, now)
+	if err := c.erasedIn(ctx, v); err != nil {
+		return nil, err
+	}
+	v.plan = NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, v.blocks, now)
 	return v, nil
 }
 
