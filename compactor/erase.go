@@ -124,7 +124,7 @@ func (c *Compactor) complete(ctx context.Context, v *view, s *Summary) error {
 		}
 		if why != "" {
 			s.Pending++
-			c.logger.Info("erasure is not done", slog.String("project", string(v.project)), slog.String("erasure", r.ID), slog.String("waits_for", why))
+			c.logger.Debug("erasure is not done", slog.String("project", string(v.project)), slog.String("erasure", r.ID), slog.String("waits_for", why))
 			continue
 		}
 		versions, err := c.purgeVersions(ctx, r)

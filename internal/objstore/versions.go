@@ -14,8 +14,9 @@ type Versioned interface {
 	Bucket
 	// PurgeVersions removes for good the versions of the keys with a prefix for
 	// which purge is true, marks of deletion too, the oldest of each key first:
-	// when it is cut short the current one is still there. It returns how many
-	// they were. Returns ErrNoVersions if the store knows none.
+	// when it is cut short what Get returns is the same. current is the one that
+	// Get returns, if any. It returns how many they were. Returns ErrNoVersions
+	// if the store knows none.
 	PurgeVersions(ctx context.Context, prefix string, purge func(key string, current bool) bool) (int, error)
 }
 

@@ -1,11 +1,12 @@
 package s3
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -18,7 +19,9 @@ var _ objstore.Versioned = (*Bucket)(nil)
 // version is one of a key, or a mark of its deletion.
 type version struct {
 	key, id string
-	current bool
+	at      time.Time
+	latest  bool
+	mark    bool
 }
 
 // PurgeVersions implements objstore.Versioned. It needs the permissions
@@ -37,7 +40,9 @@ func (b *Bucket) PurgeVersions(ctx context.Context, prefix string, purge func(ke
 }
 
 func (b *Bucket) purge(ctx context.Context, prefix string, purge func(key string, current bool) bool) (n int, err error) {
-	input := &s3.ListObjectVersionsInput{Bucket: &b.opts.Bucket, Prefix: &prefix, MaxKeys: aws.Int32(int32(b.opts.PageKeys))} //nolint:gosec // at most 1000
+	most := int32(b.opts.PageKeys) //nolint:gosec // at most 1000
+	input := &s3.ListObjectVersionsInput{Bucket: &b.opts.Bucket, Prefix: &prefix, MaxKeys: &most}
+
 	var list []version // of the last key: more of it may follow
 	for {
 		page, err := b.client.ListObjectVersions(ctx, input)
@@ -51,7 +56,8 @@ func (b *Bucket) purge(ctx context.Context, prefix string, purge func(key string
 				}
 				list = list[:0]
 			}
-			if purge(v.key, v.current) {
+			again := func(o version) bool { return o.id == v.id } // a page may begin with the last one of another
+			if !slices.ContainsFunc(list, again) && purge(v.key, v.latest && !v.mark) {
 				list = append(list, v)
 			}
 		}
@@ -62,34 +68,28 @@ func (b *Bucket) purge(ctx context.Context, prefix string, purge func(key string
 	}
 }
 
-// versionsOf are those of a page by key, those of a key the newest first, as the
-// server lists each of its two kinds.
+// versionsOf are those of a page by key, those of a key the latest first: whatever
+// it is, an earlier one must not take its place.
 func versionsOf(page *s3.ListObjectVersionsOutput) []version {
-	type dated struct {
-		version
-		at int64
-	}
-	var all []dated
+	list := make([]version, 0, len(page.Versions)+len(page.DeleteMarkers))
 	for _, v := range page.Versions {
-		at := aws.ToTime(v.LastModified).UnixNano()
-		all = append(all, dated{version{aws.ToString(v.Key), aws.ToString(v.VersionId), aws.ToBool(v.IsLatest)}, at})
+		list = append(list, version{aws.ToString(v.Key), aws.ToString(v.VersionId), aws.ToTime(v.LastModified), aws.ToBool(v.IsLatest), false})
 	}
 	for _, v := range page.DeleteMarkers {
-		at := aws.ToTime(v.LastModified).UnixNano()
-		all = append(all, dated{version{aws.ToString(v.Key), aws.ToString(v.VersionId), aws.ToBool(v.IsLatest)}, at})
+		list = append(list, version{aws.ToString(v.Key), aws.ToString(v.VersionId), aws.ToTime(v.LastModified), aws.ToBool(v.IsLatest), true})
 	}
-	slices.SortStableFunc(all, func(x, y dated) int {
-		if c := cmp.Compare(x.key, y.key); c != 0 || x.current == y.current {
-			return cmp.Or(c, cmp.Compare(y.at, x.at))
-		} else if x.current {
+	slices.SortStableFunc(list, func(x, y version) int {
+		c := strings.Compare(x.key, y.key)
+		switch {
+		case c != 0:
+			return c
+		case x.latest:
 			return -1
+		case y.latest:
+			return 1
 		}
-		return 1
+		return y.at.Compare(x.at)
 	})
-	list := make([]version, len(all))
-	for i := range all {
-		list[i] = all[i].version
-	}
 	return list
 }
 
