@@ -328,4 +328,3 @@ func TestEraseSurvivesCrashes(t *testing.T) {
 		}
 	})
 }
-
