@@ -51,7 +51,7 @@ func (w *Watch) Pending(ctx context.Context, project schema.ProjectID) (*Pending
 
 // Refresh makes this process see at once what was just stored.
 func (w *Watch) Refresh(ctx context.Context, project schema.ProjectID) error {
-	_, err := w.pending(ctx, project, time.Now())
+	_, err := w.pending(ctx, project, time.Now().Add(1)) // none that has begun
 	return err
 }
 
