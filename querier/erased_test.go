@@ -194,3 +194,56 @@ func contains(body, word string) bool { return strings.Contains(body, word) }
 func appendAttribute(key, value string) []byte {
 	return otlp.AppendKeyValue(nil, 9, key, schema.Value{Kind: schema.KindString, Str: value})
 }
+
+// What is erased is in no part of an answer, wherever it comes from; and who asks
+// which traces there are is told all of them, also by workers.
+func TestSharedErasures(t *testing.T) {
+	c := newCluster(t)
+	free := c.querier(whole())
+	all, err := free.TracesWhere(t.Context(), schema.DefaultProject, "{}")
+	require.NoError(t, err)
+	require.Greater(t, len(all), 50)
+	r := &erasure.Request{ID: "20260115-100000-00000001", Project: schema.DefaultProject}
+	for i, id := range all {
+		if i%2 == 0 {
+			r.Traces = append(r.Traces, id)
+		}
+	}
+	for p := range clusterPartitions {
+		r.Marks = append(r.Marks, erasure.Mark{Epoch: c.log.Stream(p).Epoch(), Position: 1 << 40})
+	}
+	require.NoError(t, r.Validate())
+	before, err := free.LeftOf(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, len(r.Traces), before.Traces)
+	pending := new(erasures)
+	pending.set(schema.DefaultProject, r)
+	c.erasures = pending
+	for range 2 {
+		c.work(c.querier(inParts()).Work)
+	}
+	one, parts, shared := c.querier(whole()), c.querier(inParts()), c.asker(inParts())
+	less := 0
+	for _, path := range clusterQueries() {
+		want := one.found(path)
+		require.Equal(t, want, parts.found(path), path)
+		require.Equal(t, want, shared.found(path), path)
+		if want != free.found(path) {
+			less++
+		}
+		for _, id := range r.Traces {
+			require.NotContains(t, want, id.String(), path)
+		}
+	}
+	require.Greater(t, less, len(clusterQueries())/2)
+	require.Positive(t, shared.jobs("elsewhere", "done"))
+	for _, q := range []*member{one, shared} {
+		rest, err := q.TracesWhere(t.Context(), schema.DefaultProject, "{}")
+		require.NoError(t, err)
+		require.Len(t, rest, len(all)-len(r.Traces))
+	}
+	left, err := shared.LeftOf(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, querier.Left{Stored: before.Stored}, left)
+	require.GreaterOrEqual(t, left.Stored, before.Spans)
+}
