@@ -178,26 +178,29 @@ func (c *Compactor) remains(ctx context.Context, v *view, r *erasure.Request) (s
 // clockSlack is how far the clocks of the bucket and of processes may be apart.
 const clockSlack = time.Minute
 
-// logHolds reports whether the log may hold rows of a request, or what is not in a
-// block yet.
+// logHolds reports whether the log may hold rows of a request, or held some before
+// the listing that are in no listed block.
 func (c *Compactor) logHolds(ctx context.Context, v *view, r *erasure.Request, partition int) (bool, error) {
-	upTo := r.UpTo(erasure.Place{Partition: partition, Partitions: c.log.Partitions(), Epoch: c.log.Stream(partition).Epoch()})
+	stream := c.log.Stream(partition)
+	upTo := r.UpTo(erasure.Place{Partition: partition, Partitions: c.log.Partitions(), Epoch: stream.Epoch()})
 	if len(r.Marks) != c.log.Partitions() || upTo == 0 {
 		return false, nil // of a log that came to its end
 	}
-	stream := c.log.Stream(partition)
-	state, err := stream.State(ctx)
-	if err != nil || upTo < state.First || state.Empty() {
-		return false, err
-	}
-	if state.Floor() < min(upTo, state.Last) && !v.inBlocks(partition, len(r.Marks), stream.Epoch(), state.Floor()+1, upTo) {
+	floor := v.floors[partition]
+	if floor.Epoch != stream.Epoch() || floor.Position < upTo && !v.inBlocks(floor, upTo) {
 		return true, nil
+	}
+	state, err := stream.State(ctx)
+	if err != nil || state.Empty() {
+		return false, err
 	}
 	// The cut that a purge keeps may carry spans until the next one.
 	holds := false
 	err = stream.ReadRange(ctx, state.First, min(upTo, state.Last), func(m wal.Message) error {
-		payload, err := wal.DecodePayload(m.Payload)
-		holds = holds || err != nil || slices.ContainsFunc(payload.Entries, func(e wal.Entry) bool { return e.Project == r.Project })
+		payload, decodeErr := wal.DecodePayload(m.Payload)
+		if decodeErr != nil || slices.ContainsFunc(payload.Entries, func(e wal.Entry) bool { return e.Project == r.Project }) {
+			holds = true
+		}
 		return nil
 	})
 	if errors.Is(err, wal.ErrReset) {
@@ -206,10 +209,13 @@ func (c *Compactor) logHolds(ctx context.Context, v *view, r *erasure.Request, p
 	return holds, err
 }
 
-// inBlocks reports whether listed blocks hold all positions from first to last.
-func (v *view) inBlocks(partition, partitions int, epoch, first, last uint64) bool {
-	for first <= last {
-		i := slices.IndexFunc(v.blocks, func(b Listed) bool { return b.ContainsPosition(partition, partitions, epoch, first) })
+// inBlocks reports whether listed blocks hold all positions above a floor, up to
+// one.
+func (v *view) inBlocks(floor Floor, last uint64) bool {
+	for first := floor.Position + 1; first <= last; {
+		i := slices.IndexFunc(v.blocks, func(b Listed) bool {
+			return b.ContainsPosition(floor.Partition, floor.Partitions, floor.Epoch, first)
+		})
 		if i < 0 {
 			return false
 		}

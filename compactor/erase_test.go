@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -247,6 +248,64 @@ func TestEraseWaitsForTheLog(t *testing.T) {
 		waits() // the claim
 		require.NoError(t, w.bucket.Delete(ctx, schema.ClaimName{Project: project, Partitions: 1, Epoch: 1, ID: strings.Repeat("a", 32)}.Key()))
 		require.Equal(t, 1, w.cycle(c).Erased)
+	})
+}
+
+// hooked is a bucket in which something happens at the end of a listing of blocks.
+type hooked struct {
+	objstore.Bucket
+
+	listed func()
+}
+
+func (h hooked) List(ctx context.Context, opts objstore.ListOptions) iter.Seq2[objstore.Object, error] {
+	return func(yield func(objstore.Object, error) bool) {
+		for object, err := range h.Bucket.List(ctx, opts) {
+			if !yield(object, err) {
+				return
+			}
+		}
+		if opts.Prefix == schema.ProjectPrefix(project) {
+			h.listed()
+		}
+	}
+}
+
+// TestEraseWhileABatchIsStored: what is stored and purged after the listing is in
+// neither, and must be waited for.
+func TestEraseWhileABatchIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.batch(10)
+		first := w.some(1)
+		other := newWorld(t) // to learn what the next batch will be
+		other.batch(10)
+		other.batch(10)
+		ids := slices.DeleteFunc(other.some(1), func(id schema.TraceID) bool { return slices.Contains(first, id) })
+		state, err := w.log.Stream(0).State(t.Context())
+		require.NoError(t, err)
+		r := &erasure.Request{
+			ID: erasure.NewID(time.Now()), Project: project, AcceptedAt: time.Now().UTC(), Traces: ids,
+			Marks: []erasure.Mark{{Epoch: w.log.Stream(0).Epoch(), Position: state.Last + 1}},
+		}
+		require.NoError(t, erasure.NewStore(w.bucket).Accept(t.Context(), r))
+		listings := 0
+		bucket := hooked{w.bucket, func() {
+			if listings++; listings == 1 {
+				w.batch(10)
+				w.idle()
+			}
+		}}
+		c := compactor.New(config(), w.log, bucket, nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		require.Equal(t, 1, w.cycle(c).Pending)
+		require.NotEmpty(t, w.holding(ids))
+		for range 3 {
+			w.cycle(c)
+			time.Sleep(31 * time.Minute)
+		}
+		require.Empty(t, w.holding(ids))
+		require.Equal(t, 10, w.receipt(r).Spans)
+		other.log.Close()
 	})
 }
 

@@ -112,7 +112,7 @@ func (c *Compactor) run(ctx context.Context, pending *erasure.Pending, job *Job,
 	if err != nil {
 		return nil, err
 	}
-	return merged, c.put(ctx, pending, job, nameOf(job, merged), io.NewSectionReader(sp.file, start, merged.Bytes))
+	return merged, c.put(ctx, pending, nameOf(job, merged), io.NewSectionReader(sp.file, start, merged.Bytes))
 }
 
 // errErasedMeanwhile voids a job: its output would hold what is to be gone.
@@ -121,7 +121,7 @@ var errErasedMeanwhile = errors.New("an erasure was accepted meanwhile")
 // put stores the output of a job, unless an erasure was accepted since those that
 // it has left out, and soon: what it replaces stays for longer than that, so that
 // an erasure which is accepted now finds the output before it ends.
-func (c *Compactor) put(ctx context.Context, known *erasure.Pending, job *Job, name schema.BlockName, body io.ReadSeeker) error {
+func (c *Compactor) put(ctx context.Context, known *erasure.Pending, name schema.BlockName, body io.ReadSeeker) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.DeleteAfter/2)
 	defer cancel()
 	now, err := c.erasures.Pending(ctx, name.Project, known)

@@ -135,8 +135,11 @@ func (m *model) drain(seed uint64) {
 			*w = worker{} // of a listing that was too old
 		}
 		m.work(w)
-		m.check(seed)
+		if step%10 == 0 {
+			m.check(seed)
+		}
 	}
+	m.check(seed)
 }
 
 // checkErased looks for rows of erasures that are done.

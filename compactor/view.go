@@ -21,6 +21,7 @@ type view struct {
 	project schema.ProjectID
 	listed  time.Time        // when the listing began
 	pending *erasure.Pending // before the listing
+	floors  []Floor          // likewise
 	blocks  []Listed
 	held    heldRows // for what is pending
 	stale   bool     // something of the listing is gone
@@ -68,7 +69,7 @@ var errSlow = errors.New("listing took longer than covered blocks stay: raise -c
 // view lists the blocks of a project and plans what to do with them. erasing says
 // that it may have erasures.
 func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor, erasing bool) (*view, error) {
-	v := &view{project: project, listed: time.Now()}
+	v := &view{project: project, floors: floors, listed: time.Now()}
 	var retention time.Duration
 	if c.retention != nil {
 		var err error

@@ -2,6 +2,7 @@ package querier_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -144,7 +145,7 @@ func TestErased(t *testing.T) {
 	require.True(t, shows("another project", answers["search"], "secret"))
 
 	// Where it is not known what is erased, nothing is shown.
-	w.erasures.err = fmt.Errorf("the bucket is away")
+	w.erasures.err = errors.New("the bucket is away")
 	require.Equal(t, http.StatusInternalServerError, w.get(answers["search"]).status)
 }
 

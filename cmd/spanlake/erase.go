@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func erase(ctx context.Context, args []string, e env) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client(e)
+	client, err := c.client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -91,9 +92,9 @@ func erase(ctx context.Context, args []string, e env) error {
 
 // client asks a server, however long that takes: a query may have to look at
 // everything that a project has.
-func (c *eraseConfig) client(e env) (*projectClient, error) {
+func (c *eraseConfig) client(ctx context.Context, e env) (*projectClient, error) {
 	project := projectConfig{url: c.url, keyFile: c.keyFile}
-	client, _, err := project.client(context.Background(), true, e)
+	client, _, err := project.client(ctx, true, e)
 	if err != nil {
 		return nil, err
 	}
@@ -173,11 +174,13 @@ func (c *eraseConfig) status(ctx context.Context, client *projectClient, id stri
 	if err := client.call(ctx, http.MethodGet, append(path, "left"), nil, &reply.Left); err != nil {
 		return err
 	}
-	print := func() error { return printErasure(&reply.ErasureReply, reply.Left, e.stdout) }
+	var err error
 	if c.output == outputJSON {
-		print = func() error { return printJSON(e.stdout, reply) }
+		err = printJSON(e.stdout, reply)
+	} else {
+		err = printErasure(&reply.ErasureReply, reply.Left, e.stdout)
 	}
-	if err := print(); err != nil {
+	if err != nil {
 		return err
 	}
 	switch {
@@ -193,7 +196,7 @@ func printErasures(list []app.ErasureReply, w io.Writer) error {
 	rows := [][]string{{"ERASURE", "STATE", "ACCEPTED", "GONE", "TRACES", "SPANS"}}
 	for i := range list {
 		r := &list[i]
-		rows = append(rows, []string{r.ID, r.State, momentOf(r.AcceptedAt), momentOf(r.GoneAt), fmt.Sprint(r.Traces), fmt.Sprint(r.Spans)})
+		rows = append(rows, []string{r.ID, r.State, momentOf(r.AcceptedAt), momentOf(r.GoneAt), strconv.Itoa(r.Traces), strconv.Itoa(r.Spans)})
 	}
 	return printTable(w, rows)
 }
@@ -218,10 +221,10 @@ func printErasure(r *app.ErasureReply, left querier.Left, w io.Writer) error {
 		{"Query", what},
 		{"Accepted", momentOf(r.AcceptedAt)},
 		{"Gone", momentOf(r.GoneAt)},
-		{"Traces", fmt.Sprint(r.Traces)},
-		{"Spans removed", fmt.Sprint(r.Spans)},
-		{"Objects replaced", fmt.Sprint(len(r.Replaced))},
-		{"Earlier versions removed", fmt.Sprint(r.Versions)},
+		{"Traces", strconv.Itoa(r.Traces)},
+		{"Spans removed", strconv.Itoa(r.Spans)},
+		{"Objects replaced", strconv.Itoa(len(r.Replaced))},
+		{"Earlier versions removed", strconv.Itoa(r.Versions)},
 		{"Found now", fmt.Sprintf("%s by queries, %s in objects and in the log", counted(left.Spans, "span"), counted(left.Stored, "row"))},
 	}
 	if err := printTable(w, rows); err != nil || len(r.Replaced) == 0 {
@@ -233,7 +236,7 @@ func printErasure(r *app.ErasureReply, left querier.Left, w io.Writer) error {
 		if by == "" {
 			by = "nothing, it has expired"
 		}
-		objects = append(objects, []string{o.Object, fmt.Sprint(o.Spans), by})
+		objects = append(objects, []string{o.Object, strconv.Itoa(o.Spans), by})
 	}
 	return printTable(w, objects)
 }

@@ -106,7 +106,8 @@ func TestStore(t *testing.T) {
 	now := time.Date(2026, 1, 15, 11, 0, 0, 0, time.UTC)
 	require.NoError(t, s.Note(ctx, "shop", a.ID, []erasure.Replaced{{Object: name(5, 6, 0, 0), Spans: 3, By: name(1, 9, 1, 0), At: now}}))
 	require.NoError(t, s.Note(ctx, "shop", a.ID, []erasure.Replaced{
-		{Object: name(5, 6, 0, 0), Spans: 3, By: name(1, 9, 1, 1), At: now}, {Object: name(1, 9, 1, 0), Spans: 4, By: name(1, 9, 1, 1), At: now},
+		{Object: name(5, 6, 0, 0), Spans: 3, By: name(1, 9, 1, 1), At: now},
+		{Object: name(1, 9, 1, 0), Spans: 4, By: name(1, 9, 1, 1), At: now},
 		{Object: name(10, 10, 0, 0), Spans: 5, By: name(10, 10, 0, 1), At: now},
 	}))
 	_, progress, receipt, err := s.Find(ctx, "shop", a.ID)

@@ -43,7 +43,7 @@ func receiptKey(project schema.ProjectID, id string) string {
 	return ProjectPrefix(project) + receiptsFolder + id + ending
 }
 
-// ErrNotFound: there is no such erasure.
+// ErrNotFound means that there is no such erasure.
 var ErrNotFound = errors.New("there is no such erasure")
 
 // maxObjectBytes is the size of the largest object that is read: a request of

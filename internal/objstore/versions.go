@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// ErrNoVersions: the bucket keeps nothing of what was replaced or deleted.
+// ErrNoVersions means that the bucket keeps nothing of what was replaced or deleted.
 var ErrNoVersions = errors.New("the bucket keeps no versions")
 
 // Versioned is a Bucket that may keep what was replaced or deleted, so that Delete
