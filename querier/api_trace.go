@@ -59,7 +59,10 @@ func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID,
 	}
 	var found *foundTrace
 	err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
-		found, err = q.findTrace(ctx, q.sources(joined, within), id, filter)
+		sources, err := q.sources(ctx, joined, within)
+		if err == nil {
+			found, err = q.findTrace(ctx, sources, id, filter)
+		}
 		return err
 	})
 	return found, err

@@ -107,7 +107,7 @@ func tracePages(
 			return r.TracePages(ctx, id, vec.AllColumns(), ahead)
 		})
 	}
-	if u, ok := source.(*engine.Unexpired); ok {
+	if u, ok := source.(*engine.Sieve); ok {
 		return u.Left(tracePages(ctx, u.Source(), id, ahead))
 	}
 	return func(yield func([]schema.Span, error) bool) {

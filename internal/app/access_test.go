@@ -105,7 +105,7 @@ func TestEveryRoute(t *testing.T) {
 		{otlp, []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, project.ScopeIngest},
 		{api, []string{
 			"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-			"/api/projects/a/../../search",
+			"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
 		}, project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}

@@ -80,8 +80,8 @@ func (r *Reader) PageList(group int, column string) []byte {
 }
 
 // MergeWithLimits is Merge with row groups of fewer rows or bytes.
-func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRows, groupRows, groupBytes int) (*Merged, error) {
+func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, opts MergeOptions, pageRows, groupRows, groupBytes int) (*Merged, error) {
 	lim := defaultLimits()
 	lim.pageRows, lim.groupRows = pageRows, groupRows
-	return merge(ctx, w, inputs, nil, lim, groupBytes)
+	return merge(ctx, w, inputs, opts, lim, groupBytes)
 }

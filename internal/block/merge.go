@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spanlake/spanlake/internal/block/parquet"
 	"github.com/spanlake/spanlake/schema"
@@ -19,6 +20,33 @@ type Merged struct {
 	TailBytes int    // as Object has it
 	Open      bool   // has rows that are fragments
 	Folded    int    // rows of the inputs that were duplicates of others
+	Dropped   int    // rows of the inputs that MergeOptions.Drop left out
+}
+
+// MergeOptions are what a merge does besides. The zero value is of use.
+type MergeOptions struct {
+	// Progress is called from time to time with the rows of the inputs that were
+	// read, out of all that they have.
+	Progress func(rows int)
+	// Drop says up to which position of the log rows of a trace are left out, 0
+	// for none. They leave nothing behind: no column, key or dictionary entry.
+	// It may be asked several times.
+	Drop func(id schema.TraceID) (upTo uint64)
+}
+
+func (o *MergeOptions) setDefaults() {
+	if o.Progress == nil {
+		o.Progress = func(int) {}
+	}
+}
+
+// drops reports whether a row is left out.
+func (o *MergeOptions) drops(row *schema.Span) bool {
+	if o.Drop == nil {
+		return false
+	}
+	upTo := o.Drop(row.TraceID)
+	return upTo > 0 && row.Position <= upTo
 }
 
 // mergeBytes is about what the rows of a row group take while they are merged.
@@ -27,28 +55,25 @@ const mergeBytes = 48 << 20
 // Merge writes a block of the rows of all inputs, which must be of one project, to
 // w, row group by row group. Of rows that were delivered twice one stays
 // (schema.Fold); fragments stay, since later pieces may belong between them, but
-// for identical ones. Which attributes get columns is decided anew.
+// for identical ones. Which attributes get columns is decided anew. One input is
+// enough: it is written anew, by what is known today. If no row is left the block
+// is a valid one without rows.
 //
 // Memory is that of one row group, of about 48 MB of rows unless a single trace is
 // larger, and of the dictionaries of all inputs. Inputs are best files at hand:
 // pages are read several times where row groups of the output begin within them.
 //
-// If progress is not nil it is called from time to time with the rows of the inputs
-// that were read, out of all that they have.
-//
 // Returns ErrCorrupt for a damaged input, ErrTooLarge for rows that cannot be
 // stored, objstore.ErrNotExist or objstore.ErrChanged if an input was removed or
 // replaced since it was opened, and errors of w. What was written is then of no
 // use.
-func Merge(ctx context.Context, w io.Writer, inputs []*Reader, progress func(rows int)) (*Merged, error) {
-	return merge(ctx, w, inputs, progress, defaultLimits(), mergeBytes)
+func Merge(ctx context.Context, w io.Writer, inputs []*Reader, opts MergeOptions) (*Merged, error) {
+	return merge(ctx, w, inputs, opts, defaultLimits(), mergeBytes)
 }
 
-func merge(ctx context.Context, w io.Writer, inputs []*Reader, progress func(rows int), lim limits, groupBytes int) (*Merged, error) {
-	if progress == nil {
-		progress = func(int) {}
-	}
-	m := merger{limits: lim, groupBytes: groupBytes, inputs: make([]*mergeInput, len(inputs)), out: w, progress: progress}
+func merge(ctx context.Context, w io.Writer, inputs []*Reader, opts MergeOptions, lim limits, groupBytes int) (*Merged, error) {
+	opts.setDefaults()
+	m := merger{MergeOptions: opts, limits: lim, groupBytes: groupBytes, inputs: make([]*mergeInput, len(inputs)), out: w}
 	for i, r := range inputs {
 		if r.name.Project != inputs[0].name.Project {
 			return nil, fmt.Errorf("merge blocks: %s is not of project %s", r.key, inputs[0].name.Project)
@@ -70,11 +95,12 @@ func merge(ctx context.Context, w io.Writer, inputs []*Reader, progress func(row
 // the rows of one group from all inputs (merge_input.go), folds them
 // (merge_fold.go), and writes the group as Encode does.
 type merger struct {
+	MergeOptions
+
 	limits     limits
 	groupBytes int
 	inputs     []*mergeInput
 	out        io.Writer
-	progress   func(int)
 
 	survey  *survey // of all inputs: columns and keys
 	encoder *encoder
@@ -125,8 +151,13 @@ func (m *merger) slice(ctx context.Context, end *schema.TraceID) error {
 			return err
 		}
 	}
-	rows := m.fold(m.slab)
-	m.merged.Folded += len(m.slab) - len(rows)
+	stay := m.slab
+	if m.Drop != nil {
+		stay = slices.DeleteFunc(m.slab, func(row schema.Span) bool { return m.drops(&row) })
+	}
+	rows := m.fold(stay)
+	m.merged.Dropped += len(m.slab) - len(stay)
+	m.merged.Folded += len(stay) - len(rows)
 	cuts := planGroups(rows, m.limits.groupRows)
 	for i, from := range cuts[:len(cuts)-1] {
 		if err := m.group(rows[from:cuts[i+1]]); err != nil {
@@ -134,7 +165,7 @@ func (m *merger) slice(ctx context.Context, end *schema.TraceID) error {
 		}
 	}
 	m.read += len(m.slab)
-	m.progress(m.read)
+	m.Progress(m.read)
 	clear(m.slab) // lets go of what they point to
 	return nil
 }

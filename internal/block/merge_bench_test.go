@@ -38,7 +38,7 @@ func BenchmarkMerge(b *testing.B) {
 			var m *block.Merged
 			for b.Loop() {
 				var err error
-				m, err = block.Merge(b.Context(), io.Discard, inputs, nil)
+				m, err = block.Merge(b.Context(), io.Discard, inputs, block.MergeOptions{})
 				require.NoError(b, err)
 			}
 			b.ReportMetric(float64(m.Spans)*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
@@ -72,7 +72,7 @@ func mergePeak(tb testing.TB, inputs []*block.Reader) float64 {
 	base := heapBytes()
 	stop, most := make(chan struct{}), make(chan uint64)
 	go watchHeap(stop, most)
-	_, err := block.Merge(tb.Context(), io.Discard, inputs, nil)
+	_, err := block.Merge(tb.Context(), io.Discard, inputs, block.MergeOptions{})
 	close(stop)
 	peak := float64(<-most) - float64(base)
 	require.NoError(tb, err)

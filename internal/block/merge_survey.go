@@ -21,20 +21,24 @@ func (m *merger) look(ctx context.Context) error {
 	}
 	s.resources.init(0, resourceContent)
 	row := int32(0)
+	columns := vec.Columns{Bare: true, Resource: true, Events: true, Links: true, Rest: m.Drop != nil}
 	for _, in := range m.inputs {
-		for rows, err := range in.reader.Scan(ctx, &vec.Filter{Op: vec.OpTrue}, vec.Columns{Bare: true, Resource: true, Events: true, Links: true}) {
+		for rows, err := range in.reader.Scan(ctx, &vec.Filter{Op: vec.OpTrue}, columns) {
 			if err != nil {
 				return err
 			}
 			for i := range rows {
+				if m.drops(&rows[i]) {
+					continue
+				}
 				s.resources.add(resourceOf(&rows[i]))
 				s.countEvents(row, rows[i].Events)
 				s.countLinks(row, rows[i].Links)
 				row++
 			}
-			s.resources.codes = append(s.resources.codes[:0], s.resources.codes[len(s.resources.codes)-1]) // the last is enough to go on
+			s.resources.codes = s.resources.codes[max(len(s.resources.codes)-1, 0):] // the last is enough to go on
 		}
-		if err := in.sample(ctx, s); err != nil {
+		if err := m.sample(ctx, in, s); err != nil {
 			return fmt.Errorf("sample block %s: %w", in.reader.key, err)
 		}
 	}
@@ -47,10 +51,10 @@ func (m *merger) look(ctx context.Context) error {
 
 // sample counts the attributes of stretches of rows, the first one and every
 // step-th, and measures these rows.
-func (in *mergeInput) sample(ctx context.Context, s *survey) (err error) {
+func (m *merger) sample(ctx context.Context, in *mergeInput, s *survey) (err error) {
 	r := in.reader
 	defer r.guard("rows", &err)
-	w := r.wanted(vec.Columns{Bare: true, Attributes: true, Events: true, Links: true})
+	w := r.wanted(vec.Columns{Bare: true, Attributes: true, Events: true, Links: true, Rest: m.Drop != nil})
 	counted, size := 0, 0
 	for i := range r.dir.groups {
 		g := r.groupReader(i)
@@ -66,6 +70,9 @@ func (in *mergeInput) sample(ctx context.Context, s *survey) (err error) {
 			}
 			for k := range in.chunk {
 				row := &in.chunk[k]
+				if m.drops(row) {
+					continue
+				}
 				s.sample++
 				s.keys[ownerSpan].count(int32(s.sample), row.Attributes)
 				s.keys[ownerDerived].count(int32(s.sample), row.Derived)

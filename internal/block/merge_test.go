@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -110,14 +112,109 @@ func TestMergeIsTheBlockOfAllRows(t *testing.T) {
 			payload: rng.IntN(300), wild: seed%4 == 0, resources: 1 + rng.IntN(5),
 		})
 		parts := scattered(rng, rows, 1+rng.IntN(7))
+		all := len(slices.Concat(parts...))
+		readers, opts := opened(t, parts...), block.MergeOptions{}
+		if seed%3 == 0 {
+			opts.Drop = dropSome(rng, rows)
+			parts = leftBy(opts.Drop, parts)
+		}
 		want := folded(parts...)
 		var out bytes.Buffer
-		m, err := block.MergeWithLimits(t.Context(), &out, opened(t, parts...), 1+rng.IntN(200), 1+rng.IntN(700), 1+rng.IntN(1<<20))
+		m, err := block.MergeWithLimits(t.Context(), &out, readers, opts, 1+rng.IntN(200), 1+rng.IntN(700), 1+rng.IntN(1<<20))
 		require.NoError(t, err, "seed %d", seed)
-		require.Equal(t, len(slices.Concat(parts...))-len(want), m.Folded, "seed %d", seed)
+		require.Equal(t, all-len(slices.Concat(parts...)), m.Dropped, "seed %d", seed)
+		require.Equal(t, all-m.Dropped-len(want), m.Folded, "seed %d", seed)
 		have, err := scanAll(t.Context(), openMerged(t, m, out.Bytes()))
 		require.NoError(t, err)
 		requireSame(t, want, have)
+	}
+}
+
+// dropSome leaves out some traces of rows up to some position.
+func dropSome(rng *rand.Rand, rows []schema.Span) func(schema.TraceID) uint64 {
+	upTo := map[schema.TraceID]uint64{}
+	for i := range rows {
+		if rng.IntN(4) == 0 {
+			upTo[rows[i].TraceID] = rows[rng.IntN(len(rows))].Position
+		}
+	}
+	return func(id schema.TraceID) uint64 { return upTo[id] }
+}
+
+// leftBy are the rows of parts that are not left out.
+func leftBy(drop func(schema.TraceID) uint64, parts [][]schema.Span) [][]schema.Span {
+	kept := make([][]schema.Span, len(parts))
+	for i, part := range parts {
+		for _, row := range part {
+			if upTo := drop(row.TraceID); upTo == 0 || row.Position > upTo {
+				kept[i] = append(kept[i], row)
+			}
+		}
+	}
+	return kept
+}
+
+// TestMergeLeavesNoTraceOfWhatIsLeftOut merges rows of which some are left out, and
+// compares with the merge of the others.
+func TestMergeLeavesNoTraceOfWhatIsLeftOut(t *testing.T) {
+	pages, _ := decoded(t, slices.Collect(corpus.Workload(4, 3_000, corpus.MixBoth)))
+	var parts [][]schema.Span
+	for part := range slices.Chunk(slices.Concat(pages...), 1_000) {
+		parts = append(parts, part)
+	}
+	secret := parts[0][0]
+	secret.TraceID, secret.Name, secret.Position = traceID(1), "a secret", 7
+	text := schema.Value{Kind: schema.KindString, Str: "a secret value"}
+	secret.Attributes = otlp.AppendKeyValue(nil, spanAttributes, "secret.key", text)
+	secret.Resource = &schema.Resource{Wire: protowire.AppendBytes([]byte{0x0a}, otlp.AppendKeyValue(nil, 1, "secret.key", text))}
+	for i := range 20 { // enough for a column
+		secret.SpanID[0] = byte(i)
+		parts[i%len(parts)] = append(parts[i%len(parts)], secret)
+	}
+	drop := func(id schema.TraceID) uint64 {
+		if id == secret.TraceID {
+			return secret.Position
+		}
+		return 0
+	}
+	var with, without bytes.Buffer
+	m, err := block.Merge(t.Context(), &with, opened(t, parts...), block.MergeOptions{Drop: drop})
+	require.NoError(t, err)
+	require.Equal(t, 20, m.Dropped)
+	_, err = block.Merge(t.Context(), &without, opened(t, leftBy(drop, parts)...), block.MergeOptions{})
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(without.Bytes(), with.Bytes()))
+	require.False(t, openMerged(t, m, with.Bytes()).MayContain(secret.TraceID))
+}
+
+// TestMergeThatLeavesOutAllRows rewrites one block of which no row stays, except
+// for one of a later position.
+func TestMergeThatLeavesOutAllRows(t *testing.T) {
+	rows := randomSpans(rand.New(rand.NewPCG(1, 2)), shape{rows: 500, traces: 40, payload: 60, resources: 3})
+	for i := range rows {
+		rows[i].Position = 1 + uint64(i%9)
+		rows[i].Fragment = schema.FragmentCreate
+	}
+	rows[77].Position = 10
+	for upTo, want := range map[uint64]int{0: 500, 9: 1, 10: 0} {
+		var out bytes.Buffer
+		m, err := block.Merge(t.Context(), &out, opened(t, rows), block.MergeOptions{Drop: func(schema.TraceID) uint64 { return upTo }})
+		require.NoError(t, err)
+		require.Equal(t, want, m.Spans)
+		require.Equal(t, 500-want, m.Dropped)
+		r := openMerged(t, m, out.Bytes())
+		have, err := r.Trace(t.Context(), rows[77].TraceID)
+		require.NoError(t, err)
+		if want == 1 {
+			requireSame(t, rows[77:78], have)
+		}
+		if want == 0 {
+			require.NoError(t, r.VerifyRows(t.Context(), nil))
+			require.Empty(t, have)
+			require.Equal(t, encode(t, nil).Data, out.Bytes(), "as a block of no rows")
+			require.False(t, m.Open)
+			require.Zero(t, m.MinStart+m.MaxEnd)
+		}
 	}
 }
 
@@ -133,10 +230,10 @@ func TestMergeOfAWorkload(t *testing.T) {
 		unmerged += int64(len(encode(t, part).Data))
 	}
 	var first, second bytes.Buffer
-	m, err := block.Merge(t.Context(), &first, opened(t, parts[1:]...), nil)
+	m, err := block.Merge(t.Context(), &first, opened(t, parts[1:]...), block.MergeOptions{})
 	require.NoError(t, err)
 	read := 0
-	m, err = block.Merge(t.Context(), &second, append(opened(t, parts[0]), openMerged(t, m, first.Bytes())), func(rows int) { read = rows })
+	m, err = block.Merge(t.Context(), &second, append(opened(t, parts[0]), openMerged(t, m, first.Bytes())), block.MergeOptions{Progress: func(rows int) { read = rows }})
 	require.NoError(t, err)
 	require.Equal(t, len(all), m.Spans)
 	require.Equal(t, len(all), read)
@@ -151,7 +248,7 @@ func TestMergeOfAWorkload(t *testing.T) {
 
 func TestMergeOfNoRows(t *testing.T) {
 	var out bytes.Buffer
-	m, err := block.Merge(t.Context(), &out, opened(t, nil, nil), nil)
+	m, err := block.Merge(t.Context(), &out, opened(t, nil, nil), block.MergeOptions{})
 	require.NoError(t, err)
 	require.Zero(t, m.Spans)
 	openMerged(t, m, out.Bytes())
@@ -159,7 +256,7 @@ func TestMergeOfNoRows(t *testing.T) {
 
 func TestMergeRefuses(t *testing.T) {
 	rows := randomSpans(rand.New(rand.NewPCG(1, 1)), shape{rows: 20, traces: 3})
-	_, err := block.Merge(t.Context(), &bytes.Buffer{}, nil, nil)
+	_, err := block.Merge(t.Context(), &bytes.Buffer{}, nil, block.MergeOptions{})
 	require.ErrorContains(t, err, "there are none")
 
 	o, err := block.Encode("other", rows)
@@ -170,10 +267,10 @@ func TestMergeRefuses(t *testing.T) {
 	}.Key()
 	other, err := block.Open(t.Context(), memory(o.Data), key)
 	require.NoError(t, err)
-	_, err = block.Merge(t.Context(), &bytes.Buffer{}, append(opened(t, rows), other), nil)
+	_, err = block.Merge(t.Context(), &bytes.Buffer{}, append(opened(t, rows), other), block.MergeOptions{})
 	require.ErrorContains(t, err, "is not of project proj")
 
-	_, err = block.Merge(t.Context(), fullDisk{}, opened(t, rows, rows), nil)
+	_, err = block.Merge(t.Context(), fullDisk{}, opened(t, rows, rows), block.MergeOptions{})
 	require.ErrorIs(t, err, errFull)
 }
 
@@ -184,7 +281,7 @@ func TestMergeEndsWithItsInputs(t *testing.T) {
 	source := &vanishing{memory: memory(o.Data), left: 3}
 	r, err := block.Open(t.Context(), source, keyOf(o))
 	require.NoError(t, err)
-	_, err = block.Merge(t.Context(), &bytes.Buffer{}, []*block.Reader{r}, nil)
+	_, err = block.Merge(t.Context(), &bytes.Buffer{}, []*block.Reader{r}, block.MergeOptions{})
 	require.ErrorIs(t, err, objstore.ErrNotExist)
 }
 

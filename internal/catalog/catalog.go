@@ -24,6 +24,7 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
+	made   time.Time // before it was
 	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
@@ -42,6 +43,7 @@ type Catalog struct {
 	log     Log
 	logger  *slog.Logger
 	metrics *metrics
+	maxAge  time.Duration // of views, 0: any
 
 	mu       sync.Mutex
 	projects map[schema.ProjectID]*entry
@@ -63,6 +65,16 @@ func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Re
 	}
 }
 
+// Expire bounds the age of views. What was stored in place of others, by a merge or
+// an erasure, is seen after so long although the others can still be read, here
+// from memory. It must be called before the first view is asked for.
+func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
+
+// usable reports whether a view may be used by who has found old to be out of date.
+func (c *Catalog) usable(v, old *View) bool {
+	return v != nil && v != old && (c.maxAge == 0 || time.Since(v.made) < c.maxAge)
+}
+
 // View returns the cached view of a project, or makes one.
 func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, error) {
 	return c.Newer(ctx, project, nil)
@@ -79,7 +91,7 @@ func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View
 // were closed when they were listed are as they were then.
 func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View, gone bool) (*View, error) {
 	e := c.entry(project)
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
 	select {
@@ -88,7 +100,7 @@ func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
 	if gone {
@@ -137,7 +149,7 @@ func (e *entry) current() *View {
 func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed days) (*View, error) {
 	c.metrics.listings.Inc()
 	from := time.Now()
-	v := &View{floors: make([]Floor, c.log.Partitions())}
+	v := &View{made: from, floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
 		state, err := stream.State(ctx)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -110,4 +112,41 @@ func TestLogThatNeverSettles(t *testing.T) {
 	c := catalog.New(bucketmem.New(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	_, err := c.Join(t.Context(), quiet{from: 7}, "p", []int{0}, nil)
 	require.ErrorIs(t, err, catalog.ErrUnsettled)
+}
+
+// A view that is too old is made anew, whoever asks for it.
+func TestViewsExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logmem.New(logmem.Options{})
+		defer log.Close()
+		c := catalog.New(bucketmem.New(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		c.Expire(time.Minute)
+		first, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		time.Sleep(time.Minute - time.Second)
+		again, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Same(t, first, again)
+		time.Sleep(time.Second)
+		next, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.NotSame(t, first, next)
+	})
+}
+
+// A view that somebody still holds and the catalog has forgotten is made anew.
+func TestForgottenView(t *testing.T) {
+	log := logmem.New(logmem.Options{})
+	defer log.Close()
+	c := catalog.New(bucketmem.New(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	old, err := c.View(t.Context(), "held")
+	require.NoError(t, err)
+	for i := range 5000 {
+		_, err := c.View(t.Context(), schema.ProjectID(fmt.Sprintf("p%d", i)))
+		require.NoError(t, err)
+	}
+	newer, err := c.Newer(t.Context(), "held", old)
+	require.NoError(t, err)
+	require.NotNil(t, newer)
+	require.NotSame(t, old, newer)
 }
