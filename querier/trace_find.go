@@ -93,6 +93,12 @@ func sizeOf(spans []schema.Span) (n int64) {
 	return n
 }
 
+// paged is a source outside of memory that reads a trace bit by bit, in an order that
+// does not change.
+type paged interface {
+	TracePages(ctx context.Context, id schema.TraceID) iter.Seq2[[]schema.Span, error]
+}
+
 // tracePages yields the rows of a trace that a source has, in their order and in
 // slices that are valid until the next iteration. What is in memory anyway comes
 // at once. ahead may refuse what is about to be read, see block.Reader.TracePages.
@@ -107,8 +113,13 @@ func tracePages(
 			return r.TracePages(ctx, id, vec.AllColumns(), ahead)
 		})
 	}
-	if u, ok := source.(*engine.Unexpired); ok {
-		return u.Left(tracePages(ctx, u.Source(), id, ahead))
+	switch s := source.(type) {
+	case *engine.Unexpired:
+		return s.Left(tracePages(ctx, s.Source(), id, ahead))
+	case oldSegment:
+		return tracePages(ctx, s.Unexpired, id, ahead)
+	case paged:
+		return s.TracePages(ctx, id)
 	}
 	return func(yield func([]schema.Span, error) bool) {
 		spans, err := source.Traces(ctx, []schema.TraceID{id}, vec.AllColumns())
