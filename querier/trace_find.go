@@ -27,6 +27,8 @@ type foundTrace struct {
 	survey  *survey       // of a large one, else nil
 	message string        // why it is not whole, "" if it is
 	cut     bool          // it is beyond the limit
+
+	again func(context.Context) (*foundTrace, error) // finds it anew
 }
 
 // findTrace reads the rows of a trace, each span once. The sources are all that

@@ -238,7 +238,8 @@ func TestTracePages(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, page, 1)
 	}
-	for range pager.TracePages(t.Context(), traceID(1)) {
+	for _, err := range pager.TracePages(t.Context(), traceID(1)) {
+		require.NoError(t, err)
 		break // it ends there
 	}
 	w.cut("p", 1, true)
