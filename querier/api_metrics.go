@@ -62,7 +62,10 @@ func (q *Querier) queryRange(
 // writeJSON makes a reply in JSON of about so many bytes.
 func (q *Querier) writeJSON(ctx context.Context, projects []schema.ProjectID, r tempopb.Reply, size int) (reply, error) {
 	all := reply{contentType: contentJSON}
-	err := q.inTurn(ctx, projects, func() { all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r) })
+	err := q.inTurn(ctx, projects, func(context.Context) error {
+		all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r)
+		return nil
+	})
 	return all, err
 }
 

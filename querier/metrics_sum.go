@@ -47,9 +47,10 @@ func (q *Querier) sumMetrics(
 	s.so.query = ask.metrics
 	s.so.metrics.TotalBlocks = clip(uint64(len(r.joined.Blocks)))
 	s.so.result = func() (result *engine.MetricsResult, err error) {
-		if turnErr := q.inTurn(ctx, projects, func() { result, err = s.sum.Result() }); turnErr != nil {
-			return nil, turnErr
-		}
+		err = q.inTurn(ctx, projects, func(context.Context) (err error) {
+			result, err = s.sum.Result()
+			return err
+		})
 		return result, err
 	}
 	if err := s.run(ctx, q, r, asks); err != nil {
@@ -89,7 +90,13 @@ func (s *metricsSum) run(ctx context.Context, q *Querier, r *reading, asks []*me
 		}
 	}
 	for i, ask := range asks {
-		if err := q.inParts(ctx, r, ask, splits[i], s.take); err != nil {
+		err := q.inParts(ctx, r, ask, splits[i], func(answers []answer) error {
+			if err := q.inTurn(ctx, r.projects, func(context.Context) error { return s.take(answers) }); err != nil {
+				return err
+			}
+			return s.tell()
+		})
+		if err != nil {
 			return err
 		}
 		if ask.metrics.Stepwise() {
@@ -115,7 +122,7 @@ func (s *metricsSum) take(answers []answer) error {
 		s.so.metrics.CompletedJobs++
 		s.so.metrics.InspectedSpans += seen.InspectedSpans
 	}
-	return s.tell()
+	return nil
 }
 
 // tell reports, unless what follows is the answer.

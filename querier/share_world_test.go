@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -149,7 +150,7 @@ func (c *cluster) querier(cfg querier.Config) *member {
 	cfg = withJobs(cfg)
 	require.NoError(c.t, cfg.Validate())
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.bucket, clusterPartitions,
+	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.bucket, clusterPartitions, runtime.GOMAXPROCS(0),
 		querier.BuildInfo{Version: "1"}, logger, reg)
 	return &member{q, c.t, reg}
 }
