@@ -15,6 +15,9 @@ type metrics struct {
 	deleted                     *prometheus.CounterVec
 	strangers, tooLarge, behind prometheus.Gauge
 	skipped                     prometheus.Counter
+
+	lifecycleWrites, lifecycleFailures     prometheus.Counter
+	lifecycleDifferences, lifecycleWithout prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -44,5 +47,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		tooLarge:  gauge("too_large_windows", "Windows that stay as the blocks of smaller ones because they are too large together."),
 		behind:    gauge("pending_merges", "Merges that the last look has planned."),
 		skipped:   counter("skipped_listings_total", "Listings that were thrown away because they took longer than -compactor.delete-after."),
+
+		lifecycleWrites:      counter("lifecycle_writes_total", "Times that the lifecycle rules of the bucket were written."),
+		lifecycleFailures:    counter("lifecycle_failures_total", "Looks at the lifecycle rules of the bucket that failed. What failed is tried again in the next one."),
+		lifecycleDifferences: gauge("lifecycle_differences", "What was wrong with the lifecycle rules of others when they were last looked at. The log says what."),
+		lifecycleWithout:     gauge("lifecycle_projects_without_rule", "Projects that have no lifecycle rule of their own because a bucket cannot have as many."),
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -70,24 +69,17 @@ func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors [
 			return nil, fmt.Errorf("ask for the retention: %w", err)
 		}
 	}
-	var blocks []Listed
-	for object, err := range c.bucket.List(ctx, objstore.ListOptions{Prefix: schema.ProjectPrefix(project)}) {
-		if err != nil {
-			return nil, fmt.Errorf("list the blocks: %w", err)
-		}
-		name, err := schema.ParseBlockName(object.Key)
-		if err != nil {
-			c.logger.Warn("an object among the blocks has no block's name", slog.String("key", object.Key), slog.Any("err", err))
-			continue
-		}
-		blocks = append(blocks, Listed{BlockName: name, Bytes: object.Size, Stored: object.ModTime})
+	var err error
+	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) Plan {
+		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, time.Now())
+	})
+	if err != nil {
+		return nil, err
 	}
-	now := time.Now()
-	if now.Sub(v.listed) >= c.cfg.DeleteAfter {
+	if time.Since(v.listed) >= c.cfg.DeleteAfter {
 		c.metrics.skipped.Inc()
 		return nil, errSlow
 	}
-	v.plan = NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, now)
 	return v, nil
 }
 

@@ -144,6 +144,10 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	if len(parts) == 1 {
+		views[0] = parts[0].View
+		return unexpired(parts[0], oldest), nil
+	}
 	whole := &catalog.Joined{}
 	for i, part := range parts {
 		views[i] = part.View

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -48,6 +49,7 @@ type Catalog struct {
 
 type entry struct {
 	listing chan struct{} // capacity 1: held by the one who lists
+	closed  days          // for who holds it
 
 	mu   sync.Mutex
 	view *View
@@ -66,9 +68,16 @@ func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, er
 	return c.Newer(ctx, project, nil)
 }
 
-// Newer returns a view that was made after old: the cached one if it is
-// another, else a fresh one. Callers that need one at the same time share it.
+// Newer returns a view that was made after old, of which a block was gone: the
+// cached one if it is another, else a fresh one. Callers that need one at the
+// same time share it.
 func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View) (*View, error) {
+	return c.newer(ctx, project, old, true)
+}
+
+// newer returns a view that was made after old. Unless blocks were gone, days that
+// were closed when they were listed are as they were then.
+func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View, gone bool) (*View, error) {
 	e := c.entry(project)
 	if v := e.current(); v != old {
 		return v, nil
@@ -82,7 +91,10 @@ func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View
 	if v := e.current(); v != old {
 		return v, nil
 	}
-	v, err := c.list(ctx, project)
+	if gone {
+		clear(e.closed)
+	}
+	v, err := c.list(ctx, project, e.closed)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +115,7 @@ func (c *Catalog) entry(project schema.ProjectID) *entry {
 			}
 			delete(c.projects, other) // whoever uses it now keeps it until done
 		}
-		e = &entry{listing: make(chan struct{}, 1)}
+		e = &entry{listing: make(chan struct{}, 1), closed: make(days)}
 		c.projects[project] = e
 	}
 	return e
@@ -122,8 +134,9 @@ func (e *entry) current() *View {
 // list makes a view. The floors are read first: a batch that is stored and
 // purged after the listing passed its place is then above the floor, and the
 // live side or the next listing has it. The other way round it is in neither.
-func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, error) {
+func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed days) (*View, error) {
 	c.metrics.listings.Inc()
+	from := time.Now()
 	v := &View{floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
@@ -132,13 +145,13 @@ func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, er
 			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
 		}
 		v.floors[p] = Floor{stream.Epoch(), state.Floor()}
-	}
-	var all []schema.BlockName
-	for name, err := range blocks(ctx, c.bucket, schema.ProjectPrefix(project), c.skipped) {
-		if err != nil {
-			return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
+		if state.Last > state.Floor() && state.FirstTime.Before(from) {
+			from = state.FirstTime // the kept cut's, or that of the oldest message
 		}
-		all = append(all, name)
+	}
+	all, err := closed.list(ctx, c, project, from)
+	if err != nil {
+		return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
 	}
 	v.blocks = schema.Visible(all)
 	return v, nil
