@@ -266,12 +266,7 @@ func TestLargeTraceInTheLog(t *testing.T) {
 	c := emptyCluster(t)
 	const messages = 40
 	var size int64
-	for n := range messages {
-		row := schema.Span{
-			TraceID: schema.TraceID{15: 0xaa}, SpanID: schema.SpanID{1, byte(n)}, Name: fmt.Sprintf("span %d.", n), StartNanos: uint64(base+n) * 1e9,
-			EndNanos: uint64(base+n+1) * 1e9, Resource: &schema.Resource{}, Scope: &schema.Scope{},
-			Attributes: otlp.AppendKeyValue(nil, 9, "text", schema.Value{Kind: schema.KindString, Str: strings.Repeat("x", 100_000)}),
-		}
+	for _, row := range longSpans(messages) {
 		c.publishRows([]schema.Span{row})
 		rows, err := otlp.NewDecoder().Decode(otlp.AppendTraces(nil, []schema.Span{row}), 1, nil)
 		require.NoError(t, err)
@@ -297,6 +292,19 @@ func TestLargeTraceInTheLog(t *testing.T) {
 		require.Equal(t, namesIn(t, want), namesIn(t, got))
 		require.Len(t, namesIn(t, want), map[bool]int{false: messages, true: messages - 4}[old])
 	}
+}
+
+// longSpans are spans of a trace, of 100 kB each.
+func longSpans(count int) []schema.Span {
+	rows := make([]schema.Span, count)
+	for n := range rows {
+		rows[n] = schema.Span{
+			TraceID: schema.TraceID{15: 0xaa}, SpanID: schema.SpanID{1, byte(n)}, Name: fmt.Sprintf("span %d.", n), StartNanos: uint64(base+n) * 1e9,
+			EndNanos: uint64(base+n+1) * 1e9, Resource: &schema.Resource{}, Scope: &schema.Scope{},
+			Attributes: otlp.AppendKeyValue(nil, 9, "text", schema.Value{Kind: schema.KindString, Str: strings.Repeat("x", 100_000)}),
+		}
+	}
+	return rows
 }
 
 // namesIn are the names of spans in a reply, sorted.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -97,6 +98,39 @@ func TestTraceIsMovedWhileItIsSent(t *testing.T) {
 	w, again, _, merge := movingTrace(t)
 	again.at, again.then = bucket.reads, merge
 	require.Contains(t, w.get("/api/v2/traces/aa", "Accept", "application/vnd.grafana.llm").body, "span ")
+}
+
+// atFirst is a client that does something when it gets the beginning of an answer.
+type atFirst struct {
+	*httptest.ResponseRecorder
+
+	once sync.Once
+	then func()
+}
+
+func (a *atFirst) Write(b []byte) (int, error) {
+	a.once.Do(a.then)
+	return a.ResponseRecorder.Write(b)
+}
+
+// Messages of the log that are stored and purged while a trace is sent from there are
+// read in their block.
+func TestTraceIsStoredWhileItIsSent(t *testing.T) {
+	c := emptyCluster(t)
+	rows := longSpans(100) // several pages of the log
+	for i := range rows {
+		c.publishRows(rows[i : i+1])
+	}
+	q := c.querier(whole())
+	q.SetTraceInMemory(1 << 20)
+	client := &atFirst{ResponseRecorder: httptest.NewRecorder(), then: func() { c.storeParts(rows, clusterPartitions) }}
+	q.Handler().ServeHTTP(client, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v2/traces/aa", nil))
+	require.Equal(t, 200, client.Code)
+	names := namesIn(t, client.Body.String())
+	require.Len(t, names, 100)
+	require.Len(t, slices.Compact(names), 100, "each once")
+	require.NotContains(t, client.Body.String(), "PARTIAL")
+	require.Positive(t, q.counter("spanlake_querier_blocks_opened_total"))
 }
 
 // What is deleted for good while a trace is sent is missing, and the answer says so if
