@@ -53,6 +53,12 @@ type Compactor struct {
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
+	lifecycle *lifecycle // nil: nobody looks after the rules of the bucket
+
+	// For the one Cycle that runs at a time: days in which there was nothing to
+	// do, and how many blocks these have.
+	listings   map[schema.ProjectID]*listing
+	remembered int
 }
 
 // New returns a Compactor. As a service it works until it is stopped. Nothing
@@ -60,7 +66,9 @@ type Compactor struct {
 func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logger *slog.Logger, reg prometheus.Registerer) *Compactor {
 	c := &Compactor{
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
-		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows), holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
+		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows),
+		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
+		listings: make(map[schema.ProjectID]*listing),
 	}
 	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)
 	return c
@@ -141,6 +149,10 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 	if err != nil {
 		return s, err
 	}
+	if len(c.listings) > len(projects) { // some are gone
+		clear(c.listings)
+		c.remembered = 0
+	}
 	var errs []error
 	planned := 0
 	for _, p := range projects {
@@ -156,6 +168,7 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 			break
 		}
 	}
+	c.keepLifecycle(ctx, projects)
 	s.Projects = len(projects)
 	c.metrics.behind.Set(float64(planned))
 	c.logger.Debug("looked for work", slog.Int("projects", s.Projects), slog.Int("merges", s.Merges),

@@ -17,6 +17,9 @@ type metrics struct {
 	skipped                     prometheus.Counter
 	rewrites, dropped, erasures prometheus.Counter
 	pending                     prometheus.Gauge
+
+	lifecycleWrites, lifecycleFailures     prometheus.Counter
+	lifecycleDifferences, lifecycleWithout prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -50,5 +53,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		erasures:  counter("erasures_total", "Erasures that are done: nothing of them is left."),
 		pending:   gauge("pending_erasures", "Erasures of which something was left at the last look."),
 		skipped:   counter("skipped_listings_total", "Listings that were thrown away because they took longer than -compactor.delete-after."),
+
+		lifecycleWrites:      counter("lifecycle_writes_total", "Times that the lifecycle rules of the bucket were written."),
+		lifecycleFailures:    counter("lifecycle_failures_total", "Looks at the lifecycle rules of the bucket that failed. What failed is tried again in the next one."),
+		lifecycleDifferences: gauge("lifecycle_differences", "What was wrong with the lifecycle rules of others when they were last looked at. The log says what."),
+		lifecycleWithout:     gauge("lifecycle_projects_without_rule", "Projects that have no lifecycle rule of their own because a bucket cannot have as many."),
 	}
 }

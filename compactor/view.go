@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/erasure"
-	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -77,32 +76,28 @@ func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors [
 			return nil, fmt.Errorf("ask for the retention: %w", err)
 		}
 	}
+	var err error
 	if erasing {
-		var err error
 		if v.pending, err = c.erasures.Pending(ctx, project, nil); err != nil {
 			return nil, err
 		}
 	}
-	for object, err := range c.bucket.List(ctx, objstore.ListOptions{Prefix: schema.ProjectPrefix(project)}) {
-		if err != nil {
-			return nil, fmt.Errorf("list the blocks: %w", err)
-		}
-		name, err := schema.ParseBlockName(object.Key)
-		if err != nil {
-			c.logger.Warn("an object among the blocks has no block's name", slog.String("key", object.Key), slog.Any("err", err))
-			continue
-		}
-		v.blocks = append(v.blocks, Listed{BlockName: name, Bytes: object.Size, Stored: object.ModTime})
+	if v.pending != nil {
+		c.forgetProject(project) // what ends an erasure is a listing of all days
 	}
-	now := time.Now()
-	if now.Sub(v.listed) >= c.cfg.DeleteAfter {
+	var failed error
+	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) Plan {
+		v.blocks = blocks
+		failed = c.erasedIn(ctx, v)
+		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, time.Now())
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	if time.Since(v.listed) >= c.cfg.DeleteAfter {
 		c.metrics.skipped.Inc()
 		return nil, errSlow
 	}
-	if err := c.erasedIn(ctx, v); err != nil {
-		return nil, err
-	}
-	v.plan = NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, v.blocks, now)
 	return v, nil
 }
 

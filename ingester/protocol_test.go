@@ -293,7 +293,8 @@ func TestCachedViewOfAnOldEpoch(t *testing.T) {
 	require.Equal(t, upTo(6), w.seenThrough(cat, b, "p"))
 }
 
-// listHook is a bucket in which something happens at the end of a listing.
+// listHook is a bucket in which something happens at the end of a listing: of a
+// day's blocks, or of days if there are none.
 type listHook struct {
 	objstore.Bucket
 
@@ -302,12 +303,14 @@ type listHook struct {
 
 func (h *listHook) List(ctx context.Context, opts objstore.ListOptions) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
+		found := false
 		for object, err := range h.Bucket.List(ctx, opts) {
+			found = true
 			if !yield(object, err) {
 				return
 			}
 		}
-		if h.after != nil {
+		if h.after != nil && (!opts.Delimiter || !found) {
 			h.after()
 		}
 	}

@@ -43,7 +43,8 @@ type App struct {
 
 	// Each is set by one module while it starts, and read by modules that
 	// need that one.
-	bucket   objstore.Bucket
+	opened   *openedBucket
+	bucket   objstore.Bucket // the same, with retries and metrics
 	projects *project.Directory
 	log      *wal.Log
 	catalog  *catalog.Catalog

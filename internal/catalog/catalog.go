@@ -24,7 +24,7 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
-	made   time.Time // before it was
+	made   time.Time // before anything of it was listed
 	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
@@ -51,6 +51,8 @@ type Catalog struct {
 
 type entry struct {
 	listing chan struct{} // capacity 1: held by the one who lists
+	closed  days          // for who holds it
+	begun   time.Time     // when closed was empty, likewise
 
 	mu   sync.Mutex
 	view *View
@@ -64,9 +66,10 @@ func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Re
 	}
 }
 
-// Expire bounds the age of views. What was stored in place of others, by a merge or
-// an erasure, is seen after so long although the others can still be read, here
-// from memory. It must be called before the first view is asked for.
+// Expire bounds the age of views, and of what they know of closed days. What was
+// stored in place of others, by a merge or an erasure, is seen after so long although
+// the others can still be read, here from memory. It must be called before the first
+// view is asked for.
 func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
 
 // usable reports whether a view may be used by who has found old to be out of date.
@@ -79,9 +82,16 @@ func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, er
 	return c.Newer(ctx, project, nil)
 }
 
-// Newer returns a view that was made after old: the cached one if it is
-// another, else a fresh one. Callers that need one at the same time share it.
+// Newer returns a view that was made after old, of which a block was gone: the
+// cached one if it is another, else a fresh one. Callers that need one at the
+// same time share it.
 func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View) (*View, error) {
+	return c.newer(ctx, project, old, true)
+}
+
+// newer returns a view that was made after old. Unless blocks were gone, days that
+// were closed when they were listed are as they were then.
+func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View, gone bool) (*View, error) {
 	e := c.entry(project)
 	if v := e.current(); c.usable(v, old) {
 		return v, nil
@@ -95,10 +105,15 @@ func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View
 	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
-	v, err := c.list(ctx, project)
+	if gone || e.begun.IsZero() {
+		clear(e.closed)
+		e.begun = time.Now()
+	}
+	v, err := c.list(ctx, project, e.closed)
 	if err != nil {
 		return nil, err
 	}
+	v.made = e.begun
 	e.mu.Lock()
 	e.view = v
 	e.mu.Unlock()
@@ -116,7 +131,7 @@ func (c *Catalog) entry(project schema.ProjectID) *entry {
 			}
 			delete(c.projects, other) // whoever uses it now keeps it until done
 		}
-		e = &entry{listing: make(chan struct{}, 1)}
+		e = &entry{listing: make(chan struct{}, 1), closed: make(days)}
 		c.projects[project] = e
 	}
 	return e
@@ -135,9 +150,10 @@ func (e *entry) current() *View {
 // list makes a view. The floors are read first: a batch that is stored and
 // purged after the listing passed its place is then above the floor, and the
 // live side or the next listing has it. The other way round it is in neither.
-func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, error) {
+func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed days) (*View, error) {
 	c.metrics.listings.Inc()
-	v := &View{made: time.Now(), floors: make([]Floor, c.log.Partitions())}
+	from := time.Now()
+	v := &View{floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
 		state, err := stream.State(ctx)
@@ -145,13 +161,13 @@ func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, er
 			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
 		}
 		v.floors[p] = Floor{stream.Epoch(), state.Floor()}
-	}
-	var all []schema.BlockName
-	for name, err := range blocks(ctx, c.bucket, schema.ProjectPrefix(project), c.skipped) {
-		if err != nil {
-			return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
+		if state.Last > state.Floor() && state.FirstTime.Before(from) {
+			from = state.FirstTime // the kept cut's, or that of the oldest message
 		}
-		all = append(all, name)
+	}
+	all, err := closed.list(ctx, c, project, from)
+	if err != nil {
+		return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
 	}
 	v.blocks = schema.Visible(all)
 	return v, nil

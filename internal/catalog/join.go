@@ -59,7 +59,7 @@ type Unread struct {
 // project that was acknowledged before the join began, each once.
 type Joined struct {
 	View     *View
-	Blocks   []schema.BlockName // of the partitions asked for
+	Blocks   []schema.BlockName // of the partitions asked for; not to be changed
 	Segments []Segment
 	Parts    []Part // the same segments, by partition
 	// Oldest is the end that spans of a project must have to be shown, for
@@ -99,8 +99,8 @@ func (c *Catalog) Join(ctx context.Context, live Live, project schema.ProjectID,
 			return joined, joinErr
 		}
 		// Live data begins after this view's floor: what lies between was
-		// stored since. A new listing has it.
-		view, err = c.Newer(ctx, project, view)
+		// stored since. A new listing of the days that were not over has it.
+		view, err = c.newer(ctx, project, view, false)
 	}
 	return nil, ErrUnsettled
 }
@@ -126,7 +126,10 @@ func JoinAt(
 
 func join(ctx context.Context, live Live, project schema.ProjectID, partitions []int, view *View) (*Joined, bool, error) {
 	joined := &Joined{View: view}
-	for _, b := range view.blocks {
+	if len(partitions) == len(view.floors) {
+		joined.Blocks = slices.Clip(view.blocks) // all of them
+	}
+	for _, b := range view.blocks[len(joined.Blocks):] {
 		if slices.ContainsFunc(partitions, func(p int) bool { return MayShare(b, p, len(view.floors)) }) {
 			joined.Blocks = append(joined.Blocks, b)
 		}

@@ -38,6 +38,14 @@ func yield(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// away lends the turn of ctx to others until back is called.
+func away(ctx context.Context) (back func()) {
+	if t := turnsOf(ctx); t != nil {
+		return t.Away(ctx)
+	}
+	return func() {}
+}
+
 // group is an errgroup whose functions have a turn each. Who made it has none until
 // they have returned.
 type group struct {
@@ -49,10 +57,7 @@ type group struct {
 // newGroup runs so many functions at once. Its context ends with the first error.
 // Wait must be called.
 func newGroup(ctx context.Context, limit int) (*group, context.Context) {
-	g := &group{turns: turnsOf(ctx), back: func() {}}
-	if g.turns != nil {
-		g.back = g.turns.Away(ctx)
-	}
+	g := &group{turns: turnsOf(ctx), back: away(ctx)}
 	g.all, ctx = errgroup.WithContext(ctx)
 	g.all.SetLimit(limit)
 	return g, ctx
