@@ -66,7 +66,8 @@ type Compactor struct {
 func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logger *slog.Logger, reg prometheus.Registerer) *Compactor {
 	c := &Compactor{
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
-		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows), holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
+		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows),
+		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
 		listings: make(map[schema.ProjectID]*listing),
 	}
 	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)

@@ -387,3 +387,26 @@ func TestEraseSurvivesCrashes(t *testing.T) {
 		}
 	})
 }
+
+// TestEraseInAClosedDay: days that are over, and are listed once an hour otherwise,
+// are looked at while an erasure is pending.
+func TestEraseInAClosedDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.batch(40)
+		w.idle()
+		c := w.compactor(nil)
+		time.Sleep(5 * 24 * time.Hour)
+		w.cycle(c)
+		w.cycle(c)
+		ids := w.some(2)
+		r := w.erase(ids)
+		s := w.cycle(c)
+		require.Equal(t, 1, s.Rewrites)
+		time.Sleep(31 * time.Minute)
+		require.Equal(t, 1, w.cycle(c).Covered)
+		require.Empty(t, w.holding(ids))
+		require.Equal(t, 1, w.cycle(c).Erased)
+		require.Equal(t, s.Dropped, w.receipt(r).Spans)
+	})
+}

@@ -103,9 +103,9 @@ func (l *listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 			touched[schema.ProjectPrefix(project)+at.AddDate(0, 0, beside).Format(time.DateOnly)+"/"] = true
 		}
 	}
-	for i := range p.Merges {
-		for j := range p.Merges[i].Inputs {
-			touch(&p.Merges[i].Inputs[j].BlockName)
+	for _, job := range slices.Concat(p.Merges, p.Rewrites) {
+		for i := range job.Inputs {
+			touch(&job.Inputs[i].BlockName)
 		}
 	}
 	for i := range p.Deletions {

@@ -15,11 +15,11 @@ type metrics struct {
 	deleted                     *prometheus.CounterVec
 	strangers, tooLarge, behind prometheus.Gauge
 	skipped                     prometheus.Counter
+	rewrites, dropped, erasures prometheus.Counter
+	pending                     prometheus.Gauge
 
 	lifecycleWrites, lifecycleFailures     prometheus.Counter
 	lifecycleDifferences, lifecycleWithout prometheus.Gauge
-	rewrites, dropped, erasures prometheus.Counter
-	pending                     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {

@@ -41,7 +41,7 @@ func ofPartition(joined *catalog.Joined, partition, n int) *catalog.Joined {
 	if n == 1 {
 		return joined
 	}
-	own := &catalog.Joined{Oldest: joined.Oldest, Erased: joined.Erased}
+	own := joined.Empty()
 	for _, b := range joined.Blocks {
 		if catalog.MayShare(b, partition, n) {
 			own.Blocks = append(own.Blocks, b)

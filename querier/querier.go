@@ -12,6 +12,7 @@ import (
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
@@ -143,20 +144,24 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 			return err
 		})
 	}
-	whole := &catalog.Joined{}
-	group.Go(func() error { return q.pendingOf(ctx, projects, &whole.Erased) })
+	var erased map[schema.ProjectID]*erasure.Pending
+	group.Go(func() error { return q.pendingOf(ctx, projects, &erased) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	for i, part := range parts {
-		views[i] = part.View
-		whole.Blocks = append(whole.Blocks, part.Blocks...)
-		whole.Segments = append(whole.Segments, part.Segments...)
-		whole.Parts = append(whole.Parts, part.Parts...)
+	whole := parts[0]
+	if views[0] = whole.View; len(parts) > 1 {
+		whole = &catalog.Joined{}
+		for i, part := range parts {
+			views[i] = part.View
+			whole.Blocks = append(whole.Blocks, part.Blocks...)
+			whole.Segments = append(whole.Segments, part.Segments...)
+			whole.Parts = append(whole.Parts, part.Parts...)
+		}
 	}
 	if used.hidden {
-		whole.Erased = nil
 		return whole, nil
 	}
+	whole.Erased = erased
 	return unerased(unexpired(whole, used.oldest), q.partitions), nil
 }

@@ -48,7 +48,8 @@ func unexpired(joined *catalog.Joined, oldest map[schema.ProjectID]uint64) *cata
 	if len(oldest) == 0 {
 		return joined
 	}
-	kept := &catalog.Joined{View: joined.View, Oldest: oldest, Erased: joined.Erased}
+	kept := joined.Empty()
+	kept.Oldest = oldest
 	kept.Blocks = slices.DeleteFunc(slices.Clone(joined.Blocks), func(b schema.BlockName) bool { return b.MaxEnd < oldest[b.Project] })
 	for _, p := range joined.Parts {
 		segments := make([]catalog.Segment, len(p.Segments))

@@ -115,8 +115,8 @@ func (t *tagsQuestion) searched() timeRange { return t.within }
 // be shown, these count. Where each row is taken for itself a block is read as a whole, in
 // one of the parts.
 func (t *tagsQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error) {
-	joined := *p.joined
-	joined.Blocks = nil
+	joined := p.joined.Empty()
+	joined.Segments = p.joined.Segments
 	for _, b := range p.joined.Blocks {
 		if t.whole || isHome(p.traces, b) {
 			joined.Blocks = append(joined.Blocks, b)
@@ -124,12 +124,12 @@ func (t *tagsQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engi
 	}
 	slices.SortStableFunc(joined.Blocks, func(a, b schema.BlockName) int { return cmp.Compare(b.MaxEnd, a.MaxEnd) })
 	if t.whole {
-		return q.sourcesBeside(ctx, &joined, p.traces, t.within, t.within, 0)
+		return q.sourcesBeside(ctx, joined, p.traces, t.within, t.within, 0)
 	}
 	if p.traces.First != (schema.TraceID{}) {
 		joined.Segments = nil
 	}
-	return q.sources(ctx, &joined, t.within)
+	return q.sources(ctx, joined, t.within)
 }
 
 // isHome reports whether traces are the one part, of all that may have traces of a

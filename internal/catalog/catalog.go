@@ -24,7 +24,7 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
-	made   time.Time // before it was
+	made   time.Time // before anything of it was listed
 	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
@@ -52,6 +52,7 @@ type Catalog struct {
 type entry struct {
 	listing chan struct{} // capacity 1: held by the one who lists
 	closed  days          // for who holds it
+	begun   time.Time     // when closed was empty, likewise
 
 	mu   sync.Mutex
 	view *View
@@ -65,9 +66,10 @@ func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Re
 	}
 }
 
-// Expire bounds the age of views. What was stored in place of others, by a merge or
-// an erasure, is seen after so long although the others can still be read, here
-// from memory. It must be called before the first view is asked for.
+// Expire bounds the age of views, and of what they know of closed days. What was
+// stored in place of others, by a merge or an erasure, is seen after so long although
+// the others can still be read, here from memory. It must be called before the first
+// view is asked for.
 func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
 
 // usable reports whether a view may be used by who has found old to be out of date.
@@ -103,13 +105,15 @@ func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View
 	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
-	if gone {
+	if gone || e.begun.IsZero() {
 		clear(e.closed)
+		e.begun = time.Now()
 	}
 	v, err := c.list(ctx, project, e.closed)
 	if err != nil {
 		return nil, err
 	}
+	v.made = e.begun
 	e.mu.Lock()
 	e.view = v
 	e.mu.Unlock()
@@ -149,7 +153,7 @@ func (e *entry) current() *View {
 func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed days) (*View, error) {
 	c.metrics.listings.Inc()
 	from := time.Now()
-	v := &View{made: from, floors: make([]Floor, c.log.Partitions())}
+	v := &View{floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
 		state, err := stream.State(ctx)

@@ -150,3 +150,30 @@ func TestForgottenView(t *testing.T) {
 	require.NotNil(t, newer)
 	require.NotSame(t, old, newer)
 }
+
+// What is replaced in a day that is over is seen, too, when the view is too old: the
+// replaced block may still be in memory, so that nobody misses it.
+func TestClosedDaysExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bucket, log := bucketmem.New(), logmem.New(logmem.Options{})
+		defer log.Close()
+		c := catalog.New(bucket, log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		c.Expire(time.Hour)
+		before := schema.BlockName{Project: "p", Partitions: 1, Epoch: 1, First: 1, Last: 1, LogNanos: uint64(time.Now().AddDate(0, 0, -9).UnixNano())}
+		store(t, bucket, before)
+		view, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Equal(t, []schema.BlockName{before}, view.Blocks())
+		after := before
+		after.Generation = 1
+		store(t, bucket, after)
+		time.Sleep(time.Hour - time.Second)
+		view, err = c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Equal(t, []schema.BlockName{before}, view.Blocks())
+		time.Sleep(time.Second)
+		view, err = c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Equal(t, []schema.BlockName{after}, view.Blocks())
+	})
+}

@@ -69,6 +69,10 @@ type Joined struct {
 	Erased map[schema.ProjectID]*erasure.Pending
 }
 
+// Empty is what was joined without blocks and segments, for some of them: what must
+// not be shown stays with it.
+func (j *Joined) Empty() *Joined { return &Joined{View: j.View, Oldest: j.Oldest, Erased: j.Erased} }
+
 // Part is what is live of one partition for a project: everything after the
 // floor of the view that no block of it covers.
 type Part struct {
