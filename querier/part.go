@@ -25,7 +25,8 @@ type question interface {
 	fill(j *wire.Job)
 }
 
-// answer is what was found in a part: *engine.SearchResult or *engine.MetricsPart.
+// answer is what was found in a part: *engine.SearchResult, *engine.MetricsPart or
+// *engine.Tags.
 type answer interface{ Append(dst []byte) []byte }
 
 // part is some of the traces that a query reads, and all that may hold them.

@@ -172,7 +172,13 @@ func (q *Querier) do(ctx context.Context, place string, p *part, ask question) (
 		return nil, err
 	}
 	defer leave()
-	return q.counted(place, func() (answer, error) { return ask.run(q.withTurns(ctx, p.projects), ask.sources(q, p)) })
+	return q.counted(place, func() (found answer, err error) {
+		err = q.inTurn(ctx, p.projects, func(ctx context.Context) error {
+			found, err = ask.run(ctx, ask.sources(q, p))
+			return err
+		})
+		return found, err
+	})
 }
 
 // share lets a worker answer of a part, or does it here when there is none.

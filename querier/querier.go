@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,12 +35,14 @@ type Querier struct {
 	turns      *jobs.Turns
 	workers    Workers // nil: everything is done here
 
-	traceInMemory int64 // bytes up to which a trace is put together in memory
+	traceInMemory int64         // bytes up to which a trace is put together in memory
+	partialEvery  time.Duration // how often streams get what is not the whole answer
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions, within what projects allow.
-func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+// Projects share so many processors.
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions, processors int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	var tallies *engine.Tallies
 	if cfg.ResultCacheBytes > 0 {
@@ -56,38 +57,40 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
-		traceInMemory: traceInMemory,
-		turns:         jobs.NewTurns(runtime.GOMAXPROCS(0)),
+		traceInMemory: traceInMemory, partialEvery: partialEvery,
+		turns: jobs.NewTurns(processors),
 	}
 }
 
 // turnsOf are the turns of a query's projects.
 type turnsOf struct {
-	turns *jobs.Turns
-	name  string
+	*jobs.Turns
+
+	name string
 }
 
 var _ engine.Turns = turnsOf{}
 
 // Take waits for a turn.
 func (t turnsOf) Take(ctx context.Context) (turn context.Context, leave func(), err error) {
-	return t.turns.Take(ctx, t.name)
+	return t.Turns.Take(ctx, t.name)
 }
 
-// withTurns makes what is done for projects take turns.
-func (q *Querier) withTurns(ctx context.Context, projects []schema.ProjectID) context.Context {
-	return engine.WithTurns(ctx, turnsOf{q.turns, projectsText(projects)})
-}
+// Away lends the turn of ctx to others.
+func (turnsOf) Away(ctx context.Context) (back func()) { return jobs.Away(ctx) }
 
-// inTurn does what takes a processor for long besides the jobs.
-func (q *Querier) inTurn(ctx context.Context, projects []schema.ProjectID, f func()) error {
-	_, leave, err := q.turns.Take(ctx, projectsText(projects))
+// Yield lets others have their turn.
+func (turnsOf) Yield(ctx context.Context) error { return jobs.Yield(ctx) }
+
+// inTurn does what takes a processor for long.
+func (q *Querier) inTurn(ctx context.Context, projects []schema.ProjectID, f func(context.Context) error) error {
+	turns := turnsOf{q.turns, projectsText(projects)}
+	turn, leave, err := turns.Take(engine.WithTurns(ctx, turns))
 	if err != nil {
 		return err
 	}
 	defer leave()
-	f()
-	return nil
+	return f(turn)
 }
 
 // maxRetries bounds how often a query begins anew because a block was gone, or

@@ -77,12 +77,6 @@ func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest ui
 	return engine.Within(source, traces, first)
 }
 
-// sourcesAndOthers are the same, and the other blocks for the parts of the
-// traces that are found.
-func (q *Querier) sourcesAndOthers(joined *catalog.Joined, traces schema.Traces, within timeRange) []engine.Source {
-	return q.sourcesBeside(joined, traces, within, within, 0)
-}
-
 // sourcesBeside are those of a slice of a range. Blocks outside of the range, up
 // to a margin, are asked for what they find of the traces that reach into the
 // slice; those of other slices have their turn.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,8 @@ type App struct {
 	cfg    Config
 	logger *slog.Logger
 	reg    *prometheus.Registry
+
+	processors int // that there are to share
 
 	names   []string                    // of the modules in use, a module after those it needs
 	parts   map[string]services.Service // what the modules are made of
@@ -57,7 +60,7 @@ func New(cfg Config, logger *slog.Logger, reg *prometheus.Registry) (*App, error
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, logger: logger, reg: reg,
+		cfg: cfg, logger: logger, reg: reg, processors: runtime.GOMAXPROCS(0),
 		parts:    make(map[string]services.Service),
 		stopping: shutdown{total: cfg.Shutdown.Timeout},
 		access:   newAccess(cfg.Auth.Mode, reg),

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"runtime"
 
 	"github.com/grafana/dskit/services"
 
@@ -55,7 +54,7 @@ func (a *App) logOptions() wal.Options {
 		CredentialsFile:      a.cfg.NATS.CredentialsFile,
 		MonitorURLs:          a.cfg.NATS.MonitorURLs,
 		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
-		Partitions:           a.cfg.partitions(runtime.GOMAXPROCS(0)),
+		Partitions:           a.cfg.partitions(a.processors),
 		Windows:              a.cfg.Log.MergeWindows,
 		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 		Replicas:             a.cfg.Log.Replicas,
@@ -131,7 +130,7 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.bucket, a.log.Partitions(),
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.bucket, a.log.Partitions(), a.processors,
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
 		if a.cfg.Target == TargetQuerier {
 			var err error
