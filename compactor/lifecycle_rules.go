@@ -122,8 +122,10 @@ func (p LifecyclePolicy) Early(rules []objstore.LifecycleRule, projects []Kept) 
 		if r.Dated {
 			when = "on a date"
 		}
-		if settings := p.Root + "projects/"; overlap(r.Prefix, settings) {
-			findings = append(findings, fmt.Sprintf("rule %q deletes settings and keys of projects %s", r.ID, when))
+		for _, kept := range []struct{ prefix, what string }{{"projects/", "settings and keys of projects"}, {"erasures/", "erasures, so that what they hide is shown again,"}} {
+			if overlap(r.Prefix, p.Root+kept.prefix) {
+				findings = append(findings, fmt.Sprintf("rule %q deletes %s %s", r.ID, kept.what, when))
+			}
 		}
 		if overlap(r.Prefix, p.Root+schema.ClaimsPrefix) && (r.Dated || r.ExpireDays < orphanDays) {
 			findings = append(findings, fmt.Sprintf("rule %q deletes large values %s, which may not be in a block yet", r.ID, when))
