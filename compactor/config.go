@@ -18,6 +18,9 @@ type Config struct {
 	Grace       time.Duration `yaml:"grace"`
 	DeleteAfter time.Duration `yaml:"delete_after"`
 	SpoolDir    string        `yaml:"spool_dir"`
+
+	Lifecycle      LifecycleOwner `yaml:"lifecycle"`
+	LifecycleGrace time.Duration  `yaml:"lifecycle_grace"`
 }
 
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
@@ -31,6 +34,8 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.Grace, prefix+"grace", 2*time.Minute, "How long after its end a window is open when no later span has come: more than clocks differ.")
 	f.DurationVar(&c.DeleteAfter, prefix+"delete-after", 30*time.Minute, "How long blocks stay after they were merged. Below 20 minutes a process that slept, or a slow query, may find what it should not, or nothing.")
 	f.StringVar(&c.SpoolDir, prefix+"spool-dir", "", "Folder for the blocks of the merge at hand, up to twice -compactor.max-bytes. Empty: that of the system for temporary files.")
+	f.StringVar((*string)(&c.Lifecycle), prefix+"lifecycle", string(LifecycleCompactor), "Who writes the lifecycle rules of a bucket on S3, which delete what no compactor has deleted: compactor, which leaves the rules of others as they are; terraform, and the compactor warns of what differs; or off.")
+	f.DurationVar(&c.LifecycleGrace, prefix+"lifecycle-grace", 72*time.Hour, "How much later than the retention lifecycle rules delete blocks, rounded up to whole days.")
 }
 
 // Validate names every key whose value cannot work.
@@ -47,6 +52,9 @@ func (c *Config) Validate() error {
 	refuse(c.MaxInputs < c.MinInputs, "compactor.max-inputs must not be below compactor.min-inputs")
 	refuse(c.Grace < 0, "compactor.grace must not be negative")
 	refuse(c.DeleteAfter <= 0, "compactor.delete-after must be positive")
+	refuse(c.Lifecycle != LifecycleCompactor && c.Lifecycle != LifecycleTerraform && c.Lifecycle != LifecycleOff,
+		"compactor.lifecycle must be compactor, terraform or off")
+	refuse(c.LifecycleGrace < 24*time.Hour, "compactor.lifecycle-grace must be at least 24h: rules are late by as much when a retention is raised")
 	return errors.Join(errs...)
 }
 

@@ -15,6 +15,11 @@ type metrics struct {
 	deleted                     *prometheus.CounterVec
 	strangers, tooLarge, behind prometheus.Gauge
 	skipped                     prometheus.Counter
+	rewrites, dropped, erasures prometheus.Counter
+	pending                     prometheus.Gauge
+
+	lifecycleWrites, lifecycleFailures     prometheus.Counter
+	lifecycleDifferences, lifecycleWithout prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -43,6 +48,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		strangers: gauge("stranger_windows", "Windows that cannot be merged because the log's clock was put back while they were open."),
 		tooLarge:  gauge("too_large_windows", "Windows that stay as the blocks of smaller ones because they are too large together."),
 		behind:    gauge("pending_merges", "Merges that the last look has planned."),
+		rewrites:  counter("rewritten_blocks_total", "Blocks that were written anew without rows that are to be gone."),
+		dropped:   counter("dropped_spans_total", "Rows that were left out because they are to be gone, by rewrites and merges."),
+		erasures:  counter("erasures_total", "Erasures that are done: nothing of them is left."),
+		pending:   gauge("pending_erasures", "Erasures of which something was left at the last look."),
 		skipped:   counter("skipped_listings_total", "Listings that were thrown away because they took longer than -compactor.delete-after."),
+
+		lifecycleWrites:      counter("lifecycle_writes_total", "Times that the lifecycle rules of the bucket were written."),
+		lifecycleFailures:    counter("lifecycle_failures_total", "Looks at the lifecycle rules of the bucket that failed. What failed is tried again in the next one."),
+		lifecycleDifferences: gauge("lifecycle_differences", "What was wrong with the lifecycle rules of others when they were last looked at. The log says what."),
+		lifecycleWithout:     gauge("lifecycle_projects_without_rule", "Projects that have no lifecycle rule of their own because a bucket cannot have as many."),
 	}
 }

@@ -293,7 +293,8 @@ func TestCachedViewOfAnOldEpoch(t *testing.T) {
 	require.Equal(t, upTo(6), w.seenThrough(cat, b, "p"))
 }
 
-// listHook is a bucket in which something happens at the end of a listing.
+// listHook is a bucket in which something happens at the end of a listing: of a
+// day's blocks, or of days if there are none.
 type listHook struct {
 	objstore.Bucket
 
@@ -302,12 +303,14 @@ type listHook struct {
 
 func (h *listHook) List(ctx context.Context, opts objstore.ListOptions) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
+		found := false
 		for object, err := range h.Bucket.List(ctx, opts) {
+			found = true
 			if !yield(object, err) {
 				return
 			}
 		}
-		if h.after != nil {
+		if h.after != nil && (!opts.Delimiter || !found) {
 			h.after()
 		}
 	}
@@ -491,4 +494,38 @@ func TestProjectsAreApart(t *testing.T) {
 	check()
 	w.flush(b)
 	check()
+}
+
+// An idle log keeps no spans: the cut that a purge leaves may carry some, until a
+// marker takes its place.
+func TestIdleLogIsEmptied(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	w.cfg.CutBytes, w.cfg.CutAge = 1, 40*time.Millisecond
+	r, b := w.receiver(), w.builder()
+	w.send(r, "p", 0)
+	w.send(r, "p", 1)
+	first := func() (payload []byte) {
+		state := w.state(0)
+		require.NoError(t, w.log.Stream(0).ReadRange(t.Context(), state.First, state.First, func(m wal.Message) error {
+			payload = m.Payload
+			return nil
+		}))
+		return payload
+	}
+	require.Eventually(t, func() bool { return wal.IsCutMarker(first()) }, 10*time.Second, 5*time.Millisecond)
+	require.EqualValues(t, 3, w.state(0).Last, "one marker is enough")
+	require.Equal(t, upTo(2), w.seen(b, "p"))
+	w.stop(b)
+
+	// Likewise where somebody else has left it.
+	w.cfg.CutAge = time.Hour
+	b = w.builder()
+	w.send(r, "p", 2)
+	require.Eventually(t, func() bool { return w.state(0).First == 4 }, 10*time.Second, time.Millisecond)
+	require.False(t, wal.IsCutMarker(first()))
+	w.stop(b)
+	w.cfg.CutAge = 40 * time.Millisecond
+	b = w.builder()
+	require.Eventually(t, func() bool { return wal.IsCutMarker(first()) }, 10*time.Second, 5*time.Millisecond)
+	require.Equal(t, upTo(3), w.seen(b, "p"))
 }

@@ -22,7 +22,10 @@ type quota struct {
 }
 
 // rates are what a project may still send.
-type rates struct{ bytes, spans bucket }
+type rates struct {
+	bytes, spans bucket
+	live         liveTraces
+}
 
 // bucket holds up to a second's worth. Taking more than there is leaves a debt,
 // which has to be paid off before the next one may take: so no request is too
@@ -88,6 +91,28 @@ func (q *quota) charge(p project.Project, spans int, now time.Time) {
 	q.of(p.ID, now).spans.level -= float64(spans)
 }
 
+// admitTraces notes the traces of a request if the project may have one more, or
+// if none of them is new. Else it fails with a *RefusedError.
+func (q *quota) admitTraces(p project.Project, traces []uint64, now time.Time) error {
+	limit := p.Limits.LiveTraces
+	if limit == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	live := &q.of(p.ID, now).live
+	live.turn(now)
+	if int64(live.count()) >= limit && live.brings(traces) {
+		return &RefusedError{
+			Err: fmt.Errorf("project %s has more than %d traces within a minute (%s): %s", p.ID, limit,
+				project.LimitLiveTraces, project.Raise(p.ID, project.LimitLiveTraces)),
+			RetryAfter: live.next(now), Overloaded: true,
+		}
+	}
+	live.add(traces)
+	return nil
+}
+
 // of returns the rates of a project. When there are too many, those are
 // forgotten that have paid everything off. REQUIRES: q.mu.
 func (q *quota) of(id schema.ProjectID, now time.Time) *rates {
@@ -96,7 +121,7 @@ func (q *quota) of(id schema.ProjectID, now time.Time) *rates {
 	}
 	if len(q.used) >= maxRates {
 		for other, r := range q.used {
-			if now.Sub(r.bytes.at) > time.Second && r.bytes.level >= 0 && now.Sub(r.spans.at) > time.Second && r.spans.level >= 0 {
+			if now.Sub(r.bytes.at) > time.Second && r.bytes.level >= 0 && now.Sub(r.spans.at) > time.Second && r.spans.level >= 0 && r.live.idle(now) {
 				delete(q.used, other)
 			}
 		}
@@ -118,7 +143,7 @@ func tooFast(id schema.ProjectID, what, limit string, debt time.Duration) error 
 
 // rulesOf are what a project asks of spans that arrive now.
 func rulesOf(p project.Project, now time.Time) otlp.Rules {
-	rules := otlp.Rules{OldestEnd: p.Retention.Oldest(now), MaxAttributeBytes: int(p.Limits.AttributeBytes)}
+	rules := otlp.Rules{OldestEnd: p.Retention.Oldest(now), MaxAttributeBytes: int(p.Limits.AttributeBytes), ListTraces: p.Limits.LiveTraces > 0}
 	if rules.OldestEnd > 0 {
 		rules.Expired = fmt.Sprintf("project %s keeps spans for %s only", p.ID, p.Retention)
 	}

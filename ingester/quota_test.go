@@ -82,3 +82,71 @@ func TestQuotaIsBounded(t *testing.T) {
 	require.Len(t, q.used, 2)
 	require.Error(t, q.take(debtor, 1, now.Add(2*time.Second)), "nobody gets rid of a debt that way")
 }
+
+// TestLiveTraces: a trace is live for half a minute to a minute after its last
+// span, and a request is taken as long as there is room for one more.
+func TestLiveTraces(t *testing.T) {
+	const second = time.Second
+	begun := time.Unix(1_700_000_000, 0)
+	for _, test := range []struct {
+		name  string
+		sends []struct {
+			at     time.Duration
+			traces []uint64
+			after  time.Duration // Retry-After of a refusal; 0 if it is taken
+		}
+	}{
+		{"up to the limit", []struct {
+			at     time.Duration
+			traces []uint64
+			after  time.Duration
+		}{
+			{0, []uint64{1, 2}, 0},
+			{0, []uint64{3}, 0},
+			{0, []uint64{3, 1, 2}, 0},
+			{0, []uint64{4}, 31 * second},
+			{29 * second, []uint64{4}, 2 * second},
+			{30 * second, []uint64{4}, 31 * second},
+			{31 * second, []uint64{1}, 0},
+			{59 * second, []uint64{4}, 2 * second},
+			{60 * second, []uint64{4}, 0},
+			{60 * second, []uint64{1, 5}, 0},
+			{60 * second, []uint64{2}, 31 * second},
+		}},
+		{"a large request", []struct {
+			at     time.Duration
+			traces []uint64
+			after  time.Duration
+		}{
+			{0, []uint64{1, 2, 3, 4, 5}, 0}, {0, []uint64{5, 1}, 0}, {0, []uint64{6}, 31 * second}, {90 * second, []uint64{6}, 0},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q, p := newQuota(), project.Project{ID: "shop", Limits: project.Limits{LiveTraces: 3}}
+			for i, s := range test.sends {
+				err := q.admitTraces(p, s.traces, begun.Add(s.at))
+				if s.after == 0 {
+					require.NoError(t, err, i)
+					continue
+				}
+				refused, ok := errors.AsType[*RefusedError](err)
+				require.True(t, ok, i)
+				require.True(t, refused.Overloaded)
+				require.Equal(t, s.after, refused.RetryAfter, i)
+				require.NoError(t, q.admitTraces(project.Project{ID: "other", Limits: p.Limits}, []uint64{7}, begun.Add(s.at)))
+				require.NoError(t, q.admitTraces(project.Project{ID: "shop"}, s.traces, begun.Add(s.at)), "no limit")
+			}
+		})
+	}
+	q := newQuota()
+	for i := range maxRates {
+		p := project.Project{ID: schema.ProjectID(fmt.Sprint("p", i)), Limits: project.Limits{LiveTraces: 1}}
+		require.NoError(t, q.admitTraces(p, []uint64{1}, begun))
+	}
+	late := project.Project{ID: "late", Limits: project.Limits{LiveTraces: 1}}
+	require.NoError(t, q.admitTraces(late, []uint64{1}, begun.Add(50*second)))
+	require.Len(t, q.used, maxRates+1, "their traces are live")
+	late.ID = "later"
+	require.NoError(t, q.admitTraces(late, []uint64{1}, begun.Add(60*second)))
+	require.Len(t, q.used, 2)
+}

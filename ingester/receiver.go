@@ -122,6 +122,11 @@ func (r *Receiver) Receive(ctx context.Context, id schema.ProjectID, body []byte
 		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
 		return Result{}, err
 	}
+	if err := r.quota.admitTraces(settings, split.Traces, now); err != nil {
+		r.splitters.Put(splitter)
+		r.metrics.rejectedRequests.WithLabelValues("live_traces").Inc()
+		return Result{}, err
+	}
 	r.metrics.received(id, split.Spans+split.Rejected, len(body))
 	r.metrics.reject(id, "invalid", split.Rejected-split.Expired-split.TooLarge)
 	r.metrics.reject(id, "expired", split.Expired)

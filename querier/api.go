@@ -94,7 +94,7 @@ func (q *Querier) webHandler() http.Handler {
 	for _, r := range q.routes() {
 		mux.HandleFunc(r.path, r.handler)
 	}
-	return compress(q.withTagValues(mux))
+	return withSocket(compress(q.withTagValues(mux)))
 }
 
 // compress answers compressed what is worth it, as fast as that goes: an answer
@@ -176,7 +176,7 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 	}
 	w.WriteHeader(r.status)
 	if r.stream == nil {
-		_, _ = w.Write(r.body) // the client is gone: nobody is left to tell
+		q.writeBody(ctx, w, projects, r.body)
 		return r.status, err
 	}
 	if err = q.limited(ctx, r.stream(w)); err != nil {
@@ -230,7 +230,10 @@ func wantsLLM(req *http.Request) bool {
 
 // write is the same for replies that may be large.
 func (q *Querier) write(ctx context.Context, projects []schema.ProjectID, req *http.Request, r tempopb.Reply) (all reply, err error) {
-	err = q.inTurn(ctx, projects, func() { all = write(req, r) })
+	err = q.inTurn(ctx, projects, func(context.Context) error {
+		all = write(req, r)
+		return nil
+	})
 	return all, err
 }
 

@@ -21,15 +21,18 @@ const defaultMetricsSince = time.Hour
 // metricsRange answers GET /api/metrics/query_range: series of samples, in JSON
 // whatever is accepted.
 func (q *Querier) metricsRange(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
-	response, err := q.queryRange(ctx, projects, req.URL.Query())
+	response, err := q.queryRange(ctx, projects, req.URL.Query(), nil)
 	if err != nil {
 		return reply{}, err
 	}
 	return q.writeJSON(ctx, projects, response, response.Size())
 }
 
-// queryRange runs a range query with the parameters of the HTTP API.
-func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, values url.Values) (*tempopb.QueryRangeResponse, error) {
+// queryRange runs a range query with the parameters of the HTTP API. If reports
+// is not nil it gets answers that are not whole.
+func (q *Querier) queryRange(
+	ctx context.Context, projects []schema.ProjectID, values url.Values, reports chan *tempopb.QueryRangeResponse,
+) (*tempopb.QueryRangeResponse, error) {
 	params, err := q.metricsParams(values, time.Now())
 	if err != nil {
 		return nil, err
@@ -41,7 +44,12 @@ func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, v
 		return nil, err
 	}
 	first, last := engine.QueryTimes(params.opts)
-	result, stats, err := q.queryMetrics(ctx, projects, params, timeRange{first, last + 1}, false)
+	within := timeRange{first, last + 1}
+	var report metricsReport
+	if reports != nil {
+		report = reportRange(reports, &params, within)
+	}
+	result, stats, err := q.queryMetrics(ctx, projects, params, within, false, report)
 	if err != nil {
 		return nil, err
 	}
@@ -54,83 +62,53 @@ func (q *Querier) queryRange(ctx context.Context, projects []schema.ProjectID, v
 // writeJSON makes a reply in JSON of about so many bytes.
 func (q *Querier) writeJSON(ctx context.Context, projects []schema.ProjectID, r tempopb.Reply, size int) (reply, error) {
 	all := reply{contentType: contentJSON}
-	err := q.inTurn(ctx, projects, func() { all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r) })
+	err := q.inTurn(ctx, projects, func(context.Context) error {
+		all.body = tempopb.Append(make([]byte, 0, size), tempopb.JSON, r)
+		return nil
+	})
 	return all, err
 }
 
 // metricsInstant answers GET /api/metrics/query: one value for each series, in
 // JSON whatever is accepted.
 func (q *Querier) metricsInstant(ctx context.Context, projects []schema.ProjectID, req *http.Request) (reply, error) {
-	response, err := q.queryInstant(ctx, projects, req.URL.Query())
+	response, err := q.queryInstant(ctx, projects, req.URL.Query(), nil)
 	if err != nil {
 		return reply{}, err
 	}
 	return q.writeJSON(ctx, projects, response, 0)
 }
 
-// queryInstant runs an instant query with the parameters of the HTTP API.
-func (q *Querier) queryInstant(ctx context.Context, projects []schema.ProjectID, values url.Values) (*tempopb.QueryInstantResponse, error) {
+// queryInstant is queryRange for an instant query.
+func (q *Querier) queryInstant(
+	ctx context.Context, projects []schema.ProjectID, values url.Values, reports chan *tempopb.QueryInstantResponse,
+) (*tempopb.QueryInstantResponse, error) {
 	params, err := q.metricsParams(values, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	within := timeRange{params.opts.StartNanos, params.opts.EndNanos + 1}
-	result, stats, err := q.queryMetrics(ctx, projects, params, within, true)
+	var report metricsReport
+	if reports != nil {
+		report = reportInstant(reports, &params, q.partialEvery)
+	}
+	result, stats, err := q.queryMetrics(ctx, projects, params, within, true, report)
 	if err != nil {
 		return nil, err
 	}
-	series, message := params.shown(result.Series)
-	return &tempopb.QueryInstantResponse{Series: series, Metrics: stats, Message: message}, nil
+	return params.instant(result, stats), nil
 }
 
 // queryMetrics runs a query over what may have spans that start within.
 func (q *Querier) queryMetrics(
-	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, instant bool,
+	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, instant bool, report metricsReport,
 ) (*engine.MetricsResult, tempopb.SearchMetrics, error) {
-	result, stats, err := q.sumMetrics(ctx, projects, params, within, instant)
+	result, stats, err := q.sumMetrics(ctx, projects, params, within, instant, report)
 	if err == nil {
 		used := usageOf(ctx)
 		used.explain, used.rows = params.explain, result.InspectedSpans
-		stats.InspectedSpans = result.InspectedSpans
 	}
 	return result, stats, q.metricsError(err)
-}
-
-// sumMetrics adds up what the jobs of a query have seen.
-func (q *Querier) sumMetrics(
-	ctx context.Context, projects []schema.ProjectID, params metricsParams, within timeRange, instant bool,
-) (result *engine.MetricsResult, stats tempopb.SearchMetrics, err error) {
-	ask, err := newMetricsQuestion(params.plan, params.query, within, q.cfg.SearchMargin, params.opts, instant)
-	if err != nil {
-		return nil, stats, err
-	}
-	r, err := q.begin(ctx, projects)
-	if err != nil {
-		return nil, stats, err
-	}
-	sum := ask.metrics.Sum()
-	jobs := 0
-	err = q.inParts(ctx, r, ask, q.split(r, ask), func(answers []answer) error {
-		for _, a := range answers {
-			seen, ok := a.(*engine.MetricsPart)
-			if !ok {
-				return fmt.Errorf("a metrics query was answered with %T", a)
-			}
-			if err := sum.Add(seen); err != nil {
-				return err
-			}
-			jobs++
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, stats, err
-	}
-	stats.TotalBlocks, stats.TotalJobs, stats.CompletedJobs = clip(uint64(len(r.joined.Blocks))), clip(uint64(jobs)), clip(uint64(jobs)) //nolint:gosec // counts
-	if turnErr := q.inTurn(ctx, projects, func() { result, err = sum.Result() }); turnErr != nil {
-		return nil, stats, turnErr
-	}
-	return result, stats, err
 }
 
 // metricsError names the setting behind a limit.
@@ -163,6 +141,12 @@ func (p *metricsParams) shown(all []engine.Series) (series []engine.Series, mess
 	}
 	return all[:p.maxSeries], fmt.Sprintf("%d of %d series are shown: raise maxSeries or querier.max-metrics-series, or use topk(%d)",
 		p.maxSeries, len(all), p.maxSeries)
+}
+
+// instant is an answer with these series.
+func (p *metricsParams) instant(result *engine.MetricsResult, stats tempopb.SearchMetrics) *tempopb.QueryInstantResponse {
+	series, message := p.shown(result.Series)
+	return &tempopb.QueryInstantResponse{Series: series, Metrics: stats, Message: message}
 }
 
 func (q *Querier) metricsParams(values url.Values, now time.Time) (metricsParams, error) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -43,26 +42,16 @@ func (q *Querier) tagValuesV1(ctx context.Context, projects []schema.ProjectID, 
 }
 
 func (q *Querier) listTexts(ctx context.Context, projects []schema.ProjectID, tag string, from url.Values) (*tempopb.Texts, error) {
-	if tag == "" {
-		return nil, badRequest("invalid tag name: it is empty")
-	}
-	fields := []traceql.FieldExpr{&traceql.Intrinsic{ID: traceql.IntrinsicName}}
-	if tag != "name" {
-		fields = nil
-		for _, s := range tagScopes {
-			fields = append(fields, &traceql.Attribute{Scope: s.scope, Name: tag})
-		}
-	}
-	params, err := q.tagParams(from, time.Now())
+	ask, err := q.askTags(from, tagsOfName, tag, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	values, metrics, err := q.tagValues(ctx, projects, params, fields)
+	found, metrics, err := q.collectTags(ctx, projects, ask)
 	if err != nil {
 		return nil, err
 	}
-	texts := make([]string, len(values))
-	for i, v := range values {
+	texts := make([]string, len(found.Values))
+	for i, v := range found.Values {
 		texts[i] = tagValueOf(v).Value
 	}
 	slices.Sort(texts)
@@ -81,20 +70,18 @@ func (q *Querier) tagValuesV2(ctx context.Context, projects []schema.ProjectID, 
 }
 
 func (q *Querier) listValues(ctx context.Context, projects []schema.ProjectID, tag string, from url.Values) (*tempopb.Values, error) {
-	field, err := traceql.ParseField(tag)
-	if err != nil {
-		return nil, badRequest("invalid tag name %q: %s", tag, err)
-	}
-	params, err := q.tagParams(from, time.Now())
+	ask, err := q.askTags(from, tagsOfField, tag, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	response := &tempopb.Values{}
-	values, fixed := fixedValues(field)
+	values, fixed := fixedValues(ask.fields[0])
 	if !fixed {
-		if values, response.Metrics, err = q.tagValues(ctx, projects, params, []traceql.FieldExpr{field}); err != nil {
+		found, metrics, err := q.collectTags(ctx, projects, ask)
+		if err != nil {
 			return nil, err
 		}
+		values, response.Metrics = found.Values, metrics
 	}
 	response.List = make([]tempopb.Value, len(values))
 	for i, v := range values {
@@ -122,19 +109,6 @@ func fixedValues(field traceql.FieldExpr) (values []traceql.Static, ok bool) {
 	default:
 		return nil, true
 	}
-}
-
-func (q *Querier) tagValues(
-	ctx context.Context, projects []schema.ProjectID, params tagParams, fields []traceql.FieldExpr,
-) (values []traceql.Static, metrics tempopb.MetadataMetrics, err error) {
-	blocks, err := q.readTags(ctx, projects, params, func(ctx context.Context, groups [][]engine.Source) error {
-		found, err := engine.CollectValues(ctx, params.plan, groups, fields, params.options)
-		if err == nil {
-			values = found.Values
-		}
-		return err
-	})
-	return values, scanned(blocks), err
 }
 
 // tagValueOf gives a value the type by which the data source decides on quotes,

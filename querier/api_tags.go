@@ -1,16 +1,12 @@
 package querier
 
 import (
-	"cmp"
 	"context"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/catalog"
-	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
@@ -108,24 +104,16 @@ type foundNames struct {
 
 func (q *Querier) tagNames(ctx context.Context, projects []schema.ProjectID, values url.Values) (foundNames, error) {
 	found := foundNames{scope: values.Get("scope")}
-	scopes, err := scopesOf(found.scope)
+	ask, err := q.askTags(values, tagsOfScope, found.scope, time.Now())
+	if err != nil || len(ask.scopes) == 0 {
+		return found, err
+	}
+	tags, metrics, err := q.collectTags(ctx, projects, ask)
 	if err != nil {
 		return found, err
 	}
-	params, err := q.tagParams(values, time.Now())
-	if err != nil || len(scopes) == 0 {
-		return found, err
-	}
-	found.limit = params.options.Limit
-	blocks, err := q.readTags(ctx, projects, params, func(ctx context.Context, groups [][]engine.Source) error {
-		names, err := engine.CollectNames(ctx, params.plan, groups, scopes, params.options)
-		if err == nil {
-			found.byScope = names.ByScope
-		}
-		return err
-	})
-	found.metrics = scanned(blocks)
-	return found, err
+	found.limit, found.byScope, found.metrics = ask.opts.Limit, tags.ByScope, metrics
+	return found, nil
 }
 
 // scopesOf returns the scopes of attributes that a scope parameter stands for.
@@ -143,65 +131,4 @@ func scopesOf(name string) ([]traceql.Scope, error) {
 		return nil, badRequest("invalid scope: %s", name)
 	}
 	return scopes, nil
-}
-
-// tagParams are the parameters that lists of names and of values share.
-type tagParams struct {
-	plan    *engine.Plan
-	within  timeRange
-	options engine.TagOptions
-}
-
-func (q *Querier) tagParams(values url.Values, now time.Time) (tagParams, error) {
-	var p tagParams
-	var err error
-	if p.within, err = q.searchRange(values, now); err != nil {
-		return p, err
-	}
-	limit, err := intParam(values, "limit", 0, 0, math.MaxInt32)
-	if err != nil {
-		return p, err
-	}
-	// Asks to stop after values that bring nothing new, which is not needed.
-	if _, err := intParam(values, "maxStaleValues", 0, 0, math.MaxInt32); err != nil {
-		return p, err
-	}
-	p.options = engine.TagOptions{
-		StartNanos: p.within.start, EndNanos: p.within.end, Limit: limit, MaxBytes: maxTagBytes, Concurrency: q.cfg.Concurrency,
-	}
-	// What is typed so far need not be a query, so no error is one here.
-	if p.plan, err = engine.Compile(traceql.ParseLenient(values.Get("q"))); err != nil {
-		p.plan, err = engine.Compile(nil)
-	}
-	return p, err
-}
-
-// maxTagBytes bounds the names of a scope, or the values, in a reply.
-const maxTagBytes = 1 << 20
-
-// readTags calls f with the sources, the newest first. It returns the number of
-// blocks.
-func (q *Querier) readTags(
-	ctx context.Context, projects []schema.ProjectID, params tagParams, f func(context.Context, [][]engine.Source) error,
-) (blocks int, err error) {
-	err = q.read(ctx, projects, q.allPartitions(), func(joined *catalog.Joined) error {
-		sorted := *joined
-		sorted.Blocks = slices.SortedStableFunc(slices.Values(joined.Blocks), func(a, b schema.BlockName) int {
-			return cmp.Compare(b.MaxEnd, a.MaxEnd)
-		})
-		blocks = len(joined.Blocks)
-		all := &part{projects: projects, traces: schema.AllTraces(), joined: &sorted}
-		leave, err := q.enter(ctx, projects, q.memoryOf(all, params.within))
-		if err != nil {
-			return err
-		}
-		defer leave()
-		return f(q.withTurns(ctx, projects), [][]engine.Source{q.sourcesAndOthers(&sorted, schema.AllTraces(), params.within)})
-	})
-	return blocks, err
-}
-
-// scanned are the metrics of a list for which data was read.
-func scanned(blocks int) tempopb.MetadataMetrics {
-	return tempopb.MetadataMetrics{TotalJobs: 1, CompletedJobs: 1, TotalBlocks: uint32(blocks)} //nolint:gosec // a count of blocks
 }

@@ -13,7 +13,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/querier/tempopb/tempopbtest"
 	"github.com/spanlake/spanlake/schema"
@@ -173,58 +176,82 @@ func smallMessages(t *testing.T) {
 	require.Greater(t, largest, tempopb.MaxMessageBytes/2, "the limit matters")
 }
 
-// errorMatrix are the rows of the error matrix, each with what the client sees.
+// errorMatrix are the rows of the error matrix, over HTTP and gRPC. The row without
+// a project is in internal/app, which decides on that.
 func errorMatrix(t *testing.T) {
 	t.Helper()
-	w := family(t)
-	q := url.QueryEscape
-	tests := []struct {
-		name, path string
-		status     int
-		text       string
-	}{
-		{"syntax", "/api/search?q=" + q("{ foo = 1 }"), 400, "invalid TraceQL query: "},
-		{"type", "/api/search?q=" + q("{ 2 }"), 400, "invalid TraceQL query: "},
-		{"no metrics query", "/api/metrics/query_range?q=%7B%7D", 400, "not a metrics query"},
-		{"no metrics query", "/api/metrics/query?q=%7B%7D", 400, "not a metrics query"},
-		{"empty metrics query", "/api/metrics/query", 400, "invalid TraceQL query"},
-		{"end before start", "/api/search?start=7&end=6", 400, "end (6) must be greater than start (7)"},
-		{"end before start", "/api/metrics/query?start=7&end=6&q=" + q("{}|rate()"), 400, "end must be greater than start"},
-		{"end before start", "/api/v2/traces/aa?start=7&end=6", 400, "end (6)"},
-		{"one end", "/api/search?start=7", 400, "together"},
-		{"range", "/api/search?start=1&end=1000000", 400, "168h"},
-		{"range", "/api/v2/search/tags?start=1&end=1000000", 400, "168h"},
-		{"step", "/api/metrics/query_range?step=0&q=" + q("{}|rate()"), 400, "step"},
-		{"limit", "/api/search?limit=0", 400, "262144"},
-		{"limit", "/api/search?limit=262145", 400, "262144"},
-		{"spss", "/api/search?spss=101", 400, "100"},
-		{"number", "/api/search?limit=many", 400, "limit"},
-		{"number", "/api/metrics/query_range?exemplars=x&q=" + q("{}|rate()"), 400, "exemplars"},
-		{"duration", "/api/search?since=x", 400, "since"},
-		{"q and tags", "/api/search?q=%7B%7D&tags=a%3Db", 400, "tags and q"},
-		{"trace id", "/api/traces/zz", 400, "hexadecimal"},
-		{"trace id", "/api/v2/traces/" + strings.Repeat("0", 36), 400, "36"},
-		{"scope", "/api/v2/search/tags?scope=foo", 400, "invalid scope: foo"},
-		{"tag name", "/api/v2/search/tag/service.name/values", 400, "service.name"},
-		{"no trace, v1", "/api/traces/dd", 404, ""},
-		{"no trace, v2", "/api/v2/traces/dd", 200, `{"trace":{},"metrics":{}}`},
-		{"division by zero is no match", "/api/search?q=" + q("{ 1 / 0 = duration }") + "&" + inRange, 200, `"traces":[]`},
-		{"unknown path", "/api/metrics/summary", 404, ""},
-		{"unknown path", "/api/nothing", 404, ""},
-	}
-	for _, tc := range tests {
-		t.Run(tc.name+tc.path, func(t *testing.T) {
-			a := w.get(tc.path)
-			require.Equal(t, tc.status, a.status, a.body)
-			require.Contains(t, a.body, tc.text)
-			if tc.status == 400 {
-				require.Equal(t, "text/plain; charset=utf-8", a.contentType, "no HTML, which clients do not show")
-			}
-		})
-	}
-	require.Equal(t, 400, w.get("/api/search", "X-Scope-OrgID", "a/b").status, "an invalid project")
+	runScript(t, family(t), "errors.txt")
+	t.Run("too many queries", tooManyQueries)
+	t.Run("a deleted project", deletedProject)
 	t.Run("cancelled by the client", cancelled)
 	t.Run("timeout", TestTimeIsLimited)
+}
+
+// deletedProject is one that is still there for whoever has not heard of it.
+func deletedProject(t *testing.T) {
+	t.Helper()
+	bucket := mem.New()
+	registry := project.NewRegistry(bucket)
+	require.NoError(t, registry.Create(t.Context(), "gone", project.Settings{}))
+	require.NoError(t, registry.Delete(t.Context(), "gone"))
+	directory := project.NewDirectory(bucket, project.Options{})
+	require.NoError(t, directory.Refresh(t.Context()))
+	w := newWorld(t, nil)
+	w.settings.from = directory
+	a := w.get("/api/search", "X-Scope-OrgID", "gone")
+	require.Equal(t, 403, a.status)
+	require.Equal(t, "text/plain; charset=utf-8", a.contentType)
+	_, err := w.caller().call(withProjects(t.Context(), "gone"), "Search", "SearchRequest", "{}", "SearchResponse")
+	requireCode(t, codes.PermissionDenied, err)
+	require.ErrorContains(t, err, a.body)
+}
+
+// tooManyQueries are more than a project may have at once, by its settings.
+func tooManyQueries(t *testing.T) {
+	t.Helper()
+	bucket := mem.New()
+	err := project.NewRegistry(bucket).Create(t.Context(), "busy", project.Settings{Limits: project.Limits{ConcurrentQueries: 1}})
+	require.NoError(t, err)
+	directory := project.NewDirectory(bucket, project.Options{})
+	require.NoError(t, directory.Refresh(t.Context()))
+	b := newBlocked()
+	b.free = 0
+	w := newWorld(t, func(inner objstore.Bucket) objstore.Bucket { b.Bucket = inner; return b })
+	w.settings.from = directory
+	name := w.storeIn("busy", rowsOf(w, span(traceA, 1, "a", 1)))
+	b.held[name.Key()] = true
+	first := make(chan answer)
+	ask := func(path string) answer { return w.get(path+"&"+inRange, "X-Scope-OrgID", "busy") }
+	go func() { first <- ask("/api/search?q=%7B%7D") }()
+	<-b.arrived
+
+	rate := "q=" + url.QueryEscape("{ } | rate()")
+	for _, path := range []string{
+		"/api/search?", "/api/traces/aa?", "/api/v2/traces/aa?", "/api/search/tags?", "/api/v2/search/tags?", "/api/search/tag/name/values?",
+		"/api/v2/search/tag/name/values?", "/api/metrics/query_range?" + rate, "/api/metrics/query?" + rate,
+	} {
+		a := ask(path)
+		require.Equal(t, 429, a.status, path)
+		require.Equal(t, "text/plain; charset=utf-8", a.contentType)
+		require.Contains(t, a.body, "set-limit busy concurrent_queries")
+	}
+	c := w.caller()
+	for method, body := range map[string][3]string{
+		"Search": {"SearchRequest", "{}", "SearchResponse"}, "SearchTags": {"SearchTagsRequest", "{}", "SearchTagsResponse"},
+		"SearchTagsV2":        {"SearchTagsRequest", "{}", "SearchTagsV2Response"},
+		"SearchTagValues":     {"SearchTagValuesRequest", `{"tagName":"name"}`, "SearchTagValuesResponse"},
+		"SearchTagValuesV2":   {"SearchTagValuesRequest", `{"tagName":"name"}`, "SearchTagValuesV2Response"},
+		"MetricsQueryRange":   {"QueryRangeRequest", `{"query":"{} | rate()"}`, "QueryRangeResponse"},
+		"MetricsQueryInstant": {"QueryInstantRequest", `{"query":"{} | rate()"}`, "QueryInstantResponse"},
+	} {
+		_, err := c.call(withProjects(t.Context(), "busy"), method, body[0], body[1], body[2])
+		requireCode(t, codes.ResourceExhausted, err)
+		require.ErrorContains(t, err, "set-limit busy concurrent_queries")
+	}
+	require.Equal(t, 200, w.get("/api/search?"+inRange).status, "another project")
+	close(b.released)
+	require.Equal(t, 200, (<-first).status)
+	require.Equal(t, 200, ask("/api/search?").status)
 }
 
 // cancelled is a query whose client goes away.

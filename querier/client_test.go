@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,11 +31,15 @@ type caller struct {
 
 func (w *world) caller() *caller {
 	w.t.Helper()
-	conn, err := grpc.NewClient(w.server.Listener.Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { require.NoError(w.t, conn.Close()) })
-	return &caller{w.t, tempopbtest.Load(w.t), conn}
+	return callerOf(w.t, w.server)
+}
+
+func callerOf(t testing.TB, server *httptest.Server) *caller {
+	t.Helper()
+	conn, err := grpc.NewClient(server.Listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	return &caller{t, tempopbtest.Load(t), conn}
 }
 
 // open starts a call. The request is in JSON.

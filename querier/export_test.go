@@ -13,5 +13,11 @@ func NewPatient(w http.ResponseWriter, patience time.Duration) http.ResponseWrit
 	return newPatient(w, patience)
 }
 
+// SetPartialEvery changes how often streams get what is not the whole answer.
+func (q *Querier) SetPartialEvery(d time.Duration) { q.partialEvery = d }
+
+// IsHome is isHome.
+var IsHome = isHome
+
 // SetTraceInMemory changes up to which size traces are put together in memory.
 func (q *Querier) SetTraceInMemory(bytes int64) { q.traceInMemory = bytes }

@@ -60,6 +60,8 @@ func codeOf(code int) codes.Code {
 	switch {
 	case code == http.StatusNotFound:
 		return codes.NotFound
+	case code == http.StatusForbidden:
+		return codes.PermissionDenied
 	case code == http.StatusTooManyRequests:
 		return codes.ResourceExhausted
 	case code == statusClientClosed, code == http.StatusGatewayTimeout:
@@ -82,7 +84,9 @@ func (s streams) Search(r *tempopb.SearchRequest, stream tempopb.Stream) error {
 		if err != nil {
 			return err
 		}
-		return s.q.streamSearch(ctx, projects, params, stream)
+		return streamed(ctx, s.q.partialEvery, stream, func(ctx context.Context, reports chan *tempopb.SearchResponse) (*tempopb.SearchResponse, error) {
+			return s.q.find(ctx, projects, params, reportTo(reports, !params.hasQuery))
+		})
 	})
 }
 
@@ -130,52 +134,55 @@ func (s streams) SearchTagValuesV2(r *tempopb.TagValuesRequest, stream tempopb.S
 	})
 }
 
-// MetricsQueryRange sends the samples of a metrics query once all are final:
-// clients keep the first that they see of a time.
+// MetricsQueryRange sends the samples of a metrics query: the newest now and then
+// while older ones are counted, and all at the end.
 func (s streams) MetricsQueryRange(r *tempopb.QueryRangeRequest, stream tempopb.Stream) error {
 	return s.serve("grpc_metrics_range", stream, func(ctx context.Context, projects []schema.ProjectID) error {
 		values, err := rangeValues(r)
 		if err != nil {
 			return err
 		}
-		response, err := s.q.queryRange(ctx, projects, values)
-		if err != nil {
-			return err
-		}
-		response.Windows = true
-		return stream.SendAll(response)
+		return streamed(ctx, s.q.partialEvery, stream, func(ctx context.Context, reports chan *tempopb.QueryRangeResponse) (*tempopb.QueryRangeResponse, error) {
+			response, err := s.q.queryRange(ctx, projects, values, reports)
+			if err == nil {
+				response.Windows = true
+			}
+			return response, err
+		})
 	})
 }
 
-// MetricsQueryInstant sends one value for each series of a metrics query.
+// MetricsQueryInstant sends one value for each series of a metrics query: what was
+// counted so far now and then, and all at the end.
 func (s streams) MetricsQueryInstant(r *tempopb.QueryInstantRequest, stream tempopb.Stream) error {
 	return s.serve("grpc_metrics_instant", stream, func(ctx context.Context, projects []schema.ProjectID) error {
-		response, err := s.q.queryInstant(ctx, projects, instantValues(r))
-		if err != nil {
-			return err
-		}
-		return stream.SendAll(response)
+		return streamed(ctx, s.q.partialEvery, stream, func(ctx context.Context, reports chan *tempopb.QueryInstantResponse) (*tempopb.QueryInstantResponse, error) {
+			return s.q.queryInstant(ctx, projects, instantValues(r), reports)
+		})
 	})
 }
 
-// partialEvery is how often something is sent of a search that is not done.
+// partialEvery is how often something is sent of a query that is not done.
 const partialEvery = 500 * time.Millisecond
 
-// streamSearch searches and sends. While it searches it sends, not more often
-// than partialEvery, the traces that are new; the search goes on while a client
-// is slow to take them. Every message says how much is done.
-func (q *Querier) streamSearch(ctx context.Context, projects []schema.ProjectID, params searchParams, stream tempopb.Stream) error {
+// streamed runs a query and sends. While it runs it sends, not more often than
+// asked, what the query has left in a channel, which has room for one report and
+// holds all that was not sent; the query goes on while a client is slow to take it.
+// Every message says how much is done.
+func streamed[R tempopb.Reply](
+	ctx context.Context, every time.Duration, stream tempopb.Stream, run func(ctx context.Context, reports chan R) (R, error),
+) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	reports := make(chan tempopb.SearchResponse, 1) // one that holds all that was not sent
-	var response *tempopb.SearchResponse
+	reports := make(chan R, 1) // what was not sent
+	var response R
 	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		response, err = q.find(ctx, projects, params, reportTo(reports, !params.hasQuery))
+		response, err = run(ctx, reports)
 	}()
-	ticker := time.NewTicker(partialEvery)
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -188,7 +195,7 @@ func (q *Querier) streamSearch(ctx context.Context, projects []schema.ProjectID,
 		}
 		select {
 		case partial := <-reports:
-			if err := stream.SendAll(&partial); err != nil {
+			if err := stream.SendAll(partial); err != nil {
 				cancel()
 				<-done
 				return err
@@ -199,10 +206,10 @@ func (q *Querier) streamSearch(ctx context.Context, projects []schema.ProjectID,
 }
 
 // reportTo returns a report that leaves in the channel what nobody has taken yet.
-func reportTo(reports chan tempopb.SearchResponse, bare bool) searchReport {
+func reportTo(reports chan *tempopb.SearchResponse, bare bool) searchReport {
 	seen := make(map[schema.TraceID]struct{})
 	return func(found []engine.TraceResult, metrics tempopb.SearchMetrics) {
-		var waiting tempopb.SearchResponse
+		waiting := new(tempopb.SearchResponse)
 		select {
 		case waiting = <-reports:
 		default:

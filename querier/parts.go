@@ -172,7 +172,16 @@ func (q *Querier) do(ctx context.Context, place string, p *part, ask question) (
 		return nil, err
 	}
 	defer leave()
-	return q.counted(place, func() (answer, error) { return ask.run(q.withTurns(ctx, p.projects), ask.sources(q, p)) })
+	return q.counted(place, func() (found answer, err error) {
+		err = q.inTurn(ctx, p.projects, func(ctx context.Context) error {
+			sources, err := ask.sources(ctx, q, p)
+			if err == nil {
+				found, err = ask.run(ctx, sources)
+			}
+			return err
+		})
+		return found, err
+	})
 }
 
 // share lets a worker answer of a part, or does it here when there is none.

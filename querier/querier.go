@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +12,7 @@ import (
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
@@ -24,6 +24,8 @@ type Querier struct {
 	catalog    *catalog.Catalog
 	live       catalog.Live
 	projects   Projects
+	erasures   Erasures
+	erased     erasedBlocks
 	slots      slots
 	blocks     *blockCache
 	repeats    *engine.Repeats
@@ -36,12 +38,14 @@ type Querier struct {
 	turns      *jobs.Turns
 	workers    Workers // nil: everything is done here
 
-	traceInMemory int64 // bytes up to which a trace is put together in memory
+	traceInMemory int64         // bytes up to which a trace is put together in memory
+	partialEvery  time.Duration // how often streams get what is not the whole answer
 }
 
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions, within what projects allow.
-func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+// Projects share so many processors.
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, erasures Erasures, bucket objstore.Bucket, partitions, processors int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	var tallies *engine.Tallies
 	if cfg.ResultCacheBytes > 0 {
@@ -54,40 +58,42 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	repeats := engine.NewRepeats()
 	m := newMetrics(reg, pages, repeats, queue)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
+		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
-		traceInMemory: traceInMemory,
-		turns:         jobs.NewTurns(runtime.GOMAXPROCS(0)),
+		traceInMemory: traceInMemory, partialEvery: partialEvery,
+		turns: jobs.NewTurns(processors),
 	}
 }
 
 // turnsOf are the turns of a query's projects.
 type turnsOf struct {
-	turns *jobs.Turns
-	name  string
+	*jobs.Turns
+
+	name string
 }
 
 var _ engine.Turns = turnsOf{}
 
 // Take waits for a turn.
 func (t turnsOf) Take(ctx context.Context) (turn context.Context, leave func(), err error) {
-	return t.turns.Take(ctx, t.name)
+	return t.Turns.Take(ctx, t.name)
 }
 
-// withTurns makes what is done for projects take turns.
-func (q *Querier) withTurns(ctx context.Context, projects []schema.ProjectID) context.Context {
-	return engine.WithTurns(ctx, turnsOf{q.turns, projectsText(projects)})
-}
+// Away lends the turn of ctx to others.
+func (turnsOf) Away(ctx context.Context) (back func()) { return jobs.Away(ctx) }
 
-// inTurn does what takes a processor for long besides the jobs.
-func (q *Querier) inTurn(ctx context.Context, projects []schema.ProjectID, f func()) error {
-	_, leave, err := q.turns.Take(ctx, projectsText(projects))
+// Yield lets others have their turn.
+func (turnsOf) Yield(ctx context.Context) error { return jobs.Yield(ctx) }
+
+// inTurn does what takes a processor for long.
+func (q *Querier) inTurn(ctx context.Context, projects []schema.ProjectID, f func(context.Context) error) error {
+	turns := turnsOf{q.turns, projectsText(projects)}
+	turn, leave, err := turns.Take(engine.WithTurns(ctx, turns))
 	if err != nil {
 		return err
 	}
 	defer leave()
-	f()
-	return nil
+	return f(turn)
 }
 
 // maxRetries bounds how often a query begins anew because a block was gone, or
@@ -125,10 +131,10 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
 }
 
-// join returns the blocks and segments of all projects, without what has expired,
-// and replaces their views by those that it has used.
+// join returns the blocks and segments of all projects, without what has expired
+// or is erased, and replaces their views by those that it has used.
 func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) (*catalog.Joined, error) {
-	oldest := usageOf(ctx).oldest
+	used := usageOf(ctx)
 	parts := make([]*catalog.Joined, len(projects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.cfg.Concurrency)
@@ -138,15 +144,24 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 			return err
 		})
 	}
+	var erased map[schema.ProjectID]*erasure.Pending
+	group.Go(func() error { return q.pendingOf(ctx, projects, &erased) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	whole := &catalog.Joined{}
-	for i, part := range parts {
-		views[i] = part.View
-		whole.Blocks = append(whole.Blocks, part.Blocks...)
-		whole.Segments = append(whole.Segments, part.Segments...)
-		whole.Parts = append(whole.Parts, part.Parts...)
+	whole := parts[0]
+	if views[0] = whole.View; len(parts) > 1 {
+		whole = &catalog.Joined{}
+		for i, part := range parts {
+			views[i] = part.View
+			whole.Blocks = append(whole.Blocks, part.Blocks...)
+			whole.Segments = append(whole.Segments, part.Segments...)
+			whole.Parts = append(whole.Parts, part.Parts...)
+		}
 	}
-	return unexpired(whole, oldest), nil
+	if used.hidden {
+		return whole, nil
+	}
+	whole.Erased = erased
+	return unerased(unexpired(whole, used.oldest), q.partitions), nil
 }

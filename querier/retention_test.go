@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -18,11 +19,15 @@ type settings struct {
 	mu   sync.Mutex
 	each map[schema.ProjectID]project.Project
 	err  error
+	from querier.Projects // that is asked instead, if there is one
 }
 
 func (s *settings) Project(id schema.ProjectID) (project.Project, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.from != nil {
+		return s.from.Project(id)
+	}
 	p := s.each[id]
 	p.ID = id
 	return p, s.err

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -40,16 +42,23 @@ type cluster struct {
 	live   int // spans that are in the log only
 
 	projects querier.Projects
+	erasures querier.Erasures // nil: none
 }
 
 const clusterPartitions = 4
+
+func emptyCluster(t testing.TB) *cluster {
+	t.Helper()
+	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
+	t.Cleanup(c.log.Close)
+	return c
+}
 
 // newCluster holds a workload, of which each span is in one of many blocks, of
 // logs with two and with four partitions, or in the log only; some are in two.
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t, log: logmem.New(logmem.Options{Partitions: clusterPartitions}), bucket: bucketmem.New(), projects: new(settings)}
-	t.Cleanup(c.log.Close)
+	c := emptyCluster(t)
 	var requests [][]schema.Span
 	decoder := otlp.NewDecoder()
 	for wire := range corpus.Workload(3, 1200, corpus.MixBoth) {
@@ -142,7 +151,7 @@ func (c *cluster) querier(cfg querier.Config) *member {
 	cfg = withJobs(cfg)
 	require.NoError(c.t, cfg.Validate())
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.bucket, clusterPartitions,
+	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.erasures, c.bucket, clusterPartitions, runtime.GOMAXPROCS(0),
 		querier.BuildInfo{Version: "1"}, logger, reg)
 	return &member{q, c.t, reg}
 }
@@ -271,5 +280,12 @@ func clusterQueries() (paths []string) {
 	}
 	slices.Sort(paths)
 	slices.Reverse(paths)
+	within := fmt.Sprintf("?start=%d&end=%d", corpus.WorkloadStart/1_000_000_000, corpus.WorkloadStart/1_000_000_000+300)
+	for _, path := range []string{
+		"/api/search/tags", "/api/v2/search/tags", "/api/search/tag/name/values", "/api/search/tag/service.name/values",
+		"/api/v2/search/tag/resource.service.name/values", "/api/v2/search/tag/span.http.route/values", "/api/v2/search/tag/rootName/values",
+	} {
+		paths = append(paths, path+within, path+within+"&q="+url.QueryEscape("{ status = error && name ="), path+within+"&q="+url.QueryEscape(`{ rootServiceName = "gateway" }`))
+	}
 	return paths
 }

@@ -89,7 +89,8 @@ func (q *Querier) joinAt(ctx context.Context, j *wire.Job) (*catalog.Joined, err
 		all.Segments = append(all.Segments, joined.Segments...)
 		all.Parts = append(all.Parts, joined.Parts...)
 	}
-	return unexpired(all, j.Oldest), nil
+	err := q.pendingOf(ctx, j.Projects, &all.Erased)
+	return unerased(unexpired(all, j.Oldest), q.partitions), err
 }
 
 // questionOf reads what a job asks.
@@ -98,7 +99,10 @@ func (q *Querier) questionOf(j *wire.Job) (question, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the question of a job: %w", err)
 	}
-	if j.Kind == wire.KindSearch {
+	switch j.Kind {
+	case wire.KindTags:
+		return q.newTagsQuestion(values, timeRange{j.Within[0], j.Within[1]}, j.Limit)
+	case wire.KindSearch:
 		plan, _, err := searchPlan(values)
 		if err != nil {
 			return nil, err
@@ -107,13 +111,14 @@ func (q *Querier) questionOf(j *wire.Job) (question, error) {
 			plan: plan, query: j.Query, within: timeRange{j.Within[0], j.Within[1]}, slice: timeRange{j.Slice[0], j.Slice[1]},
 			margin: j.Margin, opts: q.searchOptions(timeRange{j.Slice[0], j.Slice[1]}, j.Limit, j.SpansPerSpanSet),
 		}, nil
+	case wire.KindMetricsRange, wire.KindMetricsInstant:
 	}
 	plan, _, err := metricsPlan(values.Get("q"))
 	if err != nil {
 		return nil, err
 	}
 	return newMetricsQuestion(plan, j.Query, timeRange{j.Within[0], j.Within[1]}, j.Margin, engine.MetricsOptions{
-		StartNanos: j.Slice[0], EndNanos: j.Slice[1], StepNanos: j.StepNanos, NowNanos: j.NowNanos, Exemplars: j.Exemplars,
+		StartNanos: j.Slice[0], EndNanos: j.Slice[1], FromNanos: j.Counted[0], ToNanos: j.Counted[1], StepNanos: j.StepNanos, NowNanos: j.NowNanos, Exemplars: j.Exemplars,
 		MaxSteps: j.MaxSteps, MaxSeries: j.MaxSeries, MaxBytes: j.MaxBytes, Concurrency: q.cfg.Concurrency, Repeats: q.repeats, Tallies: q.tallies,
 	}, j.Kind == wire.KindMetricsInstant)
 }

@@ -74,6 +74,9 @@ func (c *explainConfig) retention(ctx context.Context, id schema.ProjectID, e en
 		return err
 	}
 	r := explainRetention(id, s, cfg.Retention.Default, visibleOf(blocks), time.Now())
+	if r.Enforced, err = app.Enforcement(ctx, cfg, id); err != nil {
+		return err
+	}
 	if c.output == outputJSON {
 		return printJSON(e.stdout, r)
 	}
@@ -89,8 +92,10 @@ type retentionPlan struct {
 	// Hidden: what ended before this is in no answer. Zero if nothing expires.
 	Hidden time.Time `json:"hidden_before,omitzero"`
 	// Window: what is deleted as one object was received within it.
-	Window string       `json:"merge_window,omitempty"`
-	Days   []expiryDate `json:"days"`
+	Window string `json:"merge_window,omitempty"`
+	// Enforced: who deletes them besides the compactor.
+	Enforced app.Enforced `json:"enforced,omitzero"`
+	Days     []expiryDate `json:"days"`
 }
 
 // expiryDate is what was received on one day.
@@ -176,11 +181,15 @@ func (p *retentionPlan) print(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "Project %s keeps spans for: %s (%s).\n", p.Project, p.Retention, from); err != nil {
 		return err
 	}
-	text := "Nothing expires.\n\n"
+	text := "Nothing expires.\n"
 	if p.Retention > 0 {
 		text = fmt.Sprintf("Spans that ended before %s are in no answer. Objects are deleted whole: a block once the window in\n"+
-			"which its spans were received lies that far back, at the latest one merge window (%s) later.\n\n", p.Hidden.Format(time.DateTime), p.Window)
+			"which its spans were received lies that far back, at the latest one merge window (%s) later.\n", p.Hidden.Format(time.DateTime), p.Window)
 	}
+	if p.Retention > 0 || p.Enforced.Rule != "" {
+		text += p.Enforced.Text(p.Retention) + "\n"
+	}
+	text += "\n"
 	if _, err := io.WriteString(w, text); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,9 @@ func serve(ctx context.Context, args []string, e env) error {
 	if err != nil {
 		return err
 	}
+	if _, chosen := e.lookupEnv("GOMAXPROCS"); !chosen {
+		spareProcessor()
+	}
 	greeted := make(chan error, 1)
 	running, stopped := context.WithCancel(context.WithoutCancel(ctx))
 	go func() { greeted <- greetWhenReady(running, e.stdout, a, &cfg) }()
@@ -34,6 +38,11 @@ func serve(ctx context.Context, args []string, e env) error {
 	stopped()
 	return errors.Join(err, <-greeted)
 }
+
+// spareProcessor lets Go run one goroutine more than there are processors. Queries
+// take turns on as many as there are: with all of them busy Go would look only
+// every 10 ms whether something else, like another request, has arrived.
+func spareProcessor() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }
 
 // greetWhenReady prints the banner. When the process ends before it is ready,
 // Run knows why.

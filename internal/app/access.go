@@ -39,7 +39,7 @@ var (
 	errTwoKeys   = errors.New("send one key, in one header")
 	errScope     = errors.New("the key has not the scope that this needs")
 	errOther     = errors.New("the key is of another project than the one that " + headerProject + " names")
-	errNoProject = errors.New(headerProject + " is missing: the proxy in front has to name the project")
+	errNoProject = errors.New("no org id: " + headerProject + " is missing, the proxy in front has to name the project") // begins as Tempo's
 	errWhich     = errors.New("the key is good for all projects: name one in " + headerProject)
 	errTwoNames  = errors.New(headerProject + " was sent more than once")
 	errTooMany   = fmt.Errorf("%s names more than %d projects", headerProject, maxNamed)

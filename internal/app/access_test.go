@@ -105,7 +105,7 @@ func TestEveryRoute(t *testing.T) {
 		{otlp, []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, project.ScopeIngest},
 		{api, []string{
 			"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-			"/api/projects/a/../../search",
+			"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
 		}, project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}
@@ -206,16 +206,20 @@ func TestEveryCall(t *testing.T) {
 
 // callCode makes a call with an empty message and returns how it ends.
 func callCode(ctx context.Context, conn *grpc.ClientConn, method string) codes.Code {
+	return status.Code(callError(ctx, conn, method))
+}
+
+func callError(ctx context.Context, conn *grpc.ClientConn, method string) error {
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
 	if err == nil {
 		err = errors.Join(stream.SendMsg(new(emptypb.Empty)), stream.CloseSend())
 	}
 	for err == nil || errors.Is(err, io.EOF) {
 		if err = stream.RecvMsg(new(emptypb.Empty)); errors.Is(err, io.EOF) {
-			return codes.OK
+			return nil
 		}
 	}
-	return status.Code(err)
+	return err
 }
 
 // TestProjectOfKey: a key decides the project, and a header narrows.
@@ -358,4 +362,48 @@ func TestHeaderMode(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, g.do(t, http.MethodGet, api+"/api/projects", g.headers("", "a"), nil).code)
 	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/api/projects", g.headers("all admin", ""), nil).code)
 	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/metrics", nil, nil).code)
+}
+
+// TestErrorMatrix are those rows of the error matrix of Tempo's API that are decided
+// before a query is read: plain text over HTTP, and the same text over gRPC. There Tempo
+// answers Unknown to who is nobody; we say what it is.
+func TestErrorMatrix(t *testing.T) {
+	byMode := map[string]*guarded{"header": startGuarded(t, "header"), "keys": startGuarded(t, "keys")}
+	for _, test := range []struct {
+		name, mode, key, projects string
+		status                    int
+		code                      codes.Code
+		text                      string
+	}{
+		{"no tenant", "header", "", "", 401, codes.Unauthenticated, "no org id"},
+		{"no key", "keys", "", "", 401, codes.Unauthenticated, "a key is needed"},
+		{"a revoked key", "keys", "revoked", "", 401, codes.Unauthenticated, ""},
+		{"no key, but a tenant", "keys", "", "a", 401, codes.Unauthenticated, "a key is needed"},
+		{"a key for something else", "keys", "a ingest", "", 403, codes.PermissionDenied, "query"},
+		{"another tenant", "keys", "a query", "b", 403, codes.PermissionDenied, "X-Scope-OrgID"},
+		{"an invalid tenant", "header", "", "a/b", 400, codes.InvalidArgument, "a/b"},
+		{"a list with an invalid tenant", "header", "", "a||b", 400, codes.InvalidArgument, ""},
+		{"a tenant", "header", "", "a", 200, codes.OK, ""},
+		{"a key", "keys", "a query", "", 200, codes.OK, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := byMode[test.mode]
+			header := g.headers(test.key, test.projects)
+			header.Del("Content-Type") // the data source sends none
+			got := g.do(t, http.MethodGet, "http://"+g.APIAddr().String()+"/api/search", header, nil)
+			require.Equal(t, test.status, got.code, string(got.body))
+			md := make(metadata.MD)
+			for name, values := range header {
+				md.Set(name, values...)
+			}
+			err := callError(metadata.NewOutgoingContext(t.Context(), md), dial(t, g.APIAddr()), "/"+tempopb.ServiceName+"/Search")
+			require.Equal(t, test.code, status.Code(err), "%v", err)
+			if test.status == http.StatusOK {
+				return
+			}
+			require.Equal(t, "text/plain; charset=utf-8", got.header.Get("Content-Type"), "no HTML, which clients do not show")
+			require.Contains(t, string(got.body), test.text)
+			require.Equal(t, strings.TrimSpace(string(got.body)), status.Convert(err).Message())
+		})
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
+	"sync/atomic"
 
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +29,8 @@ type App struct {
 	logger *slog.Logger
 	reg    *prometheus.Registry
 
+	processors int // that there are to share
+
 	names   []string                    // of the modules in use, a module after those it needs
 	parts   map[string]services.Service // what the modules are made of
 	modules map[string]services.Service // the same, started and stopped in order
@@ -39,7 +43,8 @@ type App struct {
 
 	// Each is set by one module while it starts, and read by modules that
 	// need that one.
-	bucket   objstore.Bucket
+	opened   *openedBucket
+	bucket   objstore.Bucket // the same, with retries and metrics
 	projects *project.Directory
 	log      *wal.Log
 	catalog  *catalog.Catalog
@@ -47,6 +52,9 @@ type App struct {
 	receiver *ingester.Receiver
 	querier  *querier.Querier
 	workers  *workers.Pool // of queriers that run apart
+	erasures erasures
+
+	eraser atomic.Pointer[querier.Querier] // while the querier runs
 }
 
 // New returns a process that does nothing yet: it opens neither files nor
@@ -56,7 +64,7 @@ func New(cfg Config, logger *slog.Logger, reg *prometheus.Registry) (*App, error
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, logger: logger, reg: reg,
+		cfg: cfg, logger: logger, reg: reg, processors: runtime.GOMAXPROCS(0),
 		parts:    make(map[string]services.Service),
 		stopping: shutdown{total: cfg.Shutdown.Timeout},
 		access:   newAccess(cfg.Auth.Mode, reg),

@@ -61,18 +61,41 @@ func (p bucketPlace) String() string {
 	return place
 }
 
-// open returns the bucket and what lets go of it. A folder is opened by
-// openFolder.
-func (p bucketPlace) open(ctx context.Context, openFolder func(dir string) (*fs.Bucket, error)) (objstore.Bucket, func(), error) {
+// openedBucket is a bucket that was opened.
+type openedBucket struct {
+	objstore.Bucket
+
+	close func()
+	// lifecycle is the store's bucket, whose keys begin with root; nil for a folder.
+	lifecycle *s3.Bucket
+	root      string
+}
+
+var _ objstore.Versioned = (*openedBucket)(nil)
+
+// PurgeVersions is the bucket's, which its interface does not show.
+func (b *openedBucket) PurgeVersions(ctx context.Context, prefix string, purge func(key string, current bool) bool) (int, error) {
+	return objstore.PurgeVersions(ctx, b.Bucket, prefix, purge)
+}
+
+// open opens the bucket. A folder is opened by openFolder.
+func (p bucketPlace) open(ctx context.Context, openFolder func(dir string) (*fs.Bucket, error)) (*openedBucket, error) {
 	if p.dir != "" {
 		folder, err := openFolder(p.dir)
-		return folder, func() {}, err
+		if err != nil {
+			return nil, err
+		}
+		return &openedBucket{Bucket: folder, close: func() {}}, nil
 	}
 	bucket, err := s3.Open(ctx, p.s3)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open bucket %s: %w", p.s3.Bucket, err)
+		return nil, fmt.Errorf("open bucket %s: %w", p.s3.Bucket, err)
 	}
-	return objstore.Prefixed(bucket, p.prefix), bucket.Close, nil
+	o := &openedBucket{Bucket: objstore.Prefixed(bucket, p.prefix), close: bucket.Close, lifecycle: bucket}
+	if p.prefix != "" {
+		o.root = p.prefix + "/"
+	}
+	return o, nil
 }
 
 // newBucket opens the bucket. Metrics are outermost: they tell what callers see.
@@ -83,16 +106,15 @@ func (a *App) newBucket() services.Service {
 		if err != nil {
 			return err
 		}
-		bucket, closeBucket, err := place.open(ctx, fs.Open)
-		if err != nil {
+		if a.opened, err = place.open(ctx, fs.Open); err != nil {
 			return err
 		}
-		a.bucket = objstore.Instrument(objstore.Retry(bucket, objstore.RetryOptions{}), a.reg)
+		a.bucket = objstore.Instrument(objstore.Retry(a.opened, objstore.RetryOptions{}), a.reg)
 		if err := a.awaitBucket(ctx); err != nil {
-			closeBucket()
+			a.opened.close()
 			return err
 		}
-		release = closeBucket
+		release = a.opened.close
 		return nil
 	}, func(error) error {
 		release()
@@ -112,10 +134,11 @@ func openBucket(ctx context.Context, cfg *Config, openFolder func(string) (*fs.B
 	if err != nil {
 		return nil, nil, err
 	}
-	if bucket, release, err = place.open(ctx, openFolder); err != nil {
+	opened, err := place.open(ctx, openFolder)
+	if err != nil {
 		return nil, nil, err
 	}
-	return objstore.Retry(bucket, objstore.RetryOptions{}), release, nil
+	return objstore.Retry(opened, objstore.RetryOptions{}), opened.close, nil
 }
 
 // CreateBucket is OpenBucket for a program that writes: a folder is created if

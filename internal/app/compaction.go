@@ -26,7 +26,7 @@ func (a *App) newCompactor() services.Service {
 }
 
 func (a *App) compactor() *compactor.Compactor {
-	return compactor.New(a.cfg.Compactor, a.log, a.bucket, a.projects, a.logger.With(slog.String("component", "compactor")), a.reg)
+	return a.withLifecycle(compactor.New(a.cfg.Compactor, a.log, a.bucket, a.projects, a.logger.With(slog.String("component", "compactor")), a.reg))
 }
 
 // CompactOnce opens the bucket and the log of a configuration, beside processes
@@ -61,7 +61,7 @@ func untilDone(ctx context.Context, c *compactor.Compactor, progress func(projec
 	for {
 		s, err := c.Cycle(ctx, progress)
 		sum.Add(s)
-		if err != nil || s.Merges == 0 {
+		if err != nil || s.Merges+s.Rewrites == 0 {
 			return sum, err
 		}
 	}

@@ -32,7 +32,8 @@ func (c *Config) registerProjectFlags(f *flag.FlagSet) {
 	}
 	limit(&c.Limits.IngestBytesPerSecond, "ingest-bytes-per-second", "Bytes that each process receives for a project in a second, after decompression.")
 	limit(&c.Limits.IngestSpansPerSecond, "ingest-spans-per-second", "Spans that each process receives for a project in a second.")
-	limit(&c.Limits.AttributeBytes, "attribute-bytes", "Size of the largest attribute of a span, with its key.")
+	limit(&c.Limits.LiveTraces, "live-traces", "Traces of a project of which each process has received spans within the last minute.")
+	limit(&c.Limits.AttributeBytes, "attribute-bytes", "Size of the largest attribute of a span, or of its scope or resource, with its key.")
 	limit(&c.Limits.ConcurrentQueries, "concurrent-queries", "Queries that each process answers at once for a project.")
 	limit(&c.Limits.QueryBytes, "query-bytes", "Bytes of blocks that one query may read from the bucket.")
 }
@@ -90,7 +91,8 @@ func (a *App) newProjects() services.Service {
 // newAdmin opens the API of projects.
 func (a *App) newAdmin() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.admin.open(newProjectsAPI(project.NewRegistry(a.bucket), a.projects, a.log))
+		a.newErasures()
+		a.admin.open(newProjectsAPI(project.NewRegistry(a.bucket), a.projects, a.log, &a.erasures))
 		return nil
 	}, func(error) error {
 		a.closeGate(&a.admin, phaseAnswer)

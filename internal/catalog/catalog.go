@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,6 +24,7 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
+	made   time.Time // before anything of it was listed
 	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
@@ -41,6 +43,7 @@ type Catalog struct {
 	log     Log
 	logger  *slog.Logger
 	metrics *metrics
+	maxAge  time.Duration // of views, 0: any
 
 	mu       sync.Mutex
 	projects map[schema.ProjectID]*entry
@@ -48,6 +51,8 @@ type Catalog struct {
 
 type entry struct {
 	listing chan struct{} // capacity 1: held by the one who lists
+	closed  days          // for who holds it
+	begun   time.Time     // when closed was empty, likewise
 
 	mu   sync.Mutex
 	view *View
@@ -61,16 +66,34 @@ func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Re
 	}
 }
 
+// Expire bounds the age of views, and of what they know of closed days. What was
+// stored in place of others, by a merge or an erasure, is seen after so long although
+// the others can still be read, here from memory. It must be called before the first
+// view is asked for.
+func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
+
+// usable reports whether a view may be used by who has found old to be out of date.
+func (c *Catalog) usable(v, old *View) bool {
+	return v != nil && v != old && (c.maxAge == 0 || time.Since(v.made) < c.maxAge)
+}
+
 // View returns the cached view of a project, or makes one.
 func (c *Catalog) View(ctx context.Context, project schema.ProjectID) (*View, error) {
 	return c.Newer(ctx, project, nil)
 }
 
-// Newer returns a view that was made after old: the cached one if it is
-// another, else a fresh one. Callers that need one at the same time share it.
+// Newer returns a view that was made after old, of which a block was gone: the
+// cached one if it is another, else a fresh one. Callers that need one at the
+// same time share it.
 func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View) (*View, error) {
+	return c.newer(ctx, project, old, true)
+}
+
+// newer returns a view that was made after old. Unless blocks were gone, days that
+// were closed when they were listed are as they were then.
+func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View, gone bool) (*View, error) {
 	e := c.entry(project)
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
 	select {
@@ -79,13 +102,18 @@ func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
-	v, err := c.list(ctx, project)
+	if gone || e.begun.IsZero() {
+		clear(e.closed)
+		e.begun = time.Now()
+	}
+	v, err := c.list(ctx, project, e.closed)
 	if err != nil {
 		return nil, err
 	}
+	v.made = e.begun
 	e.mu.Lock()
 	e.view = v
 	e.mu.Unlock()
@@ -103,7 +131,7 @@ func (c *Catalog) entry(project schema.ProjectID) *entry {
 			}
 			delete(c.projects, other) // whoever uses it now keeps it until done
 		}
-		e = &entry{listing: make(chan struct{}, 1)}
+		e = &entry{listing: make(chan struct{}, 1), closed: make(days)}
 		c.projects[project] = e
 	}
 	return e
@@ -122,8 +150,9 @@ func (e *entry) current() *View {
 // list makes a view. The floors are read first: a batch that is stored and
 // purged after the listing passed its place is then above the floor, and the
 // live side or the next listing has it. The other way round it is in neither.
-func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, error) {
+func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed days) (*View, error) {
 	c.metrics.listings.Inc()
+	var first firstTimes
 	v := &View{floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
@@ -132,13 +161,11 @@ func (c *Catalog) list(ctx context.Context, project schema.ProjectID) (*View, er
 			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
 		}
 		v.floors[p] = Floor{stream.Epoch(), state.Floor()}
+		first.add(state)
 	}
-	var all []schema.BlockName
-	for name, err := range blocks(ctx, c.bucket, schema.ProjectPrefix(project), c.skipped) {
-		if err != nil {
-			return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
-		}
-		all = append(all, name)
+	all, err := closed.list(ctx, c, project, first.from())
+	if err != nil {
+		return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
 	}
 	v.blocks = schema.Visible(all)
 	return v, nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -58,13 +59,19 @@ type Unread struct {
 // project that was acknowledged before the join began, each once.
 type Joined struct {
 	View     *View
-	Blocks   []schema.BlockName // of the partitions asked for
+	Blocks   []schema.BlockName // of the partitions asked for; not to be changed
 	Segments []Segment
 	Parts    []Part // the same segments, by partition
 	// Oldest is the end that spans of a project must have to be shown, for
 	// those that keep none for ever. A join leaves it to its caller.
 	Oldest map[schema.ProjectID]uint64
+	// Erased is what is to be gone of projects, likewise.
+	Erased map[schema.ProjectID]*erasure.Pending
 }
+
+// Empty is what was joined without blocks and segments, for some of them: what must
+// not be shown stays with it.
+func (j *Joined) Empty() *Joined { return &Joined{View: j.View, Oldest: j.Oldest, Erased: j.Erased} }
 
 // Part is what is live of one partition for a project: everything after the
 // floor of the view that no block of it covers.
@@ -92,8 +99,8 @@ func (c *Catalog) Join(ctx context.Context, live Live, project schema.ProjectID,
 			return joined, joinErr
 		}
 		// Live data begins after this view's floor: what lies between was
-		// stored since. A new listing has it.
-		view, err = c.Newer(ctx, project, view)
+		// stored since. A new listing of the days that were not over has it.
+		view, err = c.newer(ctx, project, view, false)
 	}
 	return nil, ErrUnsettled
 }
@@ -119,7 +126,10 @@ func JoinAt(
 
 func join(ctx context.Context, live Live, project schema.ProjectID, partitions []int, view *View) (*Joined, bool, error) {
 	joined := &Joined{View: view}
-	for _, b := range view.blocks {
+	if len(partitions) == len(view.floors) {
+		joined.Blocks = slices.Clip(view.blocks) // all of them
+	}
+	for _, b := range view.blocks[len(joined.Blocks):] {
 		if slices.ContainsFunc(partitions, func(p int) bool { return MayShare(b, p, len(view.floors)) }) {
 			joined.Blocks = append(joined.Blocks, b)
 		}

@@ -7,6 +7,7 @@ import (
 
 type metrics struct {
 	listings prometheus.Counter
+	folders  prometheus.Counter
 	skipped  prometheus.Counter
 }
 
@@ -14,6 +15,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	return &metrics{
 		listings: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_catalog_listings_total", Help: "Listings of a project's blocks."}),
+		folders:  f.NewCounter(prometheus.CounterOpts{Name: "spanlake_catalog_listed_folders_total", Help: "Days whose blocks were listed. Days that are over are listed once, unless a block of the project is gone."}),
 		skipped:  f.NewCounter(prometheus.CounterOpts{Name: "spanlake_catalog_skipped_objects_total", Help: "Objects below blocks/ whose names are no block's."}),
 	}
 }

@@ -36,14 +36,9 @@ func (h *hunt) judgeRows(ctx context.Context, wave []candidate) error {
 	if err != nil {
 		return err
 	}
-	ctx, leave, err := takeTurn(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
 	judged, taken := 0, 0
 	for i, t := range list {
-		if err := ctx.Err(); err != nil {
+		if err := yield(ctx); err != nil {
 			return err
 		}
 		if t == nil || !t.overlaps(h.startNanos, h.endNanos) {

@@ -137,15 +137,26 @@ func (h *hunt) run(ctx context.Context) (rows uint64, err error) {
 	if rows, err = h.collectAll(ctx); err != nil {
 		return 0, err
 	}
-	h.mu.Lock()
+	h.lock(ctx)
 	defer h.mu.Unlock()
 	h.settleParts()
 	return rows, h.settle(ctx, len(h.queue))
 }
 
+// lock waits for the others' leave to change the hunt. Who has it may wait for
+// turns, which those who wait must not have.
+func (h *hunt) lock(ctx context.Context) {
+	if h.mu.TryLock() {
+		return
+	}
+	back := away(ctx)
+	h.mu.Lock()
+	back()
+}
+
 // add queues hits, except those that cannot be in the answer any more.
 func (h *hunt) add(ctx context.Context, hits []vec.Hit, origin candidate) error {
-	h.mu.Lock()
+	h.lock(ctx)
 	defer h.mu.Unlock()
 	for _, hit := range hits {
 		c := origin

@@ -169,7 +169,7 @@ func (h *hunt) addSightings(ctx context.Context, list []sighting, origin candida
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
+	h.lock(ctx)
 	defer h.mu.Unlock()
 	for i := range list {
 		s := &list[i]

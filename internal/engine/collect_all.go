@@ -33,7 +33,7 @@ func (h *hunt) collectAll(ctx context.Context) (rows uint64, err error) {
 		group, groupCtx := newGroup(ctx, h.concurrency)
 		for _, o := range part {
 			group.Go(groupCtx, func(ctx context.Context) error {
-				if o.searched = !h.passed(o.last); !o.searched {
+				if o.searched = !h.passed(ctx, o.last); !o.searched {
 					return nil
 				}
 				return h.collect(ctx, o.Source, o.candidate)
@@ -85,15 +85,15 @@ func (h *hunt) firstStep(list []*origin) int {
 }
 
 // passed reports whether no trace that begins at a time or earlier is wanted.
-func (h *hunt) passed(at uint64) bool {
-	h.mu.Lock()
+func (h *hunt) passed(ctx context.Context, at uint64) bool {
+	h.lock(ctx)
 	defer h.mu.Unlock()
 	return h.beyond(place{startNanos: at})
 }
 
 // settleEarly judges the newest candidates if there may be enough of them.
 func (h *hunt) settleEarly(ctx context.Context) error {
-	h.mu.Lock()
+	h.lock(ctx)
 	defer h.mu.Unlock()
 	if h.missing() > min(len(h.queue), maxEarly) {
 		return nil

@@ -23,6 +23,8 @@ type metricsNode interface {
 	// leaves appends the functions of spans, in the order of the query.
 	leaves(list []*metricsLeaf) []*metricsLeaf
 	series(r *metricsRun) ([]Series, error)
+	// stepwise is MetricsQuery.Stepwise.
+	stepwise() bool
 }
 
 // CompileMetrics prepares a metrics query. Returns ErrNotMetrics for a search,
@@ -76,6 +78,9 @@ const MaxExemplars = 100
 type MetricsOptions struct {
 	// StartNanos and EndNanos are the range, Unix nanoseconds.
 	StartNanos, EndNanos uint64
+	// Only the samples that begin in [FromNanos, ToNanos) are counted, unless both
+	// are 0: what is counted of others elsewhere adds up with them.
+	FromNanos, ToNanos uint64
 	// StepNanos is the distance of the samples of a range query, 0 for
 	// DefaultStep.
 	StepNanos uint64
@@ -173,7 +178,7 @@ func QueryInstant(ctx context.Context, plan *MetricsPlan, partitions [][]Source,
 func QueryTimes(opts MetricsOptions) (first, last uint64) {
 	opts.setDefaults()
 	g := rangeGrid(opts.StartNanos, opts.EndNanos, opts.StepNanos, opts.NowNanos)
-	return g.base + 1, g.end()
+	return g.after() + 1, g.until()
 }
 
 // metricsRun is one execution of a plan, or of a part of it.

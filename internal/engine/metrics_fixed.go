@@ -38,7 +38,7 @@ func (p *gathering) scanFixed(
 	first, last := source.Times()
 	steps, at := p.grid.around(first, last)
 	sampling := *p.leaf.sampling
-	sampling.After, sampling.Until = steps.base, steps.end()
+	sampling.After, sampling.Until = steps.after(), steps.until()
 	// Of traces that the source does not have nothing depends on them.
 	sampling.Except, sampling.Folded = appendShared(nil, apart, held.IDs), folded
 	key := p.tallyKey(source, &steps, &sampling)
@@ -64,19 +64,24 @@ func (p *gathering) scanFixed(
 // begins: it moves from query to query. Step i of them is step i+at of the grid.
 func (g *grid) around(first, last uint64) (steps grid, at int) {
 	if g.instant {
-		if first > g.base && last <= g.end() {
-			return grid{base: first - 1, step: last - first + 1, steps: 1, seconds: g.seconds, instant: true}, 0
+		if first > g.base && last <= g.until() {
+			return grid{base: first - 1, step: last - first + 1, steps: 1, to: 1, seconds: g.seconds, instant: true}, 0
 		}
 		return *g, 0
 	}
 	base, end := (max(first, 1)-1)/g.step, roundUp(last, g.step)
 	// A source of very long ago or of ages to come is asked for no more than
-	// is wanted of it.
-	if begin := g.base / g.step; end-base > 2*uint64(g.steps)+16 { //nolint:gosec // a count
-		base, end = max(base, begin), min(end, begin+uint64(g.steps)) //nolint:gosec // a count
+	// is wanted of it, and nobody of steps that are counted elsewhere.
+	ages := end-base > 2*uint64(g.steps)+16 //nolint:gosec // a count
+	if ages || g.from > 0 {
+		base = max(base, g.after()/g.step)
+	}
+	if ages || g.to < g.steps {
+		end = min(end, g.until()/g.step)
 	}
 	steps = grid{base: base * g.step, step: g.step, seconds: g.seconds}
-	steps.steps = int(max(end, base) - base)              //nolint:gosec // not more than twice as many
+	steps.steps = int(max(end, base) - base) //nolint:gosec // not more than twice as many
+	steps.to = steps.steps
 	return steps, int(int64(base) - int64(g.base/g.step)) //nolint:gosec // counts of steps
 }
 

@@ -198,7 +198,7 @@ const seenBytes = 24
 // reaches reports whether a trace may have a span that starts in the grid, as
 // far as one source knows. What has to be folded, or may be elsewhere too, may.
 func (p *gathering) reaches(h *vec.Hit) bool {
-	return !h.Folded || len(p.sources) > 1 || h.StartNanos <= p.grid.end() && h.LastNanos > p.grid.base
+	return !h.Folded || len(p.sources) > 1 || h.StartNanos <= p.grid.until() && h.LastNanos > p.grid.after()
 }
 
 // waveTraces is how many traces are read at once at most.

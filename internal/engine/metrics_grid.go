@@ -12,6 +12,22 @@ type grid struct {
 	steps      int
 	seconds    float64 // of a step, as rates see it
 	instant    bool
+
+	// Of these steps [from, to) count. They have the same numbers as without
+	// it, so that what is seen of some adds up with what is seen of others.
+	from, to int
+}
+
+// within lets only those steps count that begin in [start, end).
+func (g grid) within(start, end uint64) grid {
+	g.from, g.to = g.begun(start), g.begun(end)
+	return g
+}
+
+// begun is how many steps begin before t.
+func (g *grid) begun(t uint64) int {
+	first := g.base + 1
+	return int(min(roundUp(t-min(t, first), g.step), uint64(g.steps))) //nolint:gosec // counts
 }
 
 // DefaultStep is the step of a range query that names none: about 240 steps,
@@ -42,6 +58,7 @@ func rangeGrid(startNanos, endNanos, stepNanos, nowNanos uint64) grid {
 	if last >= first {
 		g.steps = int(min(last-first+1, math.MaxInt32)) //nolint:gosec // bounded on this line
 	}
+	g.to = g.steps
 	return g
 }
 
@@ -58,25 +75,36 @@ func roundUp(t, step uint64) uint64 {
 func instantGrid(startNanos, endNanos uint64) grid {
 	base := max(startNanos, 1) - 1
 	return grid{
-		base: base, step: endNanos - base, steps: 1, instant: true,
+		base: base, step: endNanos - base, steps: 1, to: 1, instant: true,
 		seconds: float64(endNanos-startNanos) / float64(time.Second),
 	}
 }
 
-// at is the step of a span that starts then, negative if it is in none.
+// at is the step of a span that starts then, negative if it is in none that counts.
 func (g *grid) at(startNanos uint64) int {
 	if startNanos <= g.base {
 		return -1
 	}
 	i := (startNanos - g.base - 1) / g.step
-	if i >= uint64(g.steps) { //nolint:gosec // a count
+	if i < uint64(g.from) || i >= uint64(g.to) { //nolint:gosec // counts
 		return -1
 	}
 	return int(i) //nolint:gosec // below the number of steps
 }
 
-// end is the last time that the grid covers.
-func (g *grid) end() uint64 { return g.base + uint64(g.steps)*g.step } //nolint:gosec // a count
+// after is the last time before the steps that count, until the last time of them.
+func (g *grid) after() uint64 { return g.base + uint64(g.from)*g.step } //nolint:gosec // a count
+func (g *grid) until() uint64 { return g.base + uint64(g.to)*g.step }   //nolint:gosec // a count
+
+// reaches reports whether a source may have a span that counts.
+func (g *grid) reaches(source Source) bool {
+	timed, ok := source.(Timed)
+	if !ok {
+		return true
+	}
+	first, last := timed.Times()
+	return first <= g.until() && last > g.after()
+}
 
 // timeOf is the time of a sample, Unix nanoseconds.
 func (g *grid) timeOf(step int) uint64 { return g.base + uint64(step+1)*g.step } //nolint:gosec // a count

@@ -106,6 +106,8 @@ func (q *metricsLeaf) isDuration() bool { return q.field != nil && q.field.isDur
 
 func (q *metricsLeaf) leaves(list []*metricsLeaf) []*metricsLeaf { return append(list, q) }
 
+func (q *metricsLeaf) stepwise() bool { return !q.plan.trace && !q.whole && !ranks(q.stages) }
+
 func (q *metricsLeaf) series(r *metricsRun) ([]Series, error) {
 	return applyStages(r.observed[q].series(), q.stages)
 }

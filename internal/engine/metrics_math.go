@@ -49,6 +49,10 @@ func (m *metricsMath) leaves(list []*metricsLeaf) []*metricsLeaf {
 	return list
 }
 
+func (m *metricsMath) stepwise() bool {
+	return (m.left == nil || m.left.stepwise()) && (m.right == nil || m.right.stepwise()) && !ranks(m.stages)
+}
+
 func (m *metricsMath) series(r *metricsRun) ([]Series, error) {
 	var left, right []Series
 	var err error

@@ -39,8 +39,14 @@ func (p *MetricsPlan) over(opts MetricsOptions, g grid) *MetricsQuery {
 	if p.exemplars >= 0 {
 		opts.Exemplars = min(opts.Exemplars, p.exemplars)
 	}
+	if opts.ToNanos > 0 {
+		g = g.within(opts.FromNanos, opts.ToNanos)
+	}
 	return &MetricsQuery{plan: p, leaves: p.root.leaves(nil), grid: g, opts: opts}
 }
+
+// Times is the range of start times that the query looks at, both ends included.
+func (q *MetricsQuery) Times() (first, last uint64) { return q.grid.after() + 1, q.grid.until() }
 
 // start is an execution that has seen nothing. Its memory is bounded on its own.
 func (q *MetricsQuery) start() *metricsRun {
@@ -110,8 +116,8 @@ func (q *MetricsQuery) Parse(data []byte) (*MetricsPart, error) {
 	return p, nil
 }
 
-// MetricsSum adds up parts of which no two have seen the same trace. It serves
-// one goroutine.
+// MetricsSum adds up parts of which no two have seen the same trace, or counted
+// the same samples. It serves one goroutine.
 type MetricsSum struct {
 	query *MetricsQuery
 	all   *MetricsPart // nil before the first
@@ -139,7 +145,7 @@ func (s *MetricsSum) Add(p *MetricsPart) error {
 	return nil
 }
 
-// Result is the answer of all parts.
+// Result is the answer of all parts so far, to which others may still be added.
 func (s *MetricsSum) Result() (*MetricsResult, error) {
 	g := s.query.grid
 	result := &MetricsResult{Times: make([]uint64, g.steps), InspectedSpans: s.spans}
@@ -164,6 +170,27 @@ func (s *MetricsSum) Result() (*MetricsResult, error) {
 	}
 	result.Series = finish(series)
 	return result, nil
+}
+
+// Stepwise reports whether it is worth while to count some samples first, and
+// these are final then, though samples of series that are only in other steps,
+// zeros, may come beside them: a rank depends on these zeros, and a comparison shows
+// values that are frequent in all steps together. A query that puts traces together
+// would do that for each of the steps that they reach into.
+func (q *MetricsQuery) Stepwise() bool { return !q.grid.instant && q.plan.root.stepwise() }
+
+// Between leaves only the samples that begin in [startNanos, endNanos), without
+// exemplars, and the series that have one.
+func (q *MetricsQuery) Between(r *MetricsResult, startNanos, endNanos uint64) *MetricsResult {
+	g := q.grid.within(startNanos, endNanos)
+	cut := &MetricsResult{Times: r.Times[g.from:g.to], InspectedSpans: r.InspectedSpans}
+	for _, s := range r.Series {
+		s.Values, s.Exemplars = s.Values[g.from:g.to], nil
+		if s.hasPoints() {
+			cut.Series = append(cut.Series, s)
+		}
+	}
+	return cut
 }
 
 // run is the query in one part.

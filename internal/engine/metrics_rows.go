@@ -82,7 +82,7 @@ func (p *gathering) rows(ctx context.Context) ([]schema.TraceID, error) {
 	}
 	apart = sortedIDs(slices.Concat(apart, open, beside))
 	err = p.each(ctx, len(p.sources), func(ctx context.Context, i int) error {
-		if held[i] == nil {
+		if held[i] == nil || !p.grid.reaches(p.sources[i]) {
 			return nil
 		}
 		return p.scan(ctx, p.sources[i], held[i], apart, folded[i])
@@ -102,7 +102,7 @@ func (p *gathering) scan(ctx context.Context, source Source, held *vec.Held, apa
 			return p.scanRows(ctx, o, source, held, apart, folded)
 		}
 		sampling := *p.leaf.sampling
-		sampling.After, sampling.Until = p.grid.base, p.grid.end()
+		sampling.After, sampling.Until = p.grid.after(), p.grid.until()
 		sampling.Except, sampling.Folded = apart, folded
 		left, err := sampler.Sample(ctx, &sampling, func(s *vec.Samples) error {
 			if err := ctx.Err(); err != nil {

@@ -27,6 +27,14 @@ func applyStages(series []Series, stages []traceql.SecondStage) ([]Series, error
 	return series, nil
 }
 
+// ranks reports whether a stage ranks series.
+func ranks(stages []traceql.SecondStage) bool {
+	return slices.ContainsFunc(stages, func(stage traceql.SecondStage) bool {
+		_, ok := stage.(*traceql.TopK)
+		return ok
+	})
+}
+
 func (s *Series) hasPoints() bool {
 	return slices.ContainsFunc(s.Values, func(v float64) bool { return !math.IsNaN(v) })
 }

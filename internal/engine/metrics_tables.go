@@ -118,7 +118,7 @@ func (p *gathering) tabulate(
 ) error {
 	left, err := source.Tabulate(ctx, &vec.Tabulation{
 		Filter: p.leaf.plan.row.filter, Selection: p.leaf.compare.filter, Except: apart, Folded: folded,
-		After: p.grid.base, Until: p.grid.end(), Cell: table.cellOf, Cells: table.cells(),
+		After: p.grid.after(), Until: p.grid.until(), Cell: table.cellOf, Cells: table.cells(),
 		MaxValues: maxCompareValues, MaxText: maxCompareText,
 	}, table)
 	if err != nil {

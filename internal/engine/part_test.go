@@ -158,3 +158,69 @@ func FuzzParseSearchResult(f *testing.F) {
 		require.Len(t, again.Traces, len(result.Traces))
 	})
 }
+
+func tagsOf(t testing.TB, opts engine.TagOptions) (names, values *engine.Tags) {
+	t.Helper()
+	query, err := traceql.Parse("{ }")
+	require.NoError(t, err)
+	plan, err := engine.Compile(query)
+	require.NoError(t, err)
+	sources := [][]engine.Source{{randomSource(t)}}
+	names, err = engine.CollectNames(t.Context(), plan, sources, []traceql.Scope{traceql.ScopeSpan, traceql.ScopeResource, traceql.ScopeEvent}, opts)
+	require.NoError(t, err)
+	values, err = engine.CollectValues(t.Context(), plan, sources, []traceql.FieldExpr{field(t, "name")}, opts)
+	require.NoError(t, err)
+	require.Greater(t, len(names.ByScope[traceql.ScopeSpan]), 2)
+	require.Greater(t, len(values.Values), 2)
+	return names, values
+}
+
+func TestTagsKeepTheirMeaning(t *testing.T) {
+	names, values := tagsOf(t, engine.TagOptions{})
+	for _, want := range []*engine.Tags{names, values} {
+		encoded := want.Append(nil)
+		got, err := engine.ParseTags(encoded)
+		require.NoError(t, err)
+		require.Equal(t, engine.MergeTags(engine.TagOptions{}, want), engine.MergeTags(engine.TagOptions{}, got))
+		for n := range encoded {
+			_, err := engine.ParseTags(encoded[:n])
+			require.ErrorIs(t, err, wire.ErrMessage)
+		}
+	}
+}
+
+// What is merged is as bounded as what is collected.
+func TestMergedTagsAreBounded(t *testing.T) {
+	names, values := tagsOf(t, engine.TagOptions{})
+	keys, texts := len(names.ByScope[traceql.ScopeSpan]), len(values.Values)
+	for _, test := range []struct {
+		opts        engine.TagOptions
+		keys, texts int
+	}{
+		{engine.TagOptions{}, keys, texts},
+		{engine.TagOptions{Limit: max(keys, texts)}, keys, texts},
+		{engine.TagOptions{Limit: 2}, 2, 2},
+		{engine.TagOptions{MaxBytes: 1}, 0, 0},
+	} {
+		got := engine.MergeTags(test.opts, names, values, names, values)
+		require.Len(t, got.ByScope[traceql.ScopeSpan], test.keys, "%+v", test.opts)
+		require.Len(t, got.Values, test.texts, "%+v", test.opts)
+	}
+}
+
+func FuzzParseTags(f *testing.F) {
+	names, values := tagsOf(f, engine.TagOptions{})
+	f.Add(names.Append(nil))
+	f.Add(values.Append(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tags, err := engine.ParseTags(data)
+		if err != nil {
+			require.ErrorIs(t, err, wire.ErrMessage)
+			return
+		}
+		again, err := engine.ParseTags(tags.Append(nil))
+		require.NoError(t, err)
+		require.Len(t, again.Values, len(tags.Values))
+		engine.MergeTags(engine.TagOptions{Limit: 3}, tags, again)
+	})
+}

@@ -102,7 +102,12 @@ func (p *gathering) foldWave(
 		return err
 	}
 	maps.Copy(traces, whole)
-	for _, id := range ids {
+	for i, id := range ids {
+		if i%64 == 0 {
+			if err := yield(ctx); err != nil {
+				return err
+			}
+		}
 		t := traces[id]
 		if t == nil {
 			known.ids = append(known.ids, id)
@@ -126,7 +131,7 @@ func (p *gathering) readPlaced(
 		if fixed.held[i] == nil {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
+		if err := yield(ctx); err != nil {
 			return nil, err
 		}
 		var held []schema.TraceID

@@ -77,12 +77,7 @@ func (h *hunt) askSummaries(ctx context.Context, tasks []*summaryTask) error {
 		return nil
 	}
 	if len(tasks) == 1 {
-		turn, leave, err := takeTurn(ctx)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		return ask(turn, tasks[0])
+		return ask(ctx, tasks[0])
 	}
 	group, groupCtx := newGroup(ctx, h.concurrency)
 	for _, t := range tasks {

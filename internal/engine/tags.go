@@ -34,12 +34,13 @@ func (o *TagOptions) overlaps(s *schema.Span) bool {
 	return max(s.StartNanos, s.EndNanos) >= o.StartNanos && (o.EndNanos == 0 || s.StartNanos < o.EndNanos)
 }
 
-// TagNames are the keys of attributes.
-type TagNames struct {
+// Tags are the keys of attributes, or values of fields.
+type Tags struct {
 	// ByScope has the keys of each scope that has any, sorted. The empty key
 	// is left out.
 	ByScope        map[traceql.Scope][]string
-	InspectedSpans uint64 // rows that were read
+	Values         []traceql.Static // distinct, by type, then by value
+	InspectedSpans uint64           // rows that were read
 }
 
 // CollectNames returns the keys that the attributes of matching spans have in
@@ -52,7 +53,7 @@ type TagNames struct {
 // harmless and spares gathering traces.
 func CollectNames(
 	ctx context.Context, plan *Plan, partitions [][]Source, scopes []traceql.Scope, opts TagOptions,
-) (*TagNames, error) {
+) (*Tags, error) {
 	opts.setDefaults()
 	sets := make(map[traceql.Scope]*distinct[string], len(scopes))
 	used := parts(0)
@@ -80,20 +81,18 @@ func CollectNames(
 	if err != nil {
 		return nil, err
 	}
-	names := &TagNames{ByScope: make(map[traceql.Scope][]string), InspectedSpans: rows}
+	return &Tags{ByScope: sortedKeys(sets), InspectedSpans: rows}, nil
+}
+
+func sortedKeys(sets map[traceql.Scope]*distinct[string]) map[traceql.Scope][]string {
+	byScope := make(map[traceql.Scope][]string)
 	for scope, set := range sets {
 		if keys := set.all(); len(keys) > 0 {
 			slices.Sort(keys)
-			names.ByScope[scope] = keys
+			byScope[scope] = keys
 		}
 	}
-	return names, nil
-}
-
-// TagValues are the values of fields.
-type TagValues struct {
-	Values         []traceql.Static // distinct, by type, then by value
-	InspectedSpans uint64           // rows that were read
+	return byScope
 }
 
 // CollectValues returns the values that any of the fields has in matching
@@ -103,7 +102,7 @@ type TagValues struct {
 // traceql.ErrUnsupported for fields that it can not evaluate.
 func CollectValues(
 	ctx context.Context, plan *Plan, partitions [][]Source, fields []traceql.FieldExpr, opts TagOptions,
-) (*TagValues, error) {
+) (*Tags, error) {
 	opts.setDefaults()
 	set := newDistinct[traceql.Static](opts.Limit, opts.MaxBytes)
 	readers, used, err := valueReaders(fields)
@@ -123,9 +122,21 @@ func CollectValues(
 	if err != nil {
 		return nil, err
 	}
-	values := &TagValues{Values: set.all(), InspectedSpans: rows}
-	slices.SortFunc(values.Values, traceql.Static.Order)
-	return values, nil
+	return &Tags{Values: sortedValues(set), InspectedSpans: rows}, nil
+}
+
+func sortedValues(set *distinct[traceql.Static]) []traceql.Static {
+	values := set.all()
+	slices.SortFunc(values, traceql.Static.Order)
+	return values
+}
+
+// WholeTraces reports whether which spans count, or the values of fields, depend
+// on the traces that they are in. Where they do not, rows of a trace may be read in
+// different places.
+func WholeTraces(plan *Plan, fields []traceql.FieldExpr) bool {
+	_, used, err := valueReaders(fields)
+	return plan.trace || err == nil && used.has(partTrace)
 }
 
 // taker takes names or values. It serves one goroutine.

@@ -264,7 +264,7 @@ func (h *hunt) firstOf(list []ranked, most int) []ranked {
 // wanted.
 func (h *hunt) addRanked(ctx context.Context, list []ranked, origin candidate) error {
 	hits := make([]vec.Hit, len(list))
-	h.mu.Lock()
+	h.lock(ctx)
 	for i := range list {
 		hits[i] = list[i].hit
 		h.ranked = append(h.ranked, list[i])

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -12,17 +13,42 @@ type Rules struct {
 	// OldestEnd is the end that a span must have at least, Unix nanoseconds; one
 	// that ends before it begins ends at its start. 0: any.
 	OldestEnd uint64
-	// MaxAttributeBytes bounds the attributes of spans, events and links, key
-	// and value as they are encoded. 0: no bound.
+	// MaxAttributeBytes bounds the attributes of spans, events, links, scopes and
+	// resources, key and value as they are encoded. 0: no bound. That of a scope
+	// or resource counts for all of its spans.
 	MaxAttributeBytes int
+	// ListTraces asks for Split.Traces.
+	ListTraces bool
 	// Expired and TooLarge tell a reader which setting a rejected span breaks.
 	Expired, TooLarge string
 }
 
 func (r *Rules) any() bool { return r.OldestEnd > 0 || r.MaxAttributeBytes > 0 }
 
+// around looks at the attributes of a resource or scope, of which the field
+// that holds it has that number in the message, before its spans are read. It
+// returns what is wrong with one, "" if nothing is.
+func (c *scanner) around(message []byte, holder, attributes protowire.Number, what string) string {
+	if c.rules.MaxAttributeBytes == 0 {
+		return ""
+	}
+	for inner := range members(message, holder) {
+		for attribute := range members(inner, attributes) {
+			if why := c.oversize(attribute); why != "" {
+				return what + " " + why
+			}
+		}
+	}
+	return ""
+}
+
 // keepsRules rejects a valid span that does not keep the rules.
 func (c *scanner) keepsRules(span []byte) bool {
+	if why := cmp.Or(c.badResource, c.badScope); why != "" {
+		c.out.TooLarge++
+		c.reject(span, why)
+		return false
+	}
 	var start, end uint64
 	for i := 0; i < len(span); {
 		f, flt := readField(span, i)
@@ -66,14 +92,23 @@ func (c *scanner) allFit(span, message []byte, attributes protowire.Number) bool
 
 // fits rejects the span of an attribute that is too large.
 func (c *scanner) fits(span, attribute []byte) bool {
-	if len(attribute) <= c.rules.MaxAttributeBytes {
+	why := c.oversize(attribute)
+	if why == "" {
 		return true
+	}
+	c.out.TooLarge++
+	c.reject(span, why)
+	return false
+}
+
+// oversize says that an attribute is too large, "" if it is not.
+func (c *scanner) oversize(attribute []byte) string {
+	if len(attribute) <= c.rules.MaxAttributeBytes {
+		return ""
 	}
 	var key []byte
 	if f, flt := readField(attribute, 0); flt == faultNone && f.num == keyValueKey && f.typ == protowire.BytesType {
 		key = attribute[f.value:f.end]
 	}
-	c.out.TooLarge++
-	c.reject(span, fmt.Sprintf("attribute %.*q has %d bytes, and %s", maxQuotedName, key, len(attribute), c.rules.TooLarge))
-	return false
+	return fmt.Sprintf("attribute %.*q has %d bytes, and %s", maxQuotedName, key, len(attribute), c.rules.TooLarge)
 }

@@ -20,6 +20,9 @@ type Split struct {
 	Reason   string // the first rejected span and what is wrong with it, "" without one
 	Expired  int    // of the rejected, those that ended before Rules.OldestEnd
 	TooLarge int    // and those with an attribute above Rules.MaxAttributeBytes
+	// Traces are the hashes of the accepted spans' traces, some of them more than
+	// once, if Rules.ListTraces is set. They belong to the Splitter as Chunks do.
+	Traces []uint64
 }
 
 // Splitter splits requests by trace. Its zero value is ready; it keeps scratch
@@ -33,6 +36,7 @@ type Splitter struct {
 	ids       spanIDs     // of the span that is being read
 	groups    []group     // of all chunks
 	chunks    []Chunk
+	traces    []uint64 // by hash, if they are asked for
 }
 
 // byteRange is a part of the request.
@@ -91,6 +95,7 @@ func (s *Splitter) split(body []byte, partitions, maxChunkBytes int, identify id
 	}
 	scan.out.Spans = s.accepted
 	scan.out.Chunks = s.cutAll(body, maxChunkBytes)
+	scan.out.Traces = s.traces
 	return scan.out, nil
 }
 
@@ -107,6 +112,7 @@ func (s *Splitter) reset(partitions int) {
 	clear(s.chunks) // lets the last request go
 	s.resources, s.scopes, s.ranges = s.resources[:0], s.scopes[:0], s.ranges[:0]
 	s.groups, s.chunks, s.accepted = s.groups[:0], s.chunks[:0], 0
+	s.traces = s.traces[:0]
 }
 
 // identifier finds the ids of a span, or says what is wrong with it.
@@ -123,6 +129,9 @@ type scanner struct {
 	ruled      bool // there are rules
 	out        Split
 	resource   int // number of the ResourceSpans in the request, for messages
+	// badResource and badScope are what is wrong with those around the span that
+	// is being read.
+	badResource, badScope string
 }
 
 func (c *scanner) request() error {
@@ -158,6 +167,7 @@ func (c *scanner) resourceSpans(start, end int) error {
 		i = f.end
 	}
 	h.last = len(c.ranges)
+	c.badResource = c.around(c.body[start:end], resourceSpansResource, resourceAttributes, "resource")
 	id, before := len(c.resources), c.accepted
 	c.resources = append(c.resources, h)
 	for i, n := start, 0; i < end; {
@@ -178,6 +188,7 @@ func (c *scanner) resourceSpans(start, end int) error {
 
 func (c *scanner) scopeSpans(start, end, resource int) error {
 	h := header{parent: resource, first: len(c.ranges)}
+	c.badScope = c.around(c.body[start:end], scopeSpansScope, scopeAttributes, "scope")
 	id, before := len(c.scopes), c.accepted
 	for i := start; i < end; {
 		if value, next := spanAt(c.body[:end], i); next > 0 {
@@ -265,7 +276,13 @@ func (c *scanner) span(start, value, end, scope int) {
 	if c.ruled && !c.keepsRules(b) {
 		return
 	}
-	partition := schema.TraceID(ids.trace.of(b)).Partition(c.partitions)
+	trace := schema.TraceID(ids.trace.of(b))
+	if n := len(c.traces); c.rules.ListTraces {
+		if hash := trace.Hash(); n == 0 || c.traces[n-1] != hash {
+			c.traces = append(c.traces, hash)
+		}
+	}
+	partition := trace.Partition(c.partitions)
 	c.spans[partition] = append(c.spans[partition], spanRef{start, end, scope})
 	c.accepted++
 }

@@ -18,6 +18,9 @@ type Limits struct {
 	// what it takes too much delays the next ones.
 	IngestBytesPerSecond int64 `json:"ingest_bytes_per_second,omitempty" yaml:"ingest_bytes_per_second"`
 	IngestSpansPerSecond int64 `json:"ingest_spans_per_second,omitempty" yaml:"ingest_spans_per_second"`
+	// LiveTraces bounds the traces of which spans have come in lately. A request
+	// that brings one more is taken as long as there are fewer.
+	LiveTraces int64 `json:"live_traces,omitempty" yaml:"live_traces"`
 	// AttributeBytes is the size of the largest attribute, key and value as
 	// OTLP encodes them.
 	AttributeBytes int64 `json:"attribute_bytes,omitempty" yaml:"attribute_bytes"`
@@ -34,6 +37,7 @@ const Unlimited = -1
 const (
 	LimitIngestBytes       = "ingest_bytes_per_second"
 	LimitIngestSpans       = "ingest_spans_per_second"
+	LimitLiveTraces        = "live_traces"
 	LimitAttributeBytes    = "attribute_bytes"
 	LimitConcurrentQueries = "concurrent_queries"
 	LimitQueryBytes        = "query_bytes"
@@ -49,6 +53,7 @@ func (l *Limits) named() []namedLimit {
 	return []namedLimit{
 		{LimitIngestBytes, &l.IngestBytesPerSecond},
 		{LimitIngestSpans, &l.IngestSpansPerSecond},
+		{LimitLiveTraces, &l.LiveTraces},
 		{LimitAttributeBytes, &l.AttributeBytes},
 		{LimitConcurrentQueries, &l.ConcurrentQueries},
 		{LimitQueryBytes, &l.QueryBytes},

@@ -103,12 +103,12 @@ func TestLimits(t *testing.T) {
 	require.ErrorContains(t, l.Set(project.LimitQueryBytes, -2), "positive")
 	require.ErrorContains(t, l.Set("bytes", 1), "ingest_spans_per_second")
 	names := 0
-	for name, value := range (&project.Limits{IngestBytesPerSecond: 1, IngestSpansPerSecond: 1, AttributeBytes: 1, ConcurrentQueries: 1, QueryBytes: 1}).All() {
+	for name, value := range (&project.Limits{IngestBytesPerSecond: 1, IngestSpansPerSecond: 1, LiveTraces: 1, AttributeBytes: 1, ConcurrentQueries: 1, QueryBytes: 1}).All() {
 		require.NotEmpty(t, name)
 		require.EqualValues(t, 1, value)
 		names++
 	}
-	require.Equal(t, 5, names)
+	require.Equal(t, 6, names)
 }
 
 func FuzzParseSettings(f *testing.F) {

@@ -3,7 +3,9 @@ package sim_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -23,7 +25,8 @@ import (
 type parted struct {
 	placed
 
-	parts []schema.Traces
+	parts  []schema.Traces
+	slices int // of time, into which ranges of metrics queries are cut
 }
 
 // randomParts are some that have each trace in one.
@@ -129,24 +132,87 @@ func (p parted) Metrics(
 			return nil, err
 		}
 	}
+	if !query.Stepwise() {
+		p.slices = 1
+	}
 	sum := query.Sum()
-	for _, part := range p.parts {
-		gathered, err := query.Gather(ctx, of(p.partitions, part, func(_ stored, s engine.Source) engine.Source { return s }))
+	var early []*engine.MetricsResult
+	first, last := query.Times()
+	for end := last + 1; end > first; p.slices-- {
+		start := end - (end-first)/uint64(p.slices)
+		if err := p.slice(ctx, plan, o, start, end, sum); err != nil {
+			return nil, err
+		}
+		result, err := sum.Result()
 		if err != nil {
 			return nil, err
 		}
-		if gathered, err = query.Parse(gathered.Append(nil)); err != nil {
-			return nil, err
-		}
-		if err := sum.Add(gathered); err != nil {
-			return nil, err
-		}
+		early = append(early, query.Between(result, start, last+1))
+		end = start
 	}
 	result, err := sum.Result()
 	if err != nil {
 		return nil, err
 	}
+	for _, e := range early {
+		if fault := changed(e, result); query.Stepwise() && fault != "" {
+			return nil, errors.New(fault)
+		}
+	}
 	return seriesOf(result, options), nil
+}
+
+// changed says which point of an early result is another one in the end.
+func changed(early, final *engine.MetricsResult) string {
+	type place struct {
+		labels string
+		nanos  uint64
+	}
+	points := make(map[place]float64)
+	each := func(r *engine.MetricsResult, f func(place, float64)) {
+		for _, s := range r.Series {
+			for i, v := range s.Values {
+				if !math.IsNaN(v) {
+					f(place{traceqltest.LabelsText(s.Labels), r.Times[i]}, v)
+				}
+			}
+		}
+	}
+	each(final, func(at place, v float64) { points[at] = v })
+	fault := ""
+	each(early, func(at place, v float64) {
+		if last, ok := points[at]; !ok || last != v {
+			fault = fmt.Sprintf("%s at %d is %v first, then %v (%t)", at.labels, at.nanos, v, last, ok)
+		}
+	})
+	return fault
+}
+
+// slice adds to the sum what the parts have of the samples that begin in
+// [start, end).
+func (p parted) slice(
+	ctx context.Context, plan *engine.MetricsPlan, o engine.MetricsOptions, start, end uint64, sum *engine.MetricsSum,
+) (err error) {
+	query := plan.Instant(o)
+	if o.StepNanos != 0 {
+		o.FromNanos, o.ToNanos = start, end
+		if query, err = plan.Range(o); err != nil {
+			return err
+		}
+	}
+	for _, part := range p.parts {
+		gathered, err := query.Gather(ctx, of(p.partitions, part, func(_ stored, s engine.Source) engine.Source { return s }))
+		if err != nil {
+			return err
+		}
+		if gathered, err = query.Parse(gathered.Append(nil)); err != nil {
+			return err
+		}
+		if err := sum.Add(gathered); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TestParts asks random queries in random parts: they answer as the oracle does.
@@ -181,13 +247,13 @@ func TestParts(t *testing.T) {
 			}
 			pairs++
 			layout := rng.IntN(len(engines))
-			e := parted{engines[layout], randomParts(rng, rows)}
+			e := parted{engines[layout], randomParts(rng, rows), 1 + rng.IntN(4)}
 			search, metric := randomOptions(rng), randomTimes(rng)
 			if fault := differ(t, q, truth, e, search, metric); fault != "" {
-				t.Fatalf("seed %d round %d: %s in %s, parts %v, %+v %+v: %s", *seed, round, text, layouts()[layout].name, e.parts, search, metric, fault)
+				t.Fatalf("seed %d round %d: %s in %s, parts %v, %d slices, %+v %+v: %s", *seed, round, text, layouts()[layout].name, e.parts, e.slices, search, metric, fault)
 			}
 			if fault := partedExemplars(t, q, engines[layout], e, metric); fault != "" {
-				t.Fatalf("seed %d round %d: %s in %s, parts %v, %+v: %s", *seed, round, text, layouts()[layout].name, e.parts, metric, fault)
+				t.Fatalf("seed %d round %d: %s in %s, parts %v, %d slices, %+v: %s", *seed, round, text, layouts()[layout].name, e.parts, e.slices, metric, fault)
 			}
 		}
 	}

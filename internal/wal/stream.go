@@ -30,6 +30,7 @@ type firstMessage struct {
 	session  *session // a restored log may have another message there
 	position uint64
 	cut      bool
+	time     time.Time
 }
 
 func newStream(l *Log, partition int, epoch uint64) *stream {
@@ -156,7 +157,7 @@ func (st *stream) stateIn(ctx context.Context, s *session) (State, error) {
 		if err != nil || state.Empty() {
 			return state, err
 		}
-		state.FirstIsCut, err = st.firstIsCut(ctx, s, state.First)
+		state.FirstIsCut, state.FirstTime, err = st.firstMessage(ctx, s, state.First)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue // purged in between
 		}
@@ -168,7 +169,7 @@ func (st *stream) stateIn(ctx context.Context, s *session) (State, error) {
 	return State{}, fmt.Errorf("%w: the first message keeps moving", ErrUnavailable)
 }
 
-// glance returns the state, all but FirstIsCut: without a request if the server
+// glance returns the state, all but FirstIsCut and FirstTime: without a request if the server
 // is in this process.
 func (st *stream) glance(ctx context.Context, s *session) (State, error) {
 	if look := st.log.opts.Look; look != nil {
@@ -180,7 +181,7 @@ func (st *stream) glance(ctx context.Context, s *session) (State, error) {
 	return state, err
 }
 
-// look asks the leader for the state, all but FirstIsCut.
+// look asks the leader for the state, all but FirstIsCut and FirstTime.
 func (st *stream) look(ctx context.Context, s *session) (jetstream.Stream, State, error) {
 	js, err := s.js.Stream(ctx, st.name)
 	if err != nil {
@@ -189,7 +190,7 @@ func (st *stream) look(ctx context.Context, s *session) (jetstream.Stream, State
 	return js, stateOf(js.CachedInfo()), nil
 }
 
-// stateOf converts the server's description, all but FirstIsCut.
+// stateOf converts the server's description, all but FirstIsCut and FirstTime.
 func stateOf(info *jetstream.StreamInfo) State {
 	state := State{
 		First:    info.State.FirstSeq,
@@ -203,21 +204,23 @@ func stateOf(info *jetstream.StreamInfo) State {
 	return state
 }
 
-func (st *stream) firstIsCut(ctx context.Context, s *session, position uint64) (bool, error) {
+// firstMessage says of the message at a position whether it is a cut, and when it
+// was published.
+func (st *stream) firstMessage(ctx context.Context, s *session, position uint64) (bool, time.Time, error) {
 	if f := st.first.Load(); f != nil && f.session == s && f.position == position {
-		return f.cut, nil
+		return f.cut, f.time, nil
 	}
 	js, err := s.js.Stream(ctx, st.name)
 	if err != nil {
-		return false, err
+		return false, time.Time{}, err
 	}
 	m, err := js.GetMsg(ctx, position)
 	if err != nil {
-		return false, err
+		return false, time.Time{}, err
 	}
-	cut := IsCut(m.Data)
-	st.first.Store(&firstMessage{session: s, position: position, cut: cut})
-	return cut, nil
+	f := &firstMessage{session: s, position: position, cut: IsCut(m.Data), time: m.Time}
+	st.first.Store(f)
+	return f.cut, f.time, nil
 }
 
 // Purge implements Stream.

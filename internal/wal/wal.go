@@ -50,11 +50,12 @@ type Message struct {
 
 // State is what the leader of a partition's stream says of it at one moment.
 type State struct {
-	First      uint64 // position of the first message; Last+1 when there is none
-	Last       uint64 // highest position ever given, 0 for a new log
-	FirstIsCut bool   // the message at First exists and is a cut
-	Bytes      uint64 // stored, with the server's overhead
-	MaxBytes   uint64 // the limit on Bytes above which Publish returns ErrFull
+	First      uint64    // position of the first message; Last+1 when there is none
+	Last       uint64    // highest position ever given, 0 for a new log
+	FirstIsCut bool      // the message at First exists and is a cut
+	FirstTime  time.Time // when it was published, by the log's clock; zero when there is none
+	Bytes      uint64    // stored, with the server's overhead
+	MaxBytes   uint64    // the limit on Bytes above which Publish returns ErrFull
 }
 
 // Floor is the position up to which everything is in blocks: First if that is a

@@ -13,7 +13,7 @@ import (
 
 // Version is that of all messages. Readers take no other: a querier asks only
 // those that speak its own, and runs a job itself if there are none.
-const Version = 1
+const Version = 2
 
 // Kind says what a Job asks.
 type Kind uint8
@@ -23,6 +23,7 @@ const (
 	KindSearch         Kind = iota + 1
 	KindMetricsRange        // samples at the steps of a range
 	KindMetricsInstant      // one sample
+	KindTags                // names of attributes, or values of fields
 )
 
 // Job is a part of a query: some traces, in the blocks that hold them and in
@@ -40,11 +41,12 @@ type Job struct {
 	Within, Slice [2]uint64
 	Margin        time.Duration
 
-	// Of a search.
+	// Of a search. Limit is of tags, too.
 	Limit, SpansPerSpanSet int
 
 	// Of a metrics query, as in engine.MetricsOptions.
 	StepNanos, NowNanos            uint64
+	Counted                        [2]uint64 // FromNanos and ToNanos
 	Exemplars, MaxSteps, MaxSeries int
 	MaxBytes                       int64
 
@@ -84,6 +86,7 @@ func (j *Job) appendBody(b []byte) []byte {
 	b = AppendInt(b, int64(j.Margin))
 	b = AppendUint(AppendUint(b, j.Limit), j.SpansPerSpanSet)
 	b = AppendUint(AppendUint(b, j.StepNanos), j.NowNanos)
+	b = AppendUint(AppendUint(b, j.Counted[0]), j.Counted[1])
 	b = AppendUint(AppendUint(AppendUint(b, j.Exemplars), j.MaxSteps), j.MaxSeries)
 	b = AppendInt(AppendInt(b, j.MaxBytes), j.MaxReadBytes)
 	b = AppendUint(b, len(j.Projects))
@@ -158,7 +161,7 @@ func open(data []byte, most int) ([]byte, error) {
 }
 
 func (j *Job) read(r *Reader) {
-	j.Kind = Kind(r.Small(int(KindMetricsInstant))) //nolint:gosec // bounded on this line
+	j.Kind = Kind(r.Small(int(KindTags))) //nolint:gosec // bounded on this line
 	if j.Kind == 0 {
 		r.Fail("a job of no kind")
 	}
@@ -171,6 +174,7 @@ func (j *Job) read(r *Reader) {
 	j.Margin = time.Duration(r.Int())
 	j.Limit, j.SpansPerSpanSet = r.Small(maxInt), r.Small(maxInt)
 	j.StepNanos, j.NowNanos = r.Uint(), r.Uint()
+	j.Counted = [2]uint64{r.Uint(), r.Uint()}
 	j.Exemplars, j.MaxSteps, j.MaxSeries = r.Small(maxInt), r.Small(maxInt), r.Small(maxInt)
 	j.MaxBytes, j.MaxReadBytes = r.Int(), r.Int()
 	for range r.Count(2) {

@@ -18,10 +18,10 @@ import (
 // randomJob is a job with something in every field.
 func randomJob(rng *rand.Rand) *wire.Job {
 	j := &wire.Job{
-		Kind: wire.Kind(1 + rng.IntN(3)), Query: "q=" + strings.Repeat("x", rng.IntN(100)), Traces: schema.AllTraces(),
+		Kind: wire.Kind(1 + rng.IntN(4)), Query: "q=" + strings.Repeat("x", rng.IntN(100)), Traces: schema.AllTraces(),
 		Left: time.Duration(rng.Int64N(1e12)), Margin: time.Duration(rng.Int64N(1e12)),
 		Within: [2]uint64{rng.Uint64(), rng.Uint64()}, Slice: [2]uint64{rng.Uint64(), math.MaxUint64},
-		Limit: rng.IntN(1000), SpansPerSpanSet: rng.IntN(100), StepNanos: rng.Uint64(), NowNanos: rng.Uint64(),
+		Limit: rng.IntN(1000), SpansPerSpanSet: rng.IntN(100), StepNanos: rng.Uint64(), NowNanos: rng.Uint64(), Counted: [2]uint64{rng.Uint64(), rng.Uint64()},
 		Exemplars: rng.IntN(100), MaxSteps: rng.IntN(1000), MaxSeries: rng.IntN(1000),
 		MaxBytes: rng.Int64(), MaxReadBytes: -rng.Int64(),
 		Projects: []schema.ProjectID{"a", "b"}, Oldest: map[schema.ProjectID]uint64{"b": 1 + rng.Uint64()>>1}, LogPartitions: 8,

@@ -14,7 +14,7 @@ const (
 	halfLife = 10 * time.Second
 	// quantum is how long a turn lasts at least before it is given to others: long
 	// beside the cost of that.
-	quantum = 500 * time.Microsecond
+	quantum = 100 * time.Microsecond
 	// maxIdle is of how many projects without turns it is remembered.
 	maxIdle = 100
 )
@@ -57,12 +57,8 @@ type turn struct {
 
 type turnKey struct{}
 
-// Take waits for a turn. Whoever has one, as ctx says, shares it with those who
-// work for him.
+// Take waits for a turn. Who has one, as ctx says, must be away meanwhile.
 func (t *Turns) Take(ctx context.Context, project string) (_ context.Context, leave func(), err error) {
-	if _, ok := ctx.Value(turnKey{}).(*turn); ok {
-		return context.WithValue(ctx, turnKey{}, (*turn)(nil)), func() {}, nil
-	}
 	own := &turn{turns: t, project: project}
 	if err := own.begin(ctx); err != nil {
 		return ctx, nil, err
@@ -71,8 +67,11 @@ func (t *Turns) Take(ctx context.Context, project string) (_ context.Context, le
 }
 
 // Yield lets others have the turn of ctx if they have used less lately, and waits
-// for another one. REQUIRES: one goroutine does for each turn.
+// for another one. Returns the error of ctx. REQUIRES: one goroutine does for each turn.
 func Yield(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	own, _ := ctx.Value(turnKey{}).(*turn)
 	if own == nil || !own.turns.contended.Load() || time.Since(own.since) < quantum || !own.turns.isLast(own.user) {
 		return nil

@@ -122,19 +122,23 @@ func TestSeveralAreAway(t *testing.T) {
 	leave()
 }
 
-func TestTurnWithinATurn(t *testing.T) {
+// Who waits for others lends them the turn.
+func TestTurnsOfOthersWhileAway(t *testing.T) {
 	turns := jobs.NewTurns(1)
 	ctx, leave, err := turns.Take(t.Context(), "a")
 	require.NoError(t, err)
+	back := jobs.Away(ctx)
 	inner, leaveInner, err := turns.Take(ctx, "a")
 	require.NoError(t, err)
 	jobs.Away(inner)()
 	require.NoError(t, jobs.Yield(inner))
 	leaveInner()
+	back()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err = turns.Take(ended, "a")
-	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, context.Canceled, "the turn is back")
+	require.ErrorIs(t, jobs.Yield(ended), context.Canceled)
 	leave()
 	_, leave, err = turns.Take(t.Context(), "a")
 	require.NoError(t, err)

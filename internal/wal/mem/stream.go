@@ -105,7 +105,7 @@ func (s *Stream) State(ctx context.Context) (state wal.State, err error) {
 	err = s.do(ctx, "State", func() error {
 		state = wal.State{First: s.first(), Last: s.last, Bytes: s.bytes, MaxBytes: s.maxBytes}
 		if len(s.messages) > 0 {
-			state.FirstIsCut = wal.IsCut(s.messages[0].Payload)
+			state.FirstIsCut, state.FirstTime = wal.IsCut(s.messages[0].Payload), s.messages[0].Time
 		}
 		return nil
 	})

@@ -124,6 +124,7 @@ func testPositions(t *testing.T, s wal.Stream) {
 	require.EqualValues(t, 1, st.First)
 	require.EqualValues(t, 5, st.Last)
 	require.False(t, st.FirstIsCut)
+	require.False(t, st.FirstTime.IsZero())
 	require.False(t, st.Empty())
 	require.Positive(t, st.Bytes)
 }
@@ -254,6 +255,7 @@ func testPurge(t *testing.T, s wal.Stream) {
 	require.EqualValues(t, 6, st.Last)
 	require.True(t, st.FirstIsCut)
 	got := Read(t, s, 2)
+	require.True(t, got[0].Time.Equal(st.FirstTime))
 	require.EqualValues(t, 5, got[0].Position)
 	require.True(t, wal.IsCut(got[0].Payload))
 	for _, before := range []uint64{0, 1, 3, 5} {

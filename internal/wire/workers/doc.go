@@ -1,7 +1,8 @@
 // Package workers carries jobs and replies over NATS. Whoever works is in one
-// queue group, of which the server gives each job to one member:
+// queue group, of which the server gives each job to one member (N is the version
+// of messages):
 //
-//	Ask ──job──▶ <name>.jobs.v1 ──▶ a worker
+//	Ask ──job──▶ <name>.jobs.vN ──▶ a worker
 //	 ▲                                │ beats while it works, then the reply in chunks
 //	 └────────────── inbox ◀──────────┘
 //

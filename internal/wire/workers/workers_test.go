@@ -3,6 +3,7 @@ package workers_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"testing"
@@ -123,7 +124,7 @@ func TestWorkerIsLost(t *testing.T) {
 		conn.Close()
 		<-closed
 	}()
-	_, err = conn.QueueSubscribeSync("test.jobs.v1", "workers")
+	_, err = conn.QueueSubscribeSync(fmt.Sprintf("test.jobs.v%d", wire.Version), "workers")
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
 	_, err = w.pool().Ask(t.Context(), []byte("job"))
