@@ -41,7 +41,7 @@ type listedDay struct {
 // those beside them, where the log's clock may have put a block. Days in which no
 // builder puts blocks any more are listed once an hour otherwise: what time alone
 // brings about, such as that blocks expire, is in the plan without.
-func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors []Floor, plan func(blocks []Listed) Plan) (Plan, error) {
+func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors []Floor, plan func(blocks []Listed) (Plan, error)) (Plan, error) {
 	known := c.listings[project]
 	if known == nil {
 		known = &listing{days: make(map[string]*listedDay)}
@@ -71,7 +71,9 @@ func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors [
 			}
 			blocks = append(blocks, day.blocks...)
 		}
-		made = plan(blocks)
+		if made, err = plan(blocks); err != nil {
+			return Plan{}, err
+		}
 		if !known.forget(project, &made) {
 			c.remember(project, known, folders, open)
 			return made, nil

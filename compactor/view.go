@@ -76,22 +76,24 @@ func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors [
 			return nil, fmt.Errorf("ask for the retention: %w", err)
 		}
 	}
-	var err error
 	if erasing {
+		var err error
 		if v.pending, err = c.erasures.Pending(ctx, project, nil); err != nil {
 			return nil, err
 		}
 	}
 	if v.pending != nil {
-		c.forgetProject(project) // what ends an erasure is a listing of all days
+		c.forgetProject(project) // whether something is left the listing must say
 	}
-	var failed error
-	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) Plan {
+	var err error
+	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) (Plan, error) {
 		v.blocks = blocks
-		failed = c.erasedIn(ctx, v)
-		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, time.Now())
+		if err := c.erasedIn(ctx, v); err != nil {
+			return Plan{}, err
+		}
+		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, v.blocks, time.Now()), nil
 	})
-	if err = errors.Join(err, failed); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if time.Since(v.listed) >= c.cfg.DeleteAfter {

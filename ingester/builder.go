@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -66,7 +65,7 @@ func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger
 		metrics: newBuilderMetrics(reg), tails: tail.New(log, bucket, reg), began: time.Now(), aborted: newAbort(),
 		encoding: make(chan struct{}, maxEncoding()),
 	}
-	b.memory = newMemory(int64(min(cfg.BuildMemory, math.MaxInt64)), b.metrics) //nolint:gosec // bounded here
+	b.memory = newMemory(cfg.buildMemory(log.Partitions(), cap(b.encoding), processMemory()), b.metrics)
 	for p := range log.Partitions() {
 		b.partitions = append(b.partitions, newPartition(b, p))
 	}

@@ -21,11 +21,6 @@ type Config struct {
 	BuildMemory      flagext.Bytes `yaml:"build_memory"`
 }
 
-// defaultBuildMemory is enough to fill one batch while another is stored, in
-// each of four partitions: 16 MB of spans take up to three times that in
-// memory, which makes 8 · 48 MB, and 16 MB of stored batches.
-const defaultBuildMemory = 512 << 20
-
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.
 func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	bytes := func(dst *flagext.Bytes, name string, def int, usage string) {
@@ -40,7 +35,7 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.DurationVar(&c.CutAge, prefix+"cut-age", time.Minute, "Age of a batch's first message after which the batch ends although it is small.")
 	bytes(&c.LiveBytes, "live-bytes", 16<<20, "Memory per process for stored batches that stay for queries, which saves listing the bucket: those of a process that receives little. Large ones go when they are stored.")
 	f.DurationVar(&c.LiveAge, prefix+"live-age", time.Minute, "How long a stored batch stays in memory at most.")
-	bytes(&c.BuildMemory, "build-memory", defaultBuildMemory, "Memory per process for spans of all batches, open, waiting for their blocks or stored. Above it the log is not read further, and queries read there what follows.")
+	bytes(&c.BuildMemory, "build-memory", 0, "Memory per process for spans of all batches, open, waiting for their blocks or stored. Above it the log is not read further, and queries read there what follows. 0: enough for an open batch in each partition and those that are being stored, but at most an eighth of GOMEMLIMIT, or of the memory of the container or machine.")
 }
 
 // maxRequestBytes keeps every accepted value below what a block can hold.
@@ -58,7 +53,7 @@ func (c *Config) Validate() error {
 	refuse(c.MaxInflightBytes < c.MaxRequestBytes, "ingester.max-inflight-bytes must not be below ingester.max-request-bytes")
 	refuse(c.MaxMessageBytes <= 0, "ingester.max-message-bytes must be positive")
 	refuse(c.CutBytes <= 0, "ingester.cut-bytes must be positive")
-	refuse(c.BuildMemory < c.CutBytes, "ingester.build-memory must not be below ingester.cut-bytes")
+	refuse(c.BuildMemory > 0 && c.BuildMemory < c.CutBytes, "ingester.build-memory must be 0 or not below ingester.cut-bytes")
 	refuse(c.CutAge <= 0, "ingester.cut-age must be positive")
 	refuse(c.PublishTimeout <= 0, "ingester.publish-timeout must be positive")
 	return errors.Join(errs...)

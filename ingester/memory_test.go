@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/grafana/dskit/flagext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/vec"
@@ -292,9 +293,17 @@ func heap() float64 {
 // The whole process stays small while a log far larger than the budget waits:
 // reading, querying and holding together.
 func TestHeapWhileTheLogWaits(t *testing.T) {
-	const budget = 8 << 20
+	t.Run("as configured", func(t *testing.T) { testHeap(t, 8<<20, 8<<20) })
+	t.Run("by default", func(t *testing.T) {
+		encoding := min(max(runtime.GOMAXPROCS(0)/2, 1), 2)
+		testHeap(t, 0, 3*(2+encoding)<<20+1) // batches of a megabyte
+	})
+}
+
+func testHeap(t *testing.T, set flagext.Bytes, budget int) {
+	t.Helper()
 	w := newServerWorld(t, 2)
-	w.cfg.CutBytes, w.cfg.BuildMemory = 1<<20, budget
+	w.cfg.CutBytes, w.cfg.LiveBytes, w.cfg.BuildMemory = 1<<20, 1, set
 	w.outage().away.Store(true)
 	r := w.receiver()
 	body := request(upTo(4000)...)
@@ -317,6 +326,7 @@ func TestHeapWhileTheLogWaits(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2*60*4000, rows)
+	require.InDelta(t, budget, b.count(t, "spanlake_builder_memory_limit_bytes"), 0)
 	require.Positive(t, b.count(t, stops))
 	require.Less(t, b.count(t, used), float64(2*budget))
 	require.Less(t, heap()-before, float64(4*budget), "all rows together take ten times the budget")
@@ -324,8 +334,10 @@ func TestHeapWhileTheLogWaits(t *testing.T) {
 
 func TestBuildMemoryHoldsABatch(t *testing.T) {
 	cfg := config()
-	cfg.BuildMemory = cfg.CutBytes
-	require.NoError(t, cfg.Validate())
+	for _, right := range []flagext.Bytes{0, cfg.CutBytes} {
+		cfg.BuildMemory = right
+		require.NoError(t, cfg.Validate())
+	}
 	cfg.BuildMemory--
 	require.ErrorContains(t, cfg.Validate(), "ingester.build-memory")
 }

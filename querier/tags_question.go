@@ -168,15 +168,18 @@ func (q *Querier) collectTags(ctx context.Context, projects []schema.ProjectID, 
 	if err != nil {
 		return nil, metrics, err
 	}
-	all := &engine.Tags{}
+	var all *engine.Tags
 	err = q.inParts(ctx, r, ask, q.split(r, ask), func(answers []answer) error {
 		for _, a := range answers {
 			found, ok := a.(*engine.Tags)
 			if !ok {
 				return fmt.Errorf("a list of tags was answered with %T", a)
 			}
-			all = engine.MergeTags(ask.opts, all, found)
-			metrics.CompletedJobs++
+			if metrics.CompletedJobs++; all == nil {
+				all = found
+			} else {
+				all = engine.MergeTags(ask.opts, all, found)
+			}
 		}
 		return nil
 	})

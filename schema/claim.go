@@ -52,7 +52,7 @@ func parseClaimName(key string) (n ClaimName, err error) {
 		return n, err
 	}
 	p := numbers{}
-	p.ints(seg[1], "p%of%", &n.Partition, &n.Partitions)
+	p.ints(seg[1], "p", &n.Partition, "of", &n.Partitions)
 	epoch, id, _ := strings.Cut(seg[2], "-")
 	p.uints(epoch, &n.Epoch)
 	n.ID = id

@@ -101,24 +101,24 @@ func ParseBlockName(key string) (BlockName, error) {
 
 func parseBlockName(key string) (n BlockName, err error) {
 	rest, ok := strings.CutPrefix(key, BlocksPrefix)
-	seg := strings.Split(rest, "/")
-	if !ok || len(seg) != 4 {
+	var seg [4]string
+	if !ok || !cutInto(seg[:], rest, '/') {
 		return n, errors.New("want blocks/<project>/<day>/<partition>/<block>")
 	}
 	if n.Project, err = ParseProjectID(seg[0]); err != nil {
 		return n, err
 	}
 	base, ok := strings.CutSuffix(seg[3], ".parquet")
-	part := strings.Split(base, "_")
-	if !ok || len(part) != 6 {
+	var part [6]string
+	if !ok || !cutInto(part[:], base, '_') {
 		return n, errors.New("want six fields and .parquet")
 	}
 	p := numbers{}
 	var level string
-	p.ints(seg[2], "p%of%", &n.Partition, &n.Partitions)
+	p.ints(seg[2], "p", &n.Partition, "of", &n.Partitions)
 	p.uints(part[0], &n.Epoch, &n.First, &n.Last)
 	level, n.Open = strings.CutSuffix(part[1], "o")
-	p.ints(level, "L%g%", &n.Level, &n.Generation)
+	p.ints(level, "L", &n.Level, "g", &n.Generation)
 	p.uints(part[2], &n.LogNanos)
 	p.uints(part[3], &n.MinStart, &n.MaxEnd)
 	p.uints(part[4], &n.Spans)
@@ -136,18 +136,32 @@ func parseBlockName(key string) (n BlockName, err error) {
 	return n, nil
 }
 
+// cutInto cuts s at every separator, and reports whether that makes as many parts
+// as there are places.
+func cutInto(parts []string, s string, separator byte) bool {
+	for i := range parts[:len(parts)-1] {
+		at := strings.IndexByte(s, separator)
+		if at < 0 {
+			return false
+		}
+		parts[i], s = s[:at], s[at+1:]
+	}
+	parts[len(parts)-1] = s
+	return strings.IndexByte(s, separator) < 0
+}
+
 // numbers parses the numbers of a name and keeps the first error.
 type numbers struct{ err error }
 
 // uints reads numbers joined by "-".
 func (p *numbers) uints(s string, dst ...*uint64) {
-	fields := strings.Split(s, "-")
-	if len(fields) != len(dst) {
+	var parts [3]string
+	if !cutInto(parts[:len(dst)], s, '-') {
 		p.fail(s)
 		return
 	}
-	for i, f := range fields {
-		v, err := strconv.ParseUint(f, 10, 64)
+	for i, part := range parts[:len(dst)] {
+		v, err := strconv.ParseUint(part, 10, 64)
 		if err != nil {
 			p.fail(s)
 			return
@@ -156,25 +170,26 @@ func (p *numbers) uints(s string, dst ...*uint64) {
 	}
 }
 
-// ints reads small numbers that stand in place of the % signs of pattern,
-// which begins with a literal and ends with a number.
-func (p *numbers) ints(s, pattern string, dst ...*int) {
-	for i, literal := range strings.Split(strings.TrimSuffix(pattern, "%"), "%") {
-		rest, ok := strings.CutPrefix(s, literal)
-		end := 0
-		for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
-			end++
-		}
-		v, err := strconv.ParseUint(rest[:end], 10, 16)
-		if !ok || err != nil {
-			p.fail(s)
-			return
-		}
-		*dst[i], s = int(v), rest[end:]
-	}
-	if s != "" {
+// ints reads two small numbers, each behind a literal.
+func (p *numbers) ints(s, before string, a *int, between string, b *int) {
+	rest, ok := strings.CutPrefix(s, before)
+	at := strings.Index(rest, between)
+	if !ok || at < 0 {
 		p.fail(s)
+		return
 	}
+	p.small(s, rest[:at], a)
+	p.small(s, rest[at+len(between):], b)
+}
+
+// small reads a number of s that has 16 bits.
+func (p *numbers) small(s, digits string, dst *int) {
+	v, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		p.fail(s)
+		return
+	}
+	*dst = int(v)
 }
 
 func (p *numbers) fail(s string) {

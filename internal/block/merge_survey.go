@@ -49,65 +49,46 @@ func (m *merger) look(ctx context.Context) error {
 	return nil
 }
 
+// longStretchRows is as stretchRows: pages are decompressed whole.
+const longStretchRows = 512
+
 // sample counts the attributes of stretches of rows, the first one and every
-// step-th, and measures these rows.
+// step-th.
 func (m *merger) sample(ctx context.Context, in *mergeInput, s *survey) (err error) {
 	r := in.reader
 	defer r.guard("rows", &err)
-	w := r.wanted(vec.Columns{Bare: true, Attributes: true, Events: true, Links: true, Rest: m.Drop != nil})
-	counted, size := 0, 0
+	w := r.wanted(vec.Columns{Bare: true, Attributes: true, Rest: m.Drop != nil})
+	var chunk []schema.Span
 	for i := range r.dir.groups {
 		g := r.groupReader(i)
 		selected := vec.NewBitmap(g.group.rows())
-		for from := 0; from < g.group.rows(); from += s.step * stretchRows {
-			for row := from; row < min(from+stretchRows, g.group.rows()); row++ {
+		for from := 0; from < g.group.rows(); from += s.step * longStretchRows {
+			for row := from; row < min(from+longStretchRows, g.group.rows()); row++ {
 				selected.Set(row)
 			}
 		}
 		for rows := newRowReader(g, w, tasksOf(g.group.pages, selected)); !rows.done(); {
-			if in.chunk, err = rows.next(ctx, in.chunk[:0]); err != nil {
+			if chunk, err = rows.next(ctx, chunk[:0]); err != nil {
 				return err
 			}
-			for k := range in.chunk {
-				row := &in.chunk[k]
+			for k := range chunk {
+				row := &chunk[k]
 				if m.drops(row) {
 					continue
 				}
 				s.sample++
 				s.keys[ownerSpan].count(int32(s.sample), row.Attributes)
 				s.keys[ownerDerived].count(int32(s.sample), row.Derived)
-				counted++
-				size += len(row.Attributes) + len(row.Derived) + len(row.Events) + len(row.Links)
 			}
 		}
 	}
-	in.rowBytes = spanBytes + size/max(counted, 1)
-	in.chunk = nil
 	return nil
 }
 
-// spanBytes is about what a row takes besides its attributes, events and links.
-const spanBytes = 512
-
-// ofGroup is the survey of some rows of the block that s is of.
-func (s *survey) ofGroup(rows []*schema.Span) *survey {
-	g := &survey{
-		limits: s.limits, rows: rows, spans: len(rows), step: 1,
-		keys: s.keys, columns: s.columns, cells: s.cells,
-		minStart: rows[0].StartNanos,
-	}
-	g.resources.init(len(rows), resourceContent)
-	g.scopes.init(len(rows), scopeContent)
-	for i, row := range rows {
-		g.resources.add(resourceOf(row))
-		g.scopes.add(scopeOf(row))
-		g.minStart, g.maxEnd = min(g.minStart, row.StartNanos), max(g.maxEnd, row.StartNanos, row.EndNanos)
-		if i == 0 || row.TraceID != rows[i-1].TraceID {
-			g.traces++
-		}
-	}
-	for _, r := range g.resources.list {
-		g.resourceValues = append(g.resourceValues, resourceValues(r))
-	}
+// ofGroup is the survey of a row group of so many rows of the block that s is of.
+func (s *survey) ofGroup(rows int) *survey {
+	g := &survey{limits: s.limits, spans: rows, keys: s.keys, columns: s.columns, cells: s.cells}
+	g.resources.init(0, resourceContent)
+	g.scopes.init(0, scopeContent)
 	return g
 }

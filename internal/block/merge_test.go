@@ -3,8 +3,11 @@ package block_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +17,7 @@ import (
 	"github.com/spanlake/spanlake/internal/corpus"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -38,14 +42,18 @@ func openMemory(t testing.TB, o *block.Object) *block.Reader {
 func openMerged(t *testing.T, m *block.Merged, data []byte) *block.Reader {
 	t.Helper()
 	require.Equal(t, m.Bytes, int64(len(data)))
-	key := schema.BlockName{
-		Project: project, Partitions: 1, First: 1, Last: 1 << 40, LogNanos: 1, Open: m.Open, Level: 1,
-		MinStart: m.MinStart, MaxEnd: m.MaxEnd, Spans: uint64(m.Spans), TailBytes: uint64(m.TailBytes),
-	}.Key()
-	r, err := block.Open(t.Context(), memory(data), key)
+	r, err := block.Open(t.Context(), memory(data), mergedKey(m))
 	require.NoError(t, err)
 	require.NoError(t, r.Verify(t.Context(), nil))
 	return r
+}
+
+// mergedKey is the key of a block that was merged.
+func mergedKey(m *block.Merged) string {
+	return schema.BlockName{
+		Project: project, Partitions: 1, First: 1, Last: 1 << 40, LogNanos: 1, Open: m.Open, Level: 1,
+		MinStart: m.MinStart, MaxEnd: m.MaxEnd, Spans: uint64(m.Spans), TailBytes: uint64(m.TailBytes),
+	}.Key()
 }
 
 // folded are the rows that a merge of parts must have: of whole spans those that
@@ -71,7 +79,7 @@ func folded(parts ...[]schema.Span) []schema.Span {
 
 func sameButPosition(a, b schema.Span) bool {
 	a.Position = b.Position
-	return same(&a, &b)
+	return same(&a, &b) && bytes.Equal(a.Attributes, b.Attributes) && bytes.Equal(a.Derived, b.Derived)
 }
 
 // scattered deals rows out to n parts, some to several, as if they were delivered
@@ -120,13 +128,98 @@ func TestMergeIsTheBlockOfAllRows(t *testing.T) {
 		}
 		want := folded(parts...)
 		var out bytes.Buffer
-		m, err := block.MergeWithLimits(t.Context(), &out, readers, opts, 1+rng.IntN(200), 1+rng.IntN(700), 1+rng.IntN(1<<20))
+		limits := block.Limits{PageRows: 1 + rng.IntN(200), GroupRows: 1 + rng.IntN(700)}
+		m, err := block.MergeLimited(t.Context(), &out, readers, opts, limits, 1+rng.IntN(1<<20))
 		require.NoError(t, err, "seed %d", seed)
 		require.Equal(t, all-len(slices.Concat(parts...)), m.Dropped, "seed %d", seed)
 		require.Equal(t, all-m.Dropped-len(want), m.Folded, "seed %d", seed)
 		have, err := scanAll(t.Context(), openMerged(t, m, out.Bytes()))
 		require.NoError(t, err)
 		requireSame(t, want, have)
+	}
+}
+
+// TestMergeIsWhatEncodeMakes merges parts of rows with attributes, in blocks that have
+// other columns, row groups and pages than the output, and compares with the block
+// of the rows that must stay: all that is said of its traces, and what VerifyRows
+// makes of every row, column by column.
+func TestMergeIsWhatEncodeMakes(t *testing.T) {
+	ctx := t.Context()
+	for i, tt := range blockShapes() {
+		for seed := range max(uint64(3)/thinning, 1) {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			rows := tt.spans(seed)
+			if rows = rows[:min(len(rows), 800)]; seed%3 > 0 {
+				rows = asDecoded(rows)
+			}
+			parts := scattered(rng, rows, 1+rng.IntN(7))
+			var readers []*block.Reader
+			for i, part := range parts {
+				o, err := block.EncodeLimited(project, part, block.Limits{
+					PageRows: 1 + rng.IntN(300), GroupRows: 1 + rng.IntN(600), FineRows: 1 + rng.IntN(50), Columns: 1 + rng.IntN(60), ColumnRows: 1 + rng.IntN(9),
+				})
+				require.NoError(t, err)
+				key := keyOf(o)
+				if rng.IntN(2) == 0 {
+					key = strings.Replace(key, "_L0g", "_L1g", 1) // so that pages of content go over as they are
+				}
+				r, err := block.Open(ctx, memory(o.Data), key)
+				require.NoError(t, err)
+				readers = append(readers, r)
+				parts[i], err = scanAll(ctx, readers[i]) // attributes may have been turned around
+				require.NoError(t, err)
+			}
+			tt.limits.Columns, tt.limits.ColumnRows, tt.limits.FineRows = 1+rng.IntN(60), 1+rng.IntN(9), 1+rng.IntN(80)
+			var out bytes.Buffer
+			m, err := block.MergeLimited(ctx, &out, readers, block.MergeOptions{}, tt.limits, 1+rng.IntN(1<<20))
+			require.NoError(t, err, "%s, seed %d", tt.name, seed)
+			want := folded(parts...)
+			o, err := block.EncodeLimited(project, want, tt.limits)
+			require.NoError(t, err)
+			merged, encoded := openMerged(t, m, out.Bytes()), openMemory(t, o)
+			requireBlock(t, merged, want)
+			if seed%3 > 0 {
+				require.NoError(t, merged.VerifyRows(ctx, nil), "%s, seed %d", tt.name, seed)
+			}
+			require.Equal(t, o.Open, m.Open)
+			require.Equal(t, o.MinStart, m.MinStart)
+			require.Equal(t, o.MaxEnd, m.MaxEnd)
+			require.Equal(t, saidOfTraces(t, encoded), saidOfTraces(t, merged), "%s, seed %d", tt.name, seed)
+			requirePutTogether(t, out.Bytes(), want)
+		}
+	}
+}
+
+// saidOfTraces is what a block says of traces without a look at their rows.
+func saidOfTraces(t *testing.T, r *block.Reader) (said []any) {
+	t.Helper()
+	held, err := r.Held(t.Context())
+	require.NoError(t, err)
+	open, err := r.OpenTraces(t.Context())
+	require.NoError(t, err)
+	totals, err := r.Totals(t.Context(), always(), vec.Column{{Scope: vec.ScopeIntrinsic, Key: vec.Duration}})
+	require.NoError(t, err)
+	said = append(said, held.IDs, held.Unfolded, open, totals)
+	for hits, err := range r.Find(t.Context(), always()) {
+		require.NoError(t, err)
+		for _, hit := range hits {
+			said = append(said, hit)
+		}
+	}
+	return said
+}
+
+// requirePutTogether reads attributes as any Parquet reader does.
+func requirePutTogether(t *testing.T, data []byte, spans []schema.Span) {
+	t.Helper()
+	rows, f := readParquet(t, data)
+	require.Len(t, rows, len(spans))
+	names := attributeColumns(f)
+	for i, row := range rows {
+		have := putTogether(t, row, names, "span.", block.ColumnShape, block.ColumnAttributes)
+		require.Equal(t, string(keysFirst(spans[i].Attributes)), string(keysFirst([]byte(have))), "row %d", i)
+		have = putTogether(t, row, names, "derived.", block.ColumnDerivedShape, block.ColumnDerived)
+		require.Equal(t, string(keysFirst(spans[i].Derived)), string(keysFirst([]byte(have))), "row %d", i)
 	}
 }
 
@@ -246,6 +339,80 @@ func TestMergeOfAWorkload(t *testing.T) {
 	require.Less(t, m.Bytes, int64(len(encode(t, all).Data)))
 }
 
+// TestRewriteCopiesPagesOfContent leaves some traces out of a block that was merged
+// before: most of its content goes over as it is.
+func TestRewriteCopiesPagesOfContent(t *testing.T) {
+	pages, _ := decoded(t, slices.Collect(corpus.Workload(5, 10_000/thinning, corpus.MixLLM)))
+	all := slices.Concat(pages...)
+	var merged bytes.Buffer
+	m, err := block.Merge(t.Context(), &merged, opened(t, all[:len(all)/2], all[len(all)/2:]), block.MergeOptions{})
+	require.NoError(t, err)
+	before := openMerged(t, m, merged.Bytes())
+	gone := map[schema.TraceID]bool{all[100].TraceID: true, all[len(all)-100].TraceID: true}
+	drop := func(id schema.TraceID) uint64 {
+		if gone[id] {
+			return math.MaxUint64
+		}
+		return 0
+	}
+	var out bytes.Buffer
+	m, err = block.Merge(t.Context(), &out, []*block.Reader{before}, block.MergeOptions{Drop: drop})
+	require.NoError(t, err)
+	require.Positive(t, m.Dropped)
+	after := openMerged(t, m, out.Bytes())
+	require.NoError(t, after.VerifyRows(t.Context(), nil))
+	want, err := scanAll(t.Context(), before)
+	require.NoError(t, err)
+	have, err := scanAll(t.Context(), after)
+	require.NoError(t, err)
+	requireSame(t, leftBy(drop, [][]schema.Span{want})[0], have)
+
+	old, copied := before.ContentPages(), 0
+	sums := after.ContentPages()
+	for sum := range sums {
+		if old[sum] {
+			copied++
+		}
+	}
+	require.Greater(t, 10*copied, 7*len(sums), "of %d pages %d were copied", len(sums), copied)
+}
+
+// TestMergeOfDifferentContent merges blocks that have different columns of content:
+// row groups and pages of the output lack one of them.
+func TestMergeOfDifferentContent(t *testing.T) {
+	var parts [][]schema.Span
+	var readers []*block.Reader
+	for i, key := range []string{"prompt", "answer", "both"} {
+		rows := make([]schema.Span, 500)
+		for k := range rows {
+			text := schema.Value{Kind: schema.KindString, Str: strings.Repeat(fmt.Sprintf("%s %d ", key, k), 40)}
+			rows[k] = schema.Span{
+				TraceID: schema.TraceID{byte(i), byte(k >> 8), byte(k)}, SpanID: schema.SpanID{1}, StartNanos: day, EndNanos: day + 1,
+				Resource: &schema.Resource{}, Scope: &schema.Scope{}, Position: 1,
+			}
+			for _, name := range []string{"prompt", "answer"} {
+				if key == name || key == "both" {
+					rows[k].Attributes = otlp.AppendKeyValue(rows[k].Attributes, spanAttributes, name, text)
+				}
+			}
+		}
+		o := encode(t, rows)
+		r, err := block.Open(t.Context(), memory(o.Data), strings.Replace(keyOf(o), "_L0g", "_L1g", 1))
+		require.NoError(t, err)
+		parts, readers = append(parts, rows), append(readers, r)
+	}
+	for _, limits := range []block.Limits{{}, {FineRows: 100}, {GroupRows: 400}, {GroupRows: 700, PageRows: 300}} {
+		var out bytes.Buffer
+		m, err := block.MergeLimited(t.Context(), &out, readers, block.MergeOptions{}, limits, 128<<20)
+		require.NoError(t, err)
+		merged := openMerged(t, m, out.Bytes())
+		require.NoError(t, merged.VerifyRows(t.Context(), nil))
+		have, err := scanAll(t.Context(), merged)
+		require.NoError(t, err)
+		requireSame(t, slices.Concat(parts...), have)
+	}
+}
+
 func TestMergeOfNoRows(t *testing.T) {
 	var out bytes.Buffer
 	m, err := block.Merge(t.Context(), &out, opened(t, nil, nil), block.MergeOptions{})
@@ -283,6 +450,33 @@ func TestMergeEndsWithItsInputs(t *testing.T) {
 	require.NoError(t, err)
 	_, err = block.Merge(t.Context(), &bytes.Buffer{}, []*block.Reader{r}, block.MergeOptions{})
 	require.ErrorIs(t, err, objstore.ErrNotExist)
+}
+
+// TestMergeOfNonsense merges a block whose pages have valid checksums over what no
+// writer has written.
+func TestMergeOfNonsense(t *testing.T) {
+	d := newDamageable(t, 16)
+	rng := rand.New(rand.NewPCG(20, 21))
+	r, err := block.Open(t.Context(), memory(d.object.Data), d.key)
+	require.NoError(t, err)
+	failed := 0
+	for range 400 / thinning {
+		data := bytes.Clone(d.object.Data)
+		for range 1 + rng.IntN(4) {
+			data[4+rng.IntN(len(data)-d.object.TailBytes-4)] ^= byte(1 + rng.IntN(255))
+		}
+		inputs := []*block.Reader{r, block.WithForgedChecksums(r, memory(data), data)}
+		var out bytes.Buffer
+		m, err := block.Merge(t.Context(), &out, inputs, block.MergeOptions{})
+		if err != nil {
+			failed++
+			require.ErrorIs(t, err, block.ErrCorrupt)
+			require.NotContains(t, err.Error(), "panicked")
+			continue
+		}
+		openMerged(t, m, out.Bytes())
+	}
+	require.Positive(t, failed)
 }
 
 // vanishing is an object that is deleted after some reads.

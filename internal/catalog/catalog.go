@@ -152,7 +152,7 @@ func (e *entry) current() *View {
 // live side or the next listing has it. The other way round it is in neither.
 func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed days) (*View, error) {
 	c.metrics.listings.Inc()
-	from := time.Now()
+	var first firstTimes
 	v := &View{floors: make([]Floor, c.log.Partitions())}
 	for p := range v.floors {
 		stream := c.log.Stream(p)
@@ -161,11 +161,9 @@ func (c *Catalog) list(ctx context.Context, project schema.ProjectID, closed day
 			return nil, fmt.Errorf("read the floor of partition %d: %w", p, err)
 		}
 		v.floors[p] = Floor{stream.Epoch(), state.Floor()}
-		if state.Last > state.Floor() && state.FirstTime.Before(from) {
-			from = state.FirstTime // the kept cut's, or that of the oldest message
-		}
+		first.add(state)
 	}
-	all, err := closed.list(ctx, c, project, from)
+	all, err := closed.list(ctx, c, project, first.from())
 	if err != nil {
 		return nil, fmt.Errorf("list the blocks of project %s: %w", project, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -49,6 +50,31 @@ func Folders(ctx context.Context, bucket objstore.Bucket, project schema.Project
 func Closed(folder string, project schema.ProjectID, from time.Time) bool {
 	day, err := time.Parse(dayLayout, strings.TrimSuffix(strings.TrimPrefix(folder, schema.ProjectPrefix(project)), "/"))
 	return err == nil && !from.Before(day.Add(24*time.Hour+clockMargin))
+}
+
+// firstTimes is when the messages with which partitions begin were published, by
+// the log's clock alone: that of this machine may show anything.
+type firstTimes struct {
+	latest   time.Time // of all
+	earliest time.Time // of those that hold messages which are in no block, zero without one
+}
+
+func (f *firstTimes) add(s wal.State) {
+	if s.FirstTime.After(f.latest) {
+		f.latest = s.FirstTime
+	}
+	if s.Last > s.Floor() && (f.earliest.IsZero() || s.FirstTime.Before(f.earliest)) {
+		f.earliest = s.FirstTime // the kept cut's, or that of the oldest message itself
+	}
+}
+
+// from is a time from which on all was received that is in no block yet. What comes
+// next comes after the last message of which the time is known.
+func (f *firstTimes) from() time.Time {
+	if f.earliest.IsZero() {
+		return f.latest
+	}
+	return f.earliest
 }
 
 // days are the listings of closed days: merging and deleting change them, of

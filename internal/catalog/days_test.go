@@ -179,25 +179,45 @@ func TestDaysThatAreNotClosed(t *testing.T) {
 	require.Equal(t, 1+4, lists, "of today there is no block")
 }
 
-// A log in which nothing is left but cuts of long ago closes days: what comes next
-// comes now.
-func TestQuietLogClosesDays(t *testing.T) {
+// idle leaves nothing but a kept cut in a partition's log.
+func (m *month) idle(partition int) {
+	m.t.Helper()
+	s := m.log.Stream(partition)
+	for range 2 {
+		_, err := s.Publish(m.t.Context(), wal.CutMarker(), "")
+		require.NoError(m.t, err)
+	}
+	state, err := s.State(m.t.Context())
+	require.NoError(m.t, err)
+	require.NoError(m.t, s.Purge(m.t.Context(), state.Last))
+}
+
+// Partitions to which nothing comes keep no day open, however old their cuts are.
+// When nothing comes to any, this machine's clock closes none: the log's may be
+// behind.
+func TestIdlePartitions(t *testing.T) {
 	m := newMonth(t)
 	now := m.now
-	m.now = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	m.now = time.Date(2026, 1, 4, 0, 0, 0, 0, time.UTC)
 	for p := range 4 {
-		s := m.log.Stream(p)
-		for range 2 {
-			_, err := s.Publish(t.Context(), wal.CutMarker(), "")
-			require.NoError(t, err)
-		}
-		require.NoError(t, s.Purge(t.Context(), 2))
+		m.idle(p)
 	}
+	all, lists := m.query(nil)
+	require.Equal(t, 1+monthDays*4, lists)
+	_, lists = m.query(m.last)
+	require.Equal(t, 1+monthDays*4, lists, "a block was gone")
+	m.store(time.Date(2026, 1, 9, 0, 0, 0, 0, time.UTC), 0, 500_000) // by a clock that is far behind ours
+	m.cut(0)
+	blocks, lists := m.query(nil)
+	require.Equal(t, all+1, blocks)
+	require.Equal(t, 1+(monthDays-2)*4, lists, "all but those that had ended a day before the last message")
+
 	m.now = now
+	m.cut(0)
 	m.query(nil)
 	m.cut(0)
-	_, lists := m.query(nil)
-	require.Equal(t, 1, lists, "by this machine's clock even the last day was over")
+	_, lists = m.query(nil)
+	require.Equal(t, 1+4, lists, "three partitions have had nothing for weeks")
 }
 
 // A folder whose blocks are all gone is forgotten, and a new one of long ago seen.
