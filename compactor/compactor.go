@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -46,6 +48,8 @@ type Compactor struct {
 	log       Log
 	bucket    objstore.Bucket
 	retention Retention
+	erasures  *erasure.Store
+	held      map[schema.ProjectID]heldRows // of the last listing
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
@@ -62,6 +66,7 @@ type Compactor struct {
 func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logger *slog.Logger, reg prometheus.Registerer) *Compactor {
 	c := &Compactor{
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
+		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows),
 		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
 		listings: make(map[schema.ProjectID]*listing),
 	}
@@ -89,6 +94,11 @@ type Summary struct {
 	Void     int   // merges whose inputs were gone, or that someone else is at
 	Covered  int   // blocks deleted because others cover them
 	Expired  int   // and because they have expired
+	Rewrites int   // blocks that were written anew without rows that are to be gone
+	Dropped  int   // these rows, those that merges have left out too
+	Erased   int   // erasures that are done
+	// Pending are erasures that are not.
+	Pending int
 	// Strangers and TooLarge are windows that stay unmerged, as Plan has them.
 	Strangers, TooLarge int
 }
@@ -104,6 +114,9 @@ func (s *Summary) Add(later Summary) {
 	later.Void += s.Void
 	later.Covered += s.Covered
 	later.Expired += s.Expired
+	later.Rewrites += s.Rewrites
+	later.Dropped += s.Dropped
+	later.Erased += s.Erased
 	*s = later
 }
 
@@ -125,13 +138,14 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 		c.metrics.lastSuccess.SetToCurrentTime()
 		c.metrics.strangers.Set(float64(s.Strangers))
 		c.metrics.tooLarge.Set(float64(s.TooLarge))
+		c.metrics.pending.Set(float64(s.Pending))
 	}()
 	started := time.Now()
 	floors, err := c.floors(ctx)
 	if err != nil {
 		return s, err
 	}
-	projects, err := c.projects(ctx)
+	projects, erasing, err := c.projects(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -142,9 +156,9 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 	var errs []error
 	planned := 0
 	for _, p := range projects {
-		v, err := c.view(ctx, p, floors)
+		v, err := c.view(ctx, p, floors, slices.Contains(erasing, p))
 		if err == nil {
-			planned += len(v.plan.Merges)
+			planned += len(v.plan.Merges) + len(v.plan.Rewrites)
 			err = c.act(ctx, v, &s, func(done, total int64) { progress(p, done, total) })
 		}
 		if err != nil {
@@ -162,34 +176,44 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 	return s, errors.Join(errs...)
 }
 
-// projects lists the projects that have blocks.
-func (c *Compactor) projects(ctx context.Context) (list []schema.ProjectID, err error) {
+// projects lists the projects that have blocks or erasures, and of them the latter.
+func (c *Compactor) projects(ctx context.Context) (list, erasing []schema.ProjectID, err error) {
 	for folder, err := range c.bucket.List(ctx, objstore.ListOptions{Prefix: schema.BlocksPrefix, Delimiter: true}) {
 		if err != nil {
-			return nil, fmt.Errorf("list the projects: %w", err)
+			return nil, nil, fmt.Errorf("list the projects: %w", err)
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(folder.Key, schema.BlocksPrefix), "/")
 		if id, err := schema.ParseProjectID(name); err == nil {
 			list = append(list, id) // what is no project's has no blocks
 		}
 	}
-	return list, nil
+	erasing, err = c.erasures.Projects(ctx)
+	list = append(list, erasing...)
+	slices.Sort(list)
+	return slices.Compact(list), erasing, err
 }
 
 // act does what a plan says.
 func (c *Compactor) act(ctx context.Context, v *view, s *Summary, progress func(done, total int64)) error {
 	s.Strangers += v.plan.Strangers
 	s.TooLarge += v.plan.TooLarge
+	if err := c.note(ctx, v); err != nil {
+		return err
+	}
+	if err := c.complete(ctx, v, s); err != nil {
+		return err
+	}
 	if err := c.delete(ctx, v, s); err != nil {
 		return err
 	}
+	jobs := slices.Concat(v.plan.Rewrites, v.plan.Merges)
 	var done, total int64
-	for i := range v.plan.Merges {
-		total += v.plan.Merges[i].Bytes
+	for i := range jobs {
+		total += jobs[i].Bytes
 	}
-	for i := range v.plan.Merges {
-		job := &v.plan.Merges[i]
-		if err := c.merge(ctx, job, s, func(part int64) { progress(done+part, total) }); err != nil {
+	for i := range jobs {
+		job := &jobs[i]
+		if err := c.merge(ctx, v, job, s, func(part int64) { progress(done+part, total) }); err != nil {
 			return err
 		}
 		done += job.Bytes

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -122,10 +123,11 @@ func (p LifecyclePolicy) Early(rules []objstore.LifecycleRule, projects []Kept) 
 		if r.Dated {
 			when = "on a date"
 		}
-		for _, kept := range []struct{ prefix, what string }{{"projects/", "settings and keys of projects"}, {"erasures/", "erasures, so that what they hide is shown again,"}} {
-			if overlap(r.Prefix, p.Root+kept.prefix) {
-				findings = append(findings, fmt.Sprintf("rule %q deletes %s %s", r.ID, kept.what, when))
-			}
+		if settings := p.Root + "projects/"; overlap(r.Prefix, settings) {
+			findings = append(findings, fmt.Sprintf("rule %q deletes settings and keys of projects %s", r.ID, when))
+		}
+		if overlap(r.Prefix, p.Root+erasure.Prefix) {
+			findings = append(findings, fmt.Sprintf("rule %q deletes erasures %s: what is hidden would be shown again, and receipts would be gone", r.ID, when))
 		}
 		if overlap(r.Prefix, p.Root+schema.ClaimsPrefix) && (r.Dated || r.ExpireDays < orphanDays) {
 			findings = append(findings, fmt.Sprintf("rule %q deletes large values %s, which may not be in a block yet", r.ID, when))

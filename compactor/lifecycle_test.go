@@ -148,7 +148,7 @@ func TestLifecycleFindings(t *testing.T) {
 		{"of a day only", append(slices.Clone(good), rule("r/blocks/ever/2026-", 10000)), []string{`rule "x" deletes blocks of project ever after 10000 days, which keeps them for ever`}, nil},
 		{"of everything", append(slices.Clone(good), rule("", 13)), []string{
 			`rule "x" deletes settings and keys of projects after 13 days`,
-			`rule "x" deletes erasures, so that what they hide is shown again, after 13 days`, `rule "x" deletes large values after 13 days, which may not be in a block yet`,
+			`rule "x" deletes erasures after 13 days: what is hidden would be shown again, and receipts would be gone`, `rule "x" deletes large values after 13 days, which may not be in a block yet`,
 			`rule "x" deletes blocks of project shop after 13 days, which keeps them 30 days`, `rule "x" deletes blocks of project ever after 13 days, which keeps them for ever`,
 		}, nil},
 		{"on a date", append(slices.Clone(good), rule("r/claims/", 0, func(r *objstore.LifecycleRule) { r.Dated = true })), []string{`rule "x" deletes large values on a date, which may not be in a block yet`}, nil},

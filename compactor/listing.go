@@ -41,7 +41,7 @@ type listedDay struct {
 // those beside them, where the log's clock may have put a block. Days in which no
 // builder puts blocks any more are listed once an hour otherwise: what time alone
 // brings about, such as that blocks expire, is in the plan without.
-func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors []Floor, plan func(blocks []Listed) Plan) (Plan, error) {
+func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors []Floor, plan func(blocks []Listed) (Plan, error)) (Plan, error) {
 	known := c.listings[project]
 	if known == nil {
 		known = &listing{days: make(map[string]*listedDay)}
@@ -71,7 +71,9 @@ func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors [
 			}
 			blocks = append(blocks, day.blocks...)
 		}
-		made = plan(blocks)
+		if made, err = plan(blocks); err != nil {
+			return Plan{}, err
+		}
 		if !known.forget(project, &made) {
 			c.remember(project, known, folders, open)
 			return made, nil
@@ -101,9 +103,9 @@ func (l *listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 			touched[schema.ProjectPrefix(project)+at.AddDate(0, 0, beside).Format(time.DateOnly)+"/"] = true
 		}
 	}
-	for i := range p.Merges {
-		for j := range p.Merges[i].Inputs {
-			touch(&p.Merges[i].Inputs[j].BlockName)
+	for _, job := range slices.Concat(p.Merges, p.Rewrites) {
+		for i := range job.Inputs {
+			touch(&job.Inputs[i].BlockName)
 		}
 	}
 	for i := range p.Deletions {

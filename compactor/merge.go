@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -25,7 +26,7 @@ const (
 
 // merge runs a job, unless someone else is at it. An input that is gone voids the
 // job: whoever removed it has stored what covers it.
-func (c *Compactor) merge(ctx context.Context, job *Job, s *Summary, progress func(done int64)) error {
+func (c *Compactor) merge(ctx context.Context, v *view, job *Job, s *Summary, progress func(done int64)) error {
 	l := lease{c: c, name: leaseName(&job.Output)}
 	if held, err := l.take(ctx); err != nil || !held {
 		s.Void++
@@ -33,14 +34,14 @@ func (c *Compactor) merge(ctx context.Context, job *Job, s *Summary, progress fu
 	}
 	defer l.giveBack(ctx)
 	started := time.Now()
-	merged, err := c.run(ctx, job, func(done int64) {
+	merged, err := c.run(ctx, v.pending, job, func(done int64) {
 		progress(done)
 		l.prolong(ctx)
 	})
 	switch {
-	case errors.Is(err, objstore.ErrNotExist), errors.Is(err, objstore.ErrChanged):
+	case errors.Is(err, objstore.ErrNotExist), errors.Is(err, objstore.ErrChanged), errors.Is(err, errErasedMeanwhile):
 		c.metrics.merges.WithLabelValues("void").Inc()
-		c.logger.Info("merge is void, an input is gone", slog.String("project", string(job.Output.Project)), slog.Any("err", err))
+		c.logger.Info("merge is void", slog.String("project", string(job.Output.Project)), slog.Any("err", err))
 		s.Void++
 		return nil
 	case err != nil:
@@ -55,6 +56,13 @@ func (c *Compactor) merge(ctx context.Context, job *Job, s *Summary, progress fu
 }
 
 func (c *Compactor) count(job *Job, merged *block.Merged, s *Summary) {
+	s.Dropped += merged.Dropped
+	c.metrics.dropped.Add(float64(merged.Dropped))
+	if len(job.Inputs) == 1 {
+		s.Rewrites++
+		c.metrics.rewrites.Inc()
+		return
+	}
 	s.Merges++
 	s.Inputs += len(job.Inputs)
 	s.Read += job.Bytes
@@ -72,7 +80,7 @@ func (c *Compactor) count(job *Job, merged *block.Merged, s *Summary) {
 
 // run merges the inputs of a job and stores the output, the one step that others
 // see.
-func (c *Compactor) run(ctx context.Context, job *Job, progress func(done int64)) (_ *block.Merged, err error) {
+func (c *Compactor) run(ctx context.Context, pending *erasure.Pending, job *Job, progress func(done int64)) (_ *block.Merged, err error) {
 	sp, err := newSpool(c.cfg.SpoolDir)
 	if err != nil {
 		return nil, err
@@ -93,21 +101,46 @@ func (c *Compactor) run(ctx context.Context, job *Job, progress func(done int64)
 	}
 	start := sp.end
 	w := bufio.NewWriterSize(sp, writeBytes)
-	merged, err := block.Merge(ctx, w, inputs, func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) })
+	opts := block.MergeOptions{Progress: func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) }}
+	if reach := pending.At(erasure.PlaceOf(&job.Output), job.Output.First); reach != nil {
+		opts.Drop = reach.UpTo
+	}
+	merged, err := block.Merge(ctx, w, inputs, opts)
 	if err == nil {
 		err = w.Flush()
 	}
 	if err != nil {
 		return nil, err
 	}
-	name := nameOf(job, merged)
-	body := io.NewSectionReader(sp.file, start, merged.Bytes)
+	return merged, c.put(ctx, pending, nameOf(job, merged), io.NewSectionReader(sp.file, start, merged.Bytes))
+}
+
+// errErasedMeanwhile voids a job: its output would hold what is to be gone.
+var errErasedMeanwhile = errors.New("an erasure was accepted meanwhile")
+
+// put stores the output of a job, unless an erasure was accepted since those that
+// it has left out, and soon: what it replaces stays for longer than that, so that
+// an erasure which is accepted now finds the output before it ends.
+func (c *Compactor) put(ctx context.Context, known *erasure.Pending, name schema.BlockName, body io.ReadSeeker) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.DeleteAfter/2)
+	defer cancel()
+	now, err := c.erasures.Pending(ctx, name.Project, known)
+	if err != nil {
+		return err
+	}
+	if reach := now.At(erasure.PlaceOf(&name), name.First); reach != nil {
+		for r := range reach.Requests() {
+			if known.Only(r.ID) == nil {
+				return fmt.Errorf("%w: %s", errErasedMeanwhile, r.ID)
+			}
+		}
+	}
 	// One that is there already covers the same rows: another worker's.
 	err = c.bucket.Put(ctx, name.Key(), body, objstore.PutOptions{IfNotExist: true})
 	if err != nil && !errors.Is(err, objstore.ErrExist) {
-		return nil, fmt.Errorf("store %s: %w", name.Key(), err)
+		return fmt.Errorf("store %s: %w", name.Key(), err)
 	}
-	return merged, nil
+	return nil
 }
 
 // nameOf completes the name of a job's output.

@@ -15,6 +15,8 @@ type metrics struct {
 	deleted                     *prometheus.CounterVec
 	strangers, tooLarge, behind prometheus.Gauge
 	skipped                     prometheus.Counter
+	rewrites, dropped, erasures prometheus.Counter
+	pending                     prometheus.Gauge
 
 	lifecycleWrites, lifecycleFailures     prometheus.Counter
 	lifecycleDifferences, lifecycleWithout prometheus.Gauge
@@ -46,6 +48,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		strangers: gauge("stranger_windows", "Windows that cannot be merged because the log's clock was put back while they were open."),
 		tooLarge:  gauge("too_large_windows", "Windows that stay as the blocks of smaller ones because they are too large together."),
 		behind:    gauge("pending_merges", "Merges that the last look has planned."),
+		rewrites:  counter("rewritten_blocks_total", "Blocks that were written anew without rows that are to be gone."),
+		dropped:   counter("dropped_spans_total", "Rows that were left out because they are to be gone, by rewrites and merges."),
+		erasures:  counter("erasures_total", "Erasures that are done: nothing of them is left."),
+		pending:   gauge("pending_erasures", "Erasures of which something was left at the last look."),
 		skipped:   counter("skipped_listings_total", "Listings that were thrown away because they took longer than -compactor.delete-after."),
 
 		lifecycleWrites:      counter("lifecycle_writes_total", "Times that the lifecycle rules of the bucket were written."),

@@ -30,8 +30,10 @@ type model struct {
 	stored map[schema.BlockName]object
 	rows   map[uint64]batch // by first position: all batches that hold rows
 
-	workers []worker
-	merges  int
+	workers  []worker
+	merges   int
+	erasures []*modelErasure
+	erased   int // that are done
 }
 
 // batch is a stretch of the log.
@@ -39,12 +41,15 @@ type batch struct {
 	first, last uint64
 	log         time.Time
 	empty       bool // without rows of the project
+	user        int  // who has rows in it besides others, 0 for nobody
 }
 
-// object is a block: the batches whose rows it has.
+// object is a block: the batches whose rows it has, and those of which it has the
+// rows of their user.
 type object struct {
 	at    time.Time
 	holds map[uint64]bool
+	users map[uint64]bool
 }
 
 // worker is a compactor between its listing and what it does after that.
@@ -56,8 +61,14 @@ type worker struct {
 	listed time.Time // when the listing began; zero until it is complete
 	begun  time.Time
 	plan   compactor.Plan
+	jobs   []compactor.Job
 	reads  map[schema.BlockName]object // inputs that were read already
 	job    int
+
+	pending []*modelErasure // before the listing
+	settled bool            // it has ended those of which nothing is left
+	output  *object         // of the job, when it may be stored
+	checked time.Time       // when it was found that it may
 }
 
 // seeds is how many worlds TestModel runs.
@@ -67,16 +78,19 @@ var seeds = flag.Uint64("model.seeds", 300, "number of random histories that Tes
 // point, work on a log whose clock is put back now and then. Whatever happens,
 // the visible blocks must hold every batch once.
 func TestModel(t *testing.T) {
-	merges := 0
+	merges, erased := 0, 0
 	for seed := range *seeds {
 		m := newModel(t, seed)
 		for range 400 {
 			m.step()
 			m.check(seed)
 		}
+		m.drain(seed)
 		merges += m.merges
+		erased += m.erased
 	}
 	require.Greater(t, merges, int(*seeds))
+	require.Greater(t, erased, int(*seeds))
 }
 
 func newModel(t *testing.T, seed uint64) *model {
@@ -93,7 +107,9 @@ func newModel(t *testing.T, seed uint64) *model {
 
 func (m *model) step() {
 	m.now = m.now.Add(time.Duration(m.rng.IntN(240)) * time.Second)
-	switch m.rng.IntN(8) {
+	switch m.rng.IntN(9) {
+	case 8:
+		m.erase()
 	case 0, 1, 2:
 		m.append()
 	case 3:
@@ -113,7 +129,7 @@ func (m *model) append() {
 	case 1:
 		m.skew = 0
 	}
-	b := batch{first: m.next, last: m.next + uint64(m.rng.IntN(5)), log: m.now.Add(m.skew), empty: m.rng.IntN(5) == 0}
+	b := batch{first: m.next, last: m.next + uint64(m.rng.IntN(5)), log: m.now.Add(m.skew), empty: m.rng.IntN(5) == 0, user: m.rng.IntN(4)}
 	m.next = b.last + 1
 	m.open = append(m.open, b)
 }
@@ -148,7 +164,12 @@ func (m *model) storeAgain() {
 
 func (m *model) put(b batch) {
 	n := schema.BlockName{Project: "p", Partitions: 1, Epoch: 1, First: b.first, Last: b.last, LogNanos: uint64(b.log.UnixNano())}
-	m.stored[n] = object{m.now, map[uint64]bool{b.first: true}}
+	o := object{m.now, map[uint64]bool{b.first: true}, map[uint64]bool{}}
+	if b.user > 0 {
+		o.users[b.first] = true
+	}
+	n.Spans = o.rows()
+	m.stored[n] = o
 }
 
 // work does the next thing that a worker has to do, or lists anew.
@@ -158,6 +179,8 @@ func (m *model) work(w *worker) {
 		m.list(w)
 	case m.rng.IntN(10) == 0: // it dies
 		*w = worker{}
+	case !w.settled:
+		m.settle(w)
 	case len(w.plan.Deletions) > 0:
 		if m.now.Sub(w.listed) > m.policy.DeleteAfter {
 			*w = worker{}
@@ -165,7 +188,7 @@ func (m *model) work(w *worker) {
 		}
 		delete(m.stored, w.plan.Deletions[0].BlockName)
 		w.plan.Deletions = w.plan.Deletions[1:]
-	case w.job < len(w.plan.Merges):
+	case w.job < len(w.jobs):
 		m.merge(w)
 	default:
 		*w = worker{}
@@ -180,7 +203,7 @@ func (m *model) list(w *worker) {
 		if len(m.open) > 0 {
 			w.floor.Next = m.open[0].log
 		}
-		w.begun = m.now
+		w.begun, w.pending = m.now, m.pending()
 		return
 	}
 	keys := map[string]schema.BlockName{}
@@ -196,18 +219,24 @@ func (m *model) list(w *worker) {
 	}
 	for _, key := range sorted[:page] {
 		o := m.stored[keys[key]]
-		w.seen = append(w.seen, compactor.Listed{BlockName: keys[key], Bytes: int64(len(o.holds)), Stored: o.at})
+		w.seen = append(w.seen, compactor.Listed{BlockName: keys[key], Bytes: int64(len(o.holds)), Stored: o.at, Drops: m.drops(w.pending, &o)})
 		w.after = key
 	}
 	if w.pages == 3 {
 		w.listed = w.begun
 		w.plan = compactor.NewPlan(m.policy, []compactor.Floor{*w.floor}, w.seen, m.now)
+		w.jobs = slices.Concat(w.plan.Rewrites, w.plan.Merges)
 	}
 }
 
-// merge reads the inputs of a job, one a step, and then stores the output.
+// merge reads the inputs of a job, one a step, looks for new erasures, and then
+// stores the output.
 func (m *model) merge(w *worker) {
-	job := w.plan.Merges[w.job]
+	job := w.jobs[w.job]
+	if w.output != nil {
+		m.putOutput(w, &job)
+		return
+	}
 	if w.reads == nil {
 		w.reads = map[schema.BlockName]object{}
 	}
@@ -216,9 +245,8 @@ func (m *model) merge(w *worker) {
 			continue
 		}
 		o, there := m.stored[in.BlockName]
-		if !there { // gone: the job is void
-			w.reads = nil
-			w.job++
+		if !there {
+			w.void() // gone
 			return
 		}
 		w.reads[in.BlockName] = o
@@ -226,19 +254,13 @@ func (m *model) merge(w *worker) {
 			return
 		}
 	}
-	holds := map[uint64]bool{}
-	for _, o := range w.reads {
-		maps.Copy(holds, o.holds)
-	}
-	m.stored[job.Output] = object{m.now, holds}
-	m.merges++
-	w.reads = nil
-	w.job++
+	m.makeOutput(w, &job)
 }
 
 // check compares the visible blocks with what was committed, and looks for
 // ranges that overlap in part.
 func (m *model) check(seed uint64) {
+	m.checkErased(seed)
 	all := slices.Collect(maps.Keys(m.stored))
 	visible := schema.Visible(all)
 	seen := map[uint64]int{}

@@ -14,6 +14,7 @@ type Listed struct {
 
 	Bytes  int64
 	Stored time.Time // by the clock of the bucket
+	Drops  bool      // holds rows that are to be gone
 }
 
 // Floor is what is known of a partition's log from before the listing.
@@ -38,7 +39,8 @@ type Policy struct {
 }
 
 // Job is one merge: all that the project has in a range of the log becomes one
-// block.
+// block. Of a single block it is a rewrite, which leaves out rows that are to be
+// gone.
 type Job struct {
 	Inputs []Listed // visible blocks, by position
 	Bytes  int64    // of all inputs
@@ -57,7 +59,9 @@ type Deletion struct {
 // Plan is what there is to do for a project.
 type Plan struct {
 	Merges    []Job      // may be run in any order, and each alone
+	Rewrites  []Job      // likewise; no block of a merge
 	Deletions []Deletion // in this order
+	Covered   []Covered  // blocks that others hide
 	// Strangers counts windows that stay as they are because a block of another
 	// window lies in between, TooLarge those whose blocks are too large
 	// together.
@@ -128,7 +132,9 @@ func (p *planner) stream(floor Floor, blocks []*Listed) {
 	for _, b := range covered {
 		p.deleteCovered(b)
 	}
+	before := len(p.plan.Merges)
 	p.merge()
+	p.rewrite(p.plan.Merges[before:])
 }
 
 // cover finds the visible blocks of a stream, and returns the others. No visible
@@ -162,15 +168,17 @@ func (p *planner) expired(n *schema.BlockName) bool {
 // deleteCovered deletes a covered block when those who may still write or read it
 // have had their time since it was covered.
 func (p *planner) deleteCovered(b *Listed) {
-	if p.expired(&b.BlockName) {
-		return // is deleted already
-	}
 	// Of the visible blocks that do not begin behind it the last reaches furthest.
 	i, found := slices.BinarySearchFunc(p.visible, b.First, func(v *Listed, first uint64) int { return cmp.Compare(v.First, first) })
 	if !found {
 		i--
 	}
-	if by := p.visible[i]; by.Contains(b.BlockName) && p.now.Sub(by.Stored) >= p.DeleteAfter {
+	by := p.visible[i]
+	if !by.Contains(b.BlockName) {
+		return
+	}
+	p.plan.Covered = append(p.plan.Covered, Covered{*b, *by})
+	if p.now.Sub(by.Stored) >= p.DeleteAfter && !p.expired(&b.BlockName) { // those are deleted already
 		p.plan.Deletions = append(p.plan.Deletions, Deletion{*b, false})
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (p *planner) merge() {
 	var settled []*Listed
 	for _, b := range p.visible {
-		if b.Last <= p.floor.Position && !p.expired(&b.BlockName) {
+		if p.settled(b) {
 			settled = append(settled, b)
 		}
 	}
@@ -99,20 +99,27 @@ func (p *planner) closed(w window) bool {
 	return p.now.Add(-p.Grace).UnixNano() >= w.end
 }
 
-// newJob merges blocks that are sorted by range.
+// newJob merges blocks that are sorted by range. What leaves out rows has a
+// generation of its own: one of a worker that did not know of it, of the same
+// range, is hidden by it.
 func newJob(level int, inputs []*Listed) Job {
 	first := inputs[0].BlockName
 	job := Job{Inputs: make([]Listed, len(inputs)), Output: schema.BlockName{
 		Project: first.Project, Partition: first.Partition, Partitions: first.Partitions, Epoch: first.Epoch,
 		First: first.First, LogNanos: first.LogNanos, Level: level,
 	}}
+	drops := 0
 	for i, b := range inputs {
+		if b.Drops {
+			drops = 1
+		}
 		job.Inputs[i] = *b
 		job.Bytes += b.Bytes
 		job.Output.Last = max(job.Output.Last, b.Last)
 		job.Output.Level = max(job.Output.Level, b.Level) // of a longer retention
 		job.Output.Generation = max(job.Output.Generation, b.Generation)
 	}
+	job.Output.Generation += drops
 	return job
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -17,7 +18,12 @@ const floorAttempts = 5
 // view is what a worker has seen of a project, and what follows from it.
 type view struct {
 	project schema.ProjectID
-	listed  time.Time // when the listing began
+	listed  time.Time        // when the listing began
+	pending *erasure.Pending // before the listing
+	floors  []Floor          // likewise
+	blocks  []Listed
+	held    heldRows // for what is pending
+	stale   bool     // something of the listing is gone
 	plan    Plan
 }
 
@@ -59,9 +65,10 @@ func (c *Compactor) floor(ctx context.Context, partition int) (Floor, error) {
 // errSlow is for a listing that nothing may be decided by.
 var errSlow = errors.New("listing took longer than covered blocks stay: raise -compactor.delete-after")
 
-// view lists the blocks of a project and plans what to do with them.
-func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor) (*view, error) {
-	v := &view{project: project, listed: time.Now()}
+// view lists the blocks of a project and plans what to do with them. erasing says
+// that it may have erasures.
+func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor, erasing bool) (*view, error) {
+	v := &view{project: project, floors: floors, listed: time.Now()}
 	var retention time.Duration
 	if c.retention != nil {
 		var err error
@@ -69,9 +76,22 @@ func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors [
 			return nil, fmt.Errorf("ask for the retention: %w", err)
 		}
 	}
+	if erasing {
+		var err error
+		if v.pending, err = c.erasures.Pending(ctx, project, nil); err != nil {
+			return nil, err
+		}
+	}
+	if v.pending != nil {
+		c.forgetProject(project) // whether something is left the listing must say
+	}
 	var err error
-	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) Plan {
-		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, blocks, time.Now())
+	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) (Plan, error) {
+		v.blocks = blocks
+		if err := c.erasedIn(ctx, v); err != nil {
+			return Plan{}, err
+		}
+		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, v.blocks, time.Now()), nil
 	})
 	if err != nil {
 		return nil, err

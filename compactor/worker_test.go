@@ -56,7 +56,7 @@ func warmUp() error {
 	}
 	r, err := block.Open(context.Background(), bucket, key)
 	if err == nil {
-		_, err = block.Merge(context.Background(), io.Discard, []*block.Reader{r}, nil)
+		_, err = block.Merge(context.Background(), io.Discard, []*block.Reader{r}, block.MergeOptions{})
 	}
 	return err
 }

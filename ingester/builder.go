@@ -134,8 +134,10 @@ func (b *Builder) tick(ctx context.Context) {
 
 func (b *Builder) tickPartition(ctx context.Context, p *partition) error {
 	if b.stores {
-		_, err := p.cutIfOlder(ctx, b.cfg.CutAge)
-		return err
+		if cut, err := p.cutIfOlder(ctx, b.cfg.CutAge); cut || err != nil {
+			return err
+		}
+		return p.emptyIfOlder(ctx, b.cfg.CutAge)
 	}
 	state, err := b.log.Stream(p.id).State(ctx)
 	if err != nil {

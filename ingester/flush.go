@@ -35,6 +35,24 @@ func (p *partition) cutIfOlder(ctx context.Context, age time.Duration) (bool, er
 	return err == nil, err
 }
 
+// emptyIfOlder lets a log that has been idle for an age keep no spans: a purge keeps
+// the cut, which may carry some. A marker, a batch of its own, takes its place.
+func (p *partition) emptyIfOlder(ctx context.Context, age time.Duration) error {
+	stream := p.builder.log.Stream(p.id)
+	p.mu.Lock()
+	first, due := p.stored+1, !p.keptAt.IsZero() && p.applied == p.stored && time.Since(p.keptAt) >= age
+	p.mu.Unlock()
+	if !due {
+		return nil
+	}
+	state, err := stream.State(ctx)
+	if err != nil || state.Last >= first {
+		return err
+	}
+	_, err = p.publishCut(ctx, stream, first)
+	return err
+}
+
 // publishCut appends a cut marker. Its id names the batch, so that of several
 // deciders one makes it; a second one would only end an empty batch. A log that
 // is full takes no marker either. That passes when an earlier batch is stored,

@@ -38,6 +38,7 @@ type partition struct {
 	stored   uint64     // everything up to here is in blocks
 	segments []*segment // in the order of the log, without a gap; only the last may be open
 	open     int        // bytes of the open batch
+	keptAt   time.Time  // since when the log keeps a cut with spans that are in blocks; zero: it keeps none
 	storing  *segment   // what the storing goroutine works on, perhaps void
 	stopped  bool       // reading waits for memory
 	changed  chan struct{}
@@ -78,7 +79,7 @@ func (p *partition) begin(stream wal.Stream) {
 	p.run++
 	p.epoch = stream.Epoch()
 	p.started, p.skipping = false, false
-	p.from, p.applied, p.stored = 0, 0, 0
+	p.from, p.applied, p.stored, p.keptAt = 0, 0, 0, time.Time{}
 	for _, seg := range p.segments {
 		p.settle(seg)
 		if seg != p.storing {
@@ -193,6 +194,9 @@ func (p *partition) start(ctx context.Context, stream wal.Stream, msg wal.Messag
 	p.from, p.stored = msg.Position, msg.Position-1
 	if kept {
 		p.from, p.stored, p.applied = msg.Position+1, msg.Position, msg.Position
+		if !wal.IsCutMarker(msg.Payload) {
+			p.keptAt = time.Now()
+		}
 	}
 	p.notify()
 	return kept, nil

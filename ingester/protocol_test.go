@@ -495,3 +495,37 @@ func TestProjectsAreApart(t *testing.T) {
 	w.flush(b)
 	check()
 }
+
+// An idle log keeps no spans: the cut that a purge leaves may carry some, until a
+// marker takes its place.
+func TestIdleLogIsEmptied(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	w.cfg.CutBytes, w.cfg.CutAge = 1, 40*time.Millisecond
+	r, b := w.receiver(), w.builder()
+	w.send(r, "p", 0)
+	w.send(r, "p", 1)
+	first := func() (payload []byte) {
+		state := w.state(0)
+		require.NoError(t, w.log.Stream(0).ReadRange(t.Context(), state.First, state.First, func(m wal.Message) error {
+			payload = m.Payload
+			return nil
+		}))
+		return payload
+	}
+	require.Eventually(t, func() bool { return wal.IsCutMarker(first()) }, 10*time.Second, 5*time.Millisecond)
+	require.EqualValues(t, 3, w.state(0).Last, "one marker is enough")
+	require.Equal(t, upTo(2), w.seen(b, "p"))
+	w.stop(b)
+
+	// Likewise where somebody else has left it.
+	w.cfg.CutAge = time.Hour
+	b = w.builder()
+	w.send(r, "p", 2)
+	require.Eventually(t, func() bool { return w.state(0).First == 4 }, 10*time.Second, time.Millisecond)
+	require.False(t, wal.IsCutMarker(first()))
+	w.stop(b)
+	w.cfg.CutAge = 40 * time.Millisecond
+	b = w.builder()
+	require.Eventually(t, func() bool { return wal.IsCutMarker(first()) }, 10*time.Second, 5*time.Millisecond)
+	require.Equal(t, upTo(3), w.seen(b, "p"))
+}

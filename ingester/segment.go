@@ -26,6 +26,7 @@ type segment struct {
 
 	waits    bool      // guarded by partition.mu: closed and not stored yet
 	storedAt time.Time // guarded by partition.mu; zero: not stored yet
+	cutSpans bool      // of the appending goroutine until the batch is closed: its cut carries spans
 
 	mu       sync.RWMutex
 	last     uint64 // last position applied
@@ -82,6 +83,7 @@ func (s *segment) apply(msg wal.Message, payload wal.Payload, claims []string, e
 	s.last = msg.Position
 	if wal.IsCut(msg.Payload) {
 		s.closed = true
+		s.cutSpans = !wal.IsCutMarker(msg.Payload)
 		s.decoder = nil
 	}
 	return spans, s.bytes - before

@@ -169,6 +169,10 @@ func (p *partition) committed(seg *segment) {
 	if slices.Contains(p.segments, seg) {
 		seg.storedAt = time.Now()
 		p.stored = seg.last
+		p.keptAt = time.Time{}
+		if seg.cutSpans {
+			p.keptAt = seg.storedAt
+		}
 		p.storing = nil
 		p.settle(seg)
 		p.notify()

@@ -57,11 +57,20 @@ func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return nil, err
 	}
-	var found *foundTrace
-	err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
-		found, err = q.findTrace(ctx, q.sources(joined, within), id, filter)
-		return err
-	})
+	find := func(ctx context.Context) (found *foundTrace, err error) {
+		err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
+			sources, err := q.sources(ctx, joined, within)
+			if err == nil {
+				found, err = q.findTrace(ctx, sources, id, filter)
+			}
+			return err
+		})
+		return found, err
+	}
+	found, err := find(ctx)
+	if err == nil {
+		found.again = find
+	}
 	return found, err
 }
 

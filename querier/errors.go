@@ -22,6 +22,9 @@ func badRequest(format string, args ...any) error {
 	return &requestError{fmt.Sprintf(format, args...)}
 }
 
+// IsRequestError reports whether an error is the fault of who asked.
+func IsRequestError(err error) bool { return err != nil && status(err) == http.StatusBadRequest }
+
 // statusClientClosed is what Tempo answers when the client has gone away.
 const statusClientClosed = 499
 

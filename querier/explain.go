@@ -22,6 +22,7 @@ type usage struct {
 	maxBytes int64                       // of blocks; 0: no limit
 	limited  schema.ProjectID            // whose limit that is, "" if it is the process's
 	oldest   map[schema.ProjectID]uint64 // the end that spans must have to be shown
+	hidden   bool                        // what no query may show is read, too
 	bytes    atomic.Int64
 	requests atomic.Int64 // to the bucket, for blocks
 

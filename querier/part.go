@@ -16,7 +16,7 @@ type question interface {
 	// searched is the range of the blocks that are searched.
 	searched() timeRange
 	// sources are those of a part.
-	sources(q *Querier, p *part) []engine.Source
+	sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error)
 	// run answers from the sources of a part.
 	run(ctx context.Context, sources []engine.Source) (answer, error)
 	// parse reads an answer that somebody else has encoded.
@@ -41,7 +41,7 @@ func ofPartition(joined *catalog.Joined, partition, n int) *catalog.Joined {
 	if n == 1 {
 		return joined
 	}
-	own := &catalog.Joined{Oldest: joined.Oldest}
+	own := joined.Empty()
 	for _, b := range joined.Blocks {
 		if catalog.MayShare(b, partition, n) {
 			own.Blocks = append(own.Blocks, b)

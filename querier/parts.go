@@ -174,7 +174,10 @@ func (q *Querier) do(ctx context.Context, place string, p *part, ask question) (
 	defer leave()
 	return q.counted(place, func() (found answer, err error) {
 		err = q.inTurn(ctx, p.projects, func(ctx context.Context) error {
-			found, err = ask.run(ctx, ask.sources(q, p))
+			sources, err := ask.sources(ctx, q, p)
+			if err == nil {
+				found, err = ask.run(ctx, sources)
+			}
 			return err
 		})
 		return found, err

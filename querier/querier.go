@@ -12,6 +12,7 @@ import (
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
@@ -23,6 +24,8 @@ type Querier struct {
 	catalog    *catalog.Catalog
 	live       catalog.Live
 	projects   Projects
+	erasures   Erasures
+	erased     erasedBlocks
 	slots      slots
 	blocks     *blockCache
 	repeats    *engine.Repeats
@@ -42,7 +45,7 @@ type Querier struct {
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions, within what projects allow.
 // Projects share so many processors.
-func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, bucket objstore.Bucket, partitions, processors int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, erasures Erasures, bucket objstore.Bucket, partitions, processors int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	var tallies *engine.Tallies
 	if cfg.ResultCacheBytes > 0 {
@@ -55,7 +58,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	repeats := engine.NewRepeats()
 	m := newMetrics(reg, pages, repeats, queue)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, projects: projects, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
+		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		traceInMemory: traceInMemory, partialEvery: partialEvery,
 		turns: jobs.NewTurns(processors),
@@ -128,10 +131,10 @@ func (q *Querier) read(ctx context.Context, projects []schema.ProjectID, partiti
 	return fmt.Errorf("%w: %w", catalog.ErrUnsettled, gone)
 }
 
-// join returns the blocks and segments of all projects, without what has expired,
-// and replaces their views by those that it has used.
+// join returns the blocks and segments of all projects, without what has expired
+// or is erased, and replaces their views by those that it has used.
 func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partitions []int, views []*catalog.View) (*catalog.Joined, error) {
-	oldest := usageOf(ctx).oldest
+	used := usageOf(ctx)
 	parts := make([]*catalog.Joined, len(projects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.cfg.Concurrency)
@@ -141,19 +144,24 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 			return err
 		})
 	}
+	var erased map[schema.ProjectID]*erasure.Pending
+	group.Go(func() error { return q.pendingOf(ctx, projects, &erased) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if len(parts) == 1 {
-		views[0] = parts[0].View
-		return unexpired(parts[0], oldest), nil
+	whole := parts[0]
+	if views[0] = whole.View; len(parts) > 1 {
+		whole = &catalog.Joined{}
+		for i, part := range parts {
+			views[i] = part.View
+			whole.Blocks = append(whole.Blocks, part.Blocks...)
+			whole.Segments = append(whole.Segments, part.Segments...)
+			whole.Parts = append(whole.Parts, part.Parts...)
+		}
 	}
-	whole := &catalog.Joined{}
-	for i, part := range parts {
-		views[i] = part.View
-		whole.Blocks = append(whole.Blocks, part.Blocks...)
-		whole.Segments = append(whole.Segments, part.Segments...)
-		whole.Parts = append(whole.Parts, part.Parts...)
+	if used.hidden {
+		return whole, nil
 	}
-	return unexpired(whole, oldest), nil
+	whole.Erased = erased
+	return unerased(unexpired(whole, used.oldest), q.partitions), nil
 }

@@ -57,6 +57,7 @@ type world struct {
 	blocks int
 
 	settings *settings // of projects
+	erasures *erasures
 }
 
 func newWorld(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket) *world {
@@ -73,7 +74,7 @@ func newWorldWithCache(t *testing.T, wrap func(objstore.Bucket) objstore.Bucket,
 
 func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg querier.Config) *world {
 	t.Helper()
-	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New(), settings: new(settings)}
+	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New(), settings: new(settings), erasures: new(erasures)}
 	t.Cleanup(w.log.Close)
 	_, err := w.log.Stream(0).Publish(t.Context(), wal.CutMarker(), "") // the first message is never a kept cut
 	require.NoError(t, err)
@@ -84,7 +85,7 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	cfg = withJobs(cfg)
 	require.NoError(t, cfg.Validate())
-	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, w.settings, read, 1, runtime.GOMAXPROCS(0),
+	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, w.settings, w.erasures, read, 1, runtime.GOMAXPROCS(0),
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
 	w.q, w.reg = q, reg
 	w.server = serve(t, q)

@@ -20,8 +20,8 @@ type searchQuestion struct {
 
 func (s *searchQuestion) searched() timeRange { return s.slice }
 
-func (s *searchQuestion) sources(q *Querier, p *part) []engine.Source {
-	return q.sourcesBeside(p.joined, p.traces, s.slice, s.within, s.margin)
+func (s *searchQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error) {
+	return q.sourcesBeside(ctx, p.joined, p.traces, s.slice, s.within, s.margin)
 }
 
 func (s *searchQuestion) run(ctx context.Context, sources []engine.Source) (answer, error) {
@@ -87,8 +87,8 @@ func (m *metricsQuestion) searched() timeRange {
 	return timeRange{first, last + 1}
 }
 
-func (m *metricsQuestion) sources(q *Querier, p *part) []engine.Source {
-	return q.sourcesBeside(p.joined, p.traces, m.within, m.within, m.margin)
+func (m *metricsQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error) {
+	return q.sourcesBeside(ctx, p.joined, p.traces, m.within, m.within, m.margin)
 }
 
 func (m *metricsQuestion) run(ctx context.Context, sources []engine.Source) (answer, error) {

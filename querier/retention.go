@@ -48,7 +48,8 @@ func unexpired(joined *catalog.Joined, oldest map[schema.ProjectID]uint64) *cata
 	if len(oldest) == 0 {
 		return joined
 	}
-	kept := &catalog.Joined{View: joined.View, Oldest: oldest}
+	kept := joined.Empty()
+	kept.Oldest = oldest
 	kept.Blocks = slices.DeleteFunc(slices.Clone(joined.Blocks), func(b schema.BlockName) bool { return b.MaxEnd < oldest[b.Project] })
 	for _, p := range joined.Parts {
 		segments := make([]catalog.Segment, len(p.Segments))
@@ -66,15 +67,15 @@ func youngOf(s catalog.Segment, oldest uint64) catalog.Segment {
 	if a, ok := s.(aged); oldest == 0 || ok && a.OldestEnd() >= oldest {
 		return s
 	}
-	return oldSegment{engine.NewUnexpired(s, oldest), s}
+	return siftedSegment{engine.NewUnexpired(s, oldest), s}
 }
 
-// oldSegment is a segment without what has expired.
-type oldSegment struct {
-	*engine.Unexpired
+// siftedSegment is a segment without some of its rows.
+type siftedSegment struct {
+	*engine.Sieve
 
 	segment catalog.Segment
 }
 
 // Range is the segment's.
-func (s oldSegment) Range() (first, last uint64) { return s.segment.Range() }
+func (s siftedSegment) Range() (first, last uint64) { return s.segment.Range() }

@@ -101,8 +101,14 @@ func TestWorkerIsKilled(t *testing.T) {
 		<-begun
 		kill()
 	}()
-	require.Equal(t, want, shared.found(path))
-	<-killed
+	for isKilled := false; !isKilled; { // which of the workers gets a job is chance
+		require.Equal(t, want, shared.found(path))
+		select {
+		case <-killed:
+			isKilled = true
+		default:
+		}
+	}
 	require.Positive(t, shared.counter("spanlake_querier_jobs_returned_total"))
 }
 

@@ -42,6 +42,7 @@ type cluster struct {
 	live   int // spans that are in the log only
 
 	projects querier.Projects
+	erasures querier.Erasures // nil: none
 }
 
 const clusterPartitions = 4
@@ -150,7 +151,7 @@ func (c *cluster) querier(cfg querier.Config) *member {
 	cfg = withJobs(cfg)
 	require.NoError(c.t, cfg.Validate())
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.bucket, clusterPartitions, runtime.GOMAXPROCS(0),
+	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.erasures, c.bucket, clusterPartitions, runtime.GOMAXPROCS(0),
 		querier.BuildInfo{Version: "1"}, logger, reg)
 	return &member{q, c.t, reg}
 }

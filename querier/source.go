@@ -6,12 +6,14 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/querier/jobs"
@@ -41,16 +43,17 @@ func (r timeRange) overlaps(b schema.BlockName) bool {
 }
 
 // sources are the blocks within the range and all live segments.
-func (q *Querier) sources(joined *catalog.Joined, within timeRange) []engine.Source {
-	return q.sourcesOf(joined, schema.AllTraces(), within)
+func (q *Querier) sources(ctx context.Context, joined *catalog.Joined, within timeRange) ([]engine.Source, error) {
+	held, err := q.erasedIn(ctx, joined, within.overlaps)
+	return q.sourcesOf(joined, held, schema.AllTraces(), within), err
 }
 
 // sourcesOf are the same, with some of their traces.
-func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within timeRange) []engine.Source {
+func (q *Querier) sourcesOf(joined *catalog.Joined, held reaches, traces schema.Traces, within timeRange) []engine.Source {
 	sources := make([]engine.Source, 0, len(joined.Blocks)+len(joined.Segments))
 	for _, name := range joined.Blocks {
 		if within.overlaps(name) {
-			sources = append(sources, q.blockOf(name, traces, joined.Oldest[name.Project]))
+			sources = append(sources, q.blockOf(name, traces, joined.Oldest[name.Project], held[name]))
 		}
 	}
 	for _, segment := range joined.Segments {
@@ -64,11 +67,14 @@ func (q *Querier) sourcesOf(joined *catalog.Joined, traces schema.Traces, within
 }
 
 // blockOf is a block with some of its traces, and of them what does not end before
-// oldest. Its rows count in the first of the jobs that read it.
-func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest uint64) engine.Source {
+// oldest and is not erased. Its rows count in the first of the jobs that read it.
+func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest uint64, erased *erasure.Reach) engine.Source {
 	var source engine.Source = &blockSource{cache: q.blocks, name: name}
 	if name.MinStart < oldest {
 		source = engine.NewUnexpired(source, oldest)
+	}
+	if erased != nil {
+		source = engine.NewUnerased(source, erased.UpTo)
 	}
 	if !traces.IsRange() && name.Partitions >= traces.Partitions {
 		return source
@@ -80,21 +86,30 @@ func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest ui
 // sourcesBeside are those of a slice of a range. Blocks outside of the range, up
 // to a margin, are asked for what they find of the traces that reach into the
 // slice; those of other slices have their turn.
-func (q *Querier) sourcesBeside(joined *catalog.Joined, traces schema.Traces, slice, within timeRange, margin time.Duration) []engine.Source {
-	sources := q.sourcesOf(joined, traces, slice)
+func (q *Querier) sourcesBeside(
+	ctx context.Context, joined *catalog.Joined, traces schema.Traces, slice, within timeRange, margin time.Duration,
+) ([]engine.Source, error) {
 	near := within.widen(margin)
+	beside := func(name schema.BlockName) bool { return near.overlaps(name) && !within.overlaps(name) }
+	held, err := q.erasedIn(ctx, joined, func(name schema.BlockName) bool { return slice.overlaps(name) || beside(name) })
+	if err != nil {
+		return nil, err
+	}
+	sources := q.sourcesOf(joined, held, traces, slice)
 	for _, name := range joined.Blocks {
 		if slice.overlaps(name) {
 			continue
 		}
-		source := q.blockOf(name, traces, joined.Oldest[name.Project])
-		if near.overlaps(name) && !within.overlaps(name) {
+		source := q.blockOf(name, traces, joined.Oldest[name.Project], held[name])
+		if beside(name) {
 			sources = append(sources, engine.Beside(source, name.MinStart >= within.end))
+		} else if reach := reachOf(joined, name); reach != nil { // whether it holds any is not worth a look
+			sources = append(sources, engine.LookupUnerased(source, reach.UpTo, strings.Join(reach.Names(), " ")))
 		} else {
 			sources = append(sources, engine.LookupOnly(source))
 		}
 	}
-	return sources
+	return sources, nil
 }
 
 // widen moves both ends of a range apart.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/wire"
 	"github.com/spanlake/spanlake/querier/tempopb"
@@ -115,8 +114,9 @@ func (t *tagsQuestion) searched() timeRange { return t.within }
 // sources are those with the newest rows first: when there are more names than may
 // be shown, these count. Where each row is taken for itself a block is read as a whole, in
 // one of the parts.
-func (t *tagsQuestion) sources(q *Querier, p *part) []engine.Source {
-	joined := &catalog.Joined{Oldest: p.joined.Oldest, Segments: p.joined.Segments}
+func (t *tagsQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engine.Source, error) {
+	joined := p.joined.Empty()
+	joined.Segments = p.joined.Segments
 	for _, b := range p.joined.Blocks {
 		if t.whole || isHome(p.traces, b) {
 			joined.Blocks = append(joined.Blocks, b)
@@ -124,12 +124,12 @@ func (t *tagsQuestion) sources(q *Querier, p *part) []engine.Source {
 	}
 	slices.SortStableFunc(joined.Blocks, func(a, b schema.BlockName) int { return cmp.Compare(b.MaxEnd, a.MaxEnd) })
 	if t.whole {
-		return q.sourcesBeside(joined, p.traces, t.within, t.within, 0)
+		return q.sourcesBeside(ctx, joined, p.traces, t.within, t.within, 0)
 	}
 	if p.traces.First != (schema.TraceID{}) {
 		joined.Segments = nil
 	}
-	return q.sources(joined, t.within)
+	return q.sources(ctx, joined, t.within)
 }
 
 // isHome reports whether traces are the one part, of all that may have traces of a
@@ -168,15 +168,18 @@ func (q *Querier) collectTags(ctx context.Context, projects []schema.ProjectID, 
 	if err != nil {
 		return nil, metrics, err
 	}
-	all := &engine.Tags{}
+	var all *engine.Tags
 	err = q.inParts(ctx, r, ask, q.split(r, ask), func(answers []answer) error {
 		for _, a := range answers {
 			found, ok := a.(*engine.Tags)
 			if !ok {
 				return fmt.Errorf("a list of tags was answered with %T", a)
 			}
-			all = engine.MergeTags(ask.opts, all, found)
-			metrics.CompletedJobs++
+			if metrics.CompletedJobs++; all == nil {
+				all = found
+			} else {
+				all = engine.MergeTags(ask.opts, all, found)
+			}
 		}
 		return nil
 	})

@@ -27,6 +27,8 @@ type foundTrace struct {
 	survey  *survey       // of a large one, else nil
 	message string        // why it is not whole, "" if it is
 	cut     bool          // it is beyond the limit
+
+	again func(context.Context) (*foundTrace, error) // finds it anew
 }
 
 // findTrace reads the rows of a trace, each span once. The sources are all that
@@ -93,6 +95,12 @@ func sizeOf(spans []schema.Span) (n int64) {
 	return n
 }
 
+// paged is a source outside of memory that reads a trace bit by bit, in an order that
+// does not change.
+type paged interface {
+	TracePages(ctx context.Context, id schema.TraceID) iter.Seq2[[]schema.Span, error]
+}
+
 // tracePages yields the rows of a trace that a source has, in their order and in
 // slices that are valid until the next iteration. What is in memory anyway comes
 // at once. ahead may refuse what is about to be read, see block.Reader.TracePages.
@@ -107,8 +115,13 @@ func tracePages(
 			return r.TracePages(ctx, id, vec.AllColumns(), ahead)
 		})
 	}
-	if u, ok := source.(*engine.Unexpired); ok {
-		return u.Left(tracePages(ctx, u.Source(), id, ahead))
+	switch s := source.(type) {
+	case *engine.Sieve:
+		return s.Left(tracePages(ctx, s.Source(), id, ahead))
+	case siftedSegment:
+		return tracePages(ctx, s.Sieve, id, ahead)
+	case paged:
+		return s.TracePages(ctx, id)
 	}
 	return func(yield func([]schema.Span, error) bool) {
 		spans, err := source.Traces(ctx, []schema.TraceID{id}, vec.AllColumns())

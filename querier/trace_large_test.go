@@ -258,3 +258,63 @@ func TestLargeTraceBreaksOff(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 	}
 }
+
+// A trace of which much is in the log, and no builder has it in memory, is read in
+// pages once it is larger than what may be put together in memory; up to that it is
+// read once.
+func TestLargeTraceInTheLog(t *testing.T) {
+	c := emptyCluster(t)
+	const messages = 40
+	var size int64
+	for _, row := range longSpans(messages) {
+		c.publishRows([]schema.Span{row})
+		rows, err := otlp.NewDecoder().Decode(otlp.AppendTraces(nil, []schema.Span{row}), 1, nil)
+		require.NoError(t, err)
+		size += int64(otlp.SizeHint(&rows[0]))
+	}
+	for _, old := range []bool{false, true} {
+		if old { // some of it has expired
+			c.projects = keptSince{time.Unix(base+4, 5e8)}
+			size -= size / messages * 4 // which end before
+		}
+		q := c.querier(whole())
+		read := func(inMemory int64) (string, float64) {
+			q.SetTraceInMemory(inMemory)
+			before := q.counter("spanlake_tail_read_messages_total")
+			a := q.get(t.Context(), "/api/v2/traces/aa")
+			require.Equal(t, 200, a.status, a.body)
+			return a.body, q.counter("spanlake_tail_read_messages_total") - before
+		}
+		want, once := read(size)
+		require.EqualValues(t, messages, once)
+		got, more := read(size - 1)
+		require.Greater(t, more, once, "it is read again to be sent")
+		require.Equal(t, namesIn(t, want), namesIn(t, got))
+		require.Len(t, namesIn(t, want), map[bool]int{false: messages, true: messages - 4}[old])
+	}
+}
+
+// longSpans are spans of a trace, of 100 kB each.
+func longSpans(count int) []schema.Span {
+	rows := make([]schema.Span, count)
+	for n := range rows {
+		rows[n] = schema.Span{
+			TraceID: schema.TraceID{15: 0xaa}, SpanID: schema.SpanID{1, byte(n)}, Name: fmt.Sprintf("span %d.", n), StartNanos: uint64(base+n) * 1e9,
+			EndNanos: uint64(base+n+1) * 1e9, Resource: &schema.Resource{}, Scope: &schema.Scope{},
+			Attributes: otlp.AppendKeyValue(nil, 9, "text", schema.Value{Kind: schema.KindString, Str: strings.Repeat("x", 100_000)}),
+		}
+	}
+	return rows
+}
+
+// namesIn are the names of spans in a reply, sorted.
+func namesIn(t *testing.T, body string) (names []string) {
+	t.Helper()
+	for part := range strings.SplitSeq(body, `"name":"span `) {
+		if n, _, ok := strings.Cut(part, `."`); ok && len(n) < 4 {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

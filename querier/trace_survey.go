@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/engine"
@@ -22,6 +21,7 @@ type survey struct {
 	rows    []surveyedRow
 	pieces  []schema.Span // rows that are fragments, then the spans they make
 	wanted  [][]bool      // by source and row
+	shown   int           // spans
 }
 
 // surveyedRow is what decides whether a row is in the answer.
@@ -33,6 +33,12 @@ type surveyedRow struct {
 	matched          bool
 	size             int64
 	completeness     schema.Completeness
+}
+
+// spanKey is what is one span within a trace.
+type spanKey struct {
+	id   schema.SpanID
+	kind int32
 }
 
 // ofPieces stands for the source of spans that are made of fragments.
@@ -91,20 +97,16 @@ func (s *survey) fold() {
 		return cmp.Or(cmp.Compare(a.startNanos, b.startNanos), bytes.Compare(a.spanID[:], b.spanID[:]),
 			cmp.Compare(a.kind, b.kind), cmp.Compare(a.completeness.Position, b.completeness.Position))
 	})
-	type key struct {
-		id   schema.SpanID
-		kind int32
-	}
-	best := make(map[key]int, len(s.rows))
+	best := make(map[spanKey]int, len(s.rows))
 	for i := range s.rows {
 		r := &s.rows[i]
-		if j, ok := best[key{r.spanID, r.kind}]; !ok || r.completeness.Exceeds(s.rows[j].completeness) {
-			best[key{r.spanID, r.kind}] = i
+		if j, ok := best[spanKey{r.spanID, r.kind}]; !ok || r.completeness.Exceeds(s.rows[j].completeness) {
+			best[spanKey{r.spanID, r.kind}] = i
 		}
 	}
 	kept := s.rows[:0]
 	for i, r := range s.rows {
-		if best[key{r.spanID, r.kind}] == i {
+		if best[spanKey{r.spanID, r.kind}] == i {
 			kept = append(kept, r)
 		}
 	}
@@ -145,6 +147,7 @@ func (s *survey) limit(found *foundTrace, most int64) {
 			s.wanted[r.source][r.row] = true
 		}
 	}
+	s.shown = shown
 	s.keepPieces(shown)
 	if shown == all {
 		return
@@ -152,10 +155,7 @@ func (s *survey) limit(found *foundTrace, most int64) {
 	found.cut = true
 	limited := fmt.Sprintf("the trace is too large: the first %d of %d spans are shown, of about %d MB together. "+
 		"Ask for fewer with q, or raise querier.max-trace-bytes", shown, all, size/1e6)
-	if found.message != "" {
-		limited = found.message + "; " + limited
-	}
-	found.message = limited
+	found.message = joinMessages(found.message, limited)
 }
 
 // keepPieces leaves only the spans made of fragments that are among the first
@@ -168,40 +168,4 @@ func (s *survey) keepPieces(first int) {
 		}
 	}
 	s.pieces, s.rows = kept, nil
-}
-
-// pages yields the spans of the answer, in slices that are valid until the next
-// iteration.
-func (s *survey) pages(ctx context.Context) iter.Seq2[[]schema.Span, error] {
-	return func(yield func([]schema.Span, error) bool) {
-		var kept []schema.Span
-		for i, source := range s.sources {
-			if !slices.Contains(s.wanted[i], true) {
-				continue
-			}
-			row := 0
-			for page, err := range tracePages(ctx, source, s.id, nil) {
-				if err == nil && row+len(page) > len(s.wanted[i]) {
-					err = fmt.Errorf("read trace %s: a source has other rows than before", s.id)
-				}
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				kept = kept[:0]
-				for k := range page {
-					if s.wanted[i][row+k] {
-						kept = append(kept, page[k])
-					}
-				}
-				row += len(page)
-				if len(kept) > 0 && !yield(kept, nil) {
-					return
-				}
-			}
-		}
-		if len(s.pieces) > 0 {
-			yield(s.pieces, nil)
-		}
-	}
 }

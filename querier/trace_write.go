@@ -2,9 +2,11 @@ package querier
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
+	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
@@ -40,10 +42,15 @@ func (t *foundTrace) reply(ctx context.Context, contentType string, w tempopb.Tr
 	return reply{contentType: contentType, body: w.End(body, t.message)}, nil
 }
 
-// write writes a large trace part by part.
+// write writes a large trace part by part. Where what was listed is not there, again
+// and again, the answer ends and says so if its form has room for that.
 func (t *foundTrace) write(ctx context.Context, out io.Writer, w *tempopb.TraceWriter) error {
 	var traces, body []byte
-	for page, err := range t.survey.pages(ctx) {
+	for page, err := range t.pages(ctx) {
+		if errors.Is(err, catalog.ErrUnsettled) && !w.Bare {
+			t.message = joinMessages(t.message, "the rest of the trace is gone: "+err.Error())
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -84,7 +91,7 @@ func (t *foundTrace) first(ctx context.Context, most int64) ([]schema.Span, stri
 	}
 	var spans []schema.Span
 	var size int64
-	for page, err := range t.survey.pages(ctx) {
+	for page, err := range t.pages(ctx) {
 		if err != nil {
 			return nil, "", err
 		}

@@ -89,7 +89,8 @@ func (q *Querier) joinAt(ctx context.Context, j *wire.Job) (*catalog.Joined, err
 		all.Segments = append(all.Segments, joined.Segments...)
 		all.Parts = append(all.Parts, joined.Parts...)
 	}
-	return unexpired(all, j.Oldest), nil
+	err := q.pendingOf(ctx, j.Projects, &all.Erased)
+	return unerased(unexpired(all, j.Oldest), q.partitions), err
 }
 
 // questionOf reads what a job asks.

@@ -52,6 +52,9 @@ func (id TraceID) String() string { return hex.EncodeToString(id[:]) }
 // IsZero reports whether every byte is zero, which OTLP calls an invalid id.
 func (id TraceID) IsZero() bool { return id == TraceID{} }
 
+// CompareTraceIDs orders ids as blocks do, byte by byte.
+func CompareTraceIDs(a, b TraceID) int { return bytes.Compare(a[:], b[:]) }
+
 // Hash is xxHash64 with seed 0 of the 16 bytes. The block's bloom filter uses
 // the same hash, as Parquet prescribes.
 func (id TraceID) Hash() uint64 { return xxhash.Sum64(id[:]) }

@@ -36,7 +36,7 @@ func compact(ctx context.Context, args []string, e env) error {
 		bar.update(done)
 	})
 	bar.end()
-	if err == nil || sum.Merges+sum.Covered+sum.Expired > 0 {
+	if err == nil || sum.Merges+sum.Rewrites+sum.Covered+sum.Expired > 0 {
 		printSummary(e.stdout, &sum)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -65,6 +65,18 @@ func printSummary(w io.Writer, s *compactor.Summary) {
 	}
 	if s.Folded > 0 {
 		add("%s left out that had been delivered twice", counted(s.Folded, "span"))
+	}
+	if s.Rewrites > 0 {
+		add("%s written anew without what is erased", counted(s.Rewrites, "block"))
+	}
+	if s.Dropped > 0 {
+		add("%s erased", counted(s.Dropped, "span"))
+	}
+	if s.Erased > 0 {
+		add("%s done: nothing of it is left", counted(s.Erased, "erasure"))
+	}
+	if s.Pending > 0 {
+		add("%s not done", counted(s.Pending, "erasure"))
 	}
 	if s.Covered > 0 {
 		add("%s deleted that others cover", counted(s.Covered, "block"))

@@ -105,7 +105,7 @@ func TestEveryRoute(t *testing.T) {
 		{otlp, []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, project.ScopeIngest},
 		{api, []string{
 			"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-			"/api/projects/a/../../search",
+			"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
 		}, project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}
@@ -392,11 +392,11 @@ func TestErrorMatrix(t *testing.T) {
 			header.Del("Content-Type") // the data source sends none
 			got := g.do(t, http.MethodGet, "http://"+g.APIAddr().String()+"/api/search", header, nil)
 			require.Equal(t, test.status, got.code, string(got.body))
-			ctx := t.Context()
+			md := make(metadata.MD)
 			for name, values := range header {
-				ctx = metadata.AppendToOutgoingContext(ctx, name, values[0])
+				md.Set(name, values...)
 			}
-			err := callError(ctx, dial(t, g.APIAddr()), "/"+tempopb.ServiceName+"/Search")
+			err := callError(metadata.NewOutgoingContext(t.Context(), md), dial(t, g.APIAddr()), "/"+tempopb.ServiceName+"/Search")
 			require.Equal(t, test.code, status.Code(err), "%v", err)
 			if test.status == http.StatusOK {
 				return

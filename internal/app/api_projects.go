@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
@@ -74,13 +75,14 @@ func newKeyReply(k *project.Key, secret string) KeyReply {
 // only a server knows the log.
 func ProjectsHandler(bucket objstore.Bucket, cfg *Config) http.Handler {
 	directory := project.NewDirectory(bucket, project.Options{Retention: cfg.Retention.Default, Limits: cfg.Limits})
-	return newProjectsAPI(project.NewRegistry(bucket), directory, nil)
+	nobody := func() eraser { return nil }
+	return newProjectsAPI(project.NewRegistry(bucket), directory, nil, &erasures{store: erasure.NewStore(bucket), find: nobody})
 }
 
 // adminFunc answers with a value to encode, nil for 204. id is of the path.
 type adminFunc func(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error)
 
-func newProjectsAPI(registry *project.Registry, directory *project.Directory, log partitionLog) http.Handler {
+func newProjectsAPI(registry *project.Registry, directory *project.Directory, log partitionLog, e *erasures) http.Handler {
 	p := &projectsAPI{registry, directory, log}
 	mux := http.NewServeMux()
 	handle := func(pattern string, f adminFunc, allowed func(*project.Key, schema.ProjectID) bool) {
@@ -91,13 +93,27 @@ func newProjectsAPI(registry *project.Registry, directory *project.Directory, lo
 	}
 	handle("GET /api/projects", p.list, ofAll)
 	handle("POST /api/projects", p.create, ofAll)
-	handle("GET /api/projects/{project}", p.show, ofProject)
-	handle("PATCH /api/projects/{project}", p.patch, ofProject)
-	handle("DELETE /api/projects/{project}", p.remove, ofAll)
+	handle("GET /api/projects/{project}", named(p.show), ofProject)
+	handle("PATCH /api/projects/{project}", named(p.patch), ofProject)
+	handle("DELETE /api/projects/{project}", named(p.remove), ofAll)
 	handle("GET /api/projects/{project}/keys", p.keys, ofProject)
 	handle("POST /api/projects/{project}/keys", p.addKey, ofProject)
 	handle("DELETE /api/projects/{project}/keys/{key}", p.revokeKey, ofProject)
+	handle("GET /api/projects/{project}/erasures", named(e.list), ofProject)
+	handle("POST /api/projects/{project}/erasures", named(e.accept), ofProject)
+	handle("GET /api/projects/{project}/erasures/{erasure}", named(e.show), ofProject)
+	handle("GET /api/projects/{project}/erasures/{erasure}/left", named(e.left), ofProject)
 	return mux
+}
+
+// named is f for what is about one project: there is none called as all are.
+func named(f adminFunc) adminFunc {
+	return func(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error) {
+		if id == project.All {
+			return nil, fmt.Errorf("project %s: %w", allProjects, project.ErrNotFound)
+		}
+		return f(ctx, id, req)
+	}
 }
 
 // ofAll: only who may administer all projects.
@@ -136,11 +152,11 @@ func (p *projectsAPI) answer(req *http.Request, f adminFunc, allowed func(*proje
 
 // decodeJSON reads a body strictly. A page in a browser cannot send this type of
 // content elsewhere without being asked.
-func decodeJSON(req *http.Request, dst any) error {
+func decodeJSON(req *http.Request, dst any, most int64) error {
 	if contentType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type")); contentType != "application/json" {
 		return fmt.Errorf("%w: want Content-Type application/json", errJSON)
 	}
-	d := json.NewDecoder(http.MaxBytesReader(nil, req.Body, maxAdminBytes))
+	d := json.NewDecoder(http.MaxBytesReader(nil, req.Body, most))
 	d.DisallowUnknownFields()
 	if err := d.Decode(dst); err != nil {
 		return fmt.Errorf("%w: %w", errJSON, err)
@@ -186,7 +202,7 @@ func (p *projectsAPI) reply(ctx context.Context, id schema.ProjectID) (ProjectRe
 
 func (p *projectsAPI) create(ctx context.Context, _ schema.ProjectID, req *http.Request) (any, error) {
 	var body NewProject
-	if err := decodeJSON(req, &body); err != nil {
+	if err := decodeJSON(req, &body, maxAdminBytes); err != nil {
 		return nil, err
 	}
 	id, err := schema.ParseProjectID(body.Name)
@@ -211,21 +227,15 @@ func (p *projectsAPI) create(ctx context.Context, _ schema.ProjectID, req *http.
 }
 
 func (p *projectsAPI) show(ctx context.Context, id schema.ProjectID, _ *http.Request) (any, error) {
-	if id == project.All {
-		return nil, fmt.Errorf("project %s: %w", allProjects, project.ErrNotFound)
-	}
 	return p.reply(ctx, id)
 }
 
 func (p *projectsAPI) patch(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error) {
 	var body project.Patch
-	if err := decodeJSON(req, &body); err != nil {
+	if err := decodeJSON(req, &body, maxAdminBytes); err != nil {
 		return nil, err
 	}
 	key := keyOf(ctx)
-	if id == project.All {
-		return nil, fmt.Errorf("project %s: %w", allProjects, project.ErrNotFound)
-	}
 	if (body.Limits != nil || body.Aliases != nil) && !ofAll(key, id) {
 		return nil, errNotAllowed // what protects others
 	}
@@ -236,9 +246,6 @@ func (p *projectsAPI) patch(ctx context.Context, id schema.ProjectID, req *http.
 }
 
 func (p *projectsAPI) remove(ctx context.Context, id schema.ProjectID, _ *http.Request) (any, error) {
-	if id == project.All {
-		return nil, fmt.Errorf("project %s: %w", allProjects, project.ErrNotFound)
-	}
 	return nil, p.registry.Delete(ctx, id)
 }
 
@@ -253,7 +260,7 @@ func (p *projectsAPI) keys(ctx context.Context, id schema.ProjectID, _ *http.Req
 
 func (p *projectsAPI) addKey(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error) {
 	var body NewKey
-	if err := decodeJSON(req, &body); err != nil {
+	if err := decodeJSON(req, &body, maxAdminBytes); err != nil {
 		return nil, err
 	}
 	key, secret, err := p.registry.AddKey(ctx, id, body.Name, body.Scopes)
@@ -287,9 +294,12 @@ func adminStatus(err error) int {
 	switch {
 	case errors.Is(err, errNotAllowed):
 		return http.StatusForbidden
-	case errors.Is(err, errJSON), errors.Is(err, schema.ErrBadProject), errors.Is(err, project.ErrInvalid):
+	case errors.Is(err, errJSON), errors.Is(err, schema.ErrBadProject), errors.Is(err, project.ErrInvalid),
+		errors.Is(err, errErasure), errors.Is(err, errErasureNoLog):
 		return http.StatusBadRequest
-	case errors.Is(err, project.ErrNotFound):
+	case errors.Is(err, errNoQueries):
+		return http.StatusNotImplemented
+	case errors.Is(err, project.ErrNotFound), errors.Is(err, erasure.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, project.ErrExists), errors.Is(err, project.ErrDeleted), errors.Is(err, project.ErrManaged), errors.Is(err, project.ErrBusy):
 		return http.StatusConflict

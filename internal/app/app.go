@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +52,9 @@ type App struct {
 	receiver *ingester.Receiver
 	querier  *querier.Querier
 	workers  *workers.Pool // of queriers that run apart
+	erasures erasures
+
+	eraser atomic.Pointer[querier.Querier] // while the querier runs
 }
 
 // New returns a process that does nothing yet: it opens neither files nor

@@ -71,6 +71,13 @@ type openedBucket struct {
 	root      string
 }
 
+var _ objstore.Versioned = (*openedBucket)(nil)
+
+// PurgeVersions is the bucket's, which its interface does not show.
+func (b *openedBucket) PurgeVersions(ctx context.Context, prefix string, purge func(key string, current bool) bool) (int, error) {
+	return objstore.PurgeVersions(ctx, b.Bucket, prefix, purge)
+}
+
 // open opens the bucket. A folder is opened by openFolder.
 func (p bucketPlace) open(ctx context.Context, openFolder func(dir string) (*fs.Bucket, error)) (*openedBucket, error) {
 	if p.dir != "" {

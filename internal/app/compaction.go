@@ -61,7 +61,7 @@ func untilDone(ctx context.Context, c *compactor.Compactor, progress func(projec
 	for {
 		s, err := c.Cycle(ctx, progress)
 		sum.Add(s)
-		if err != nil || s.Merges == 0 {
+		if err != nil || s.Merges+s.Rewrites == 0 {
 			return sum, err
 		}
 	}

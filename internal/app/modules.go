@@ -62,12 +62,12 @@ func (a *App) table() []module {
 	case TargetQuerier:
 		return append(rows,
 			module{moduleFollower, a.newBuilder, []string{moduleLive}},
-			module{moduleQuerier, a.newQuerier, []string{moduleFollower}},
+			module{moduleQuerier, a.newQuerier, []string{moduleFollower, moduleAdmin}},
 			module{moduleWorker, a.newWorker, []string{moduleQuerier}})
 	case TargetAll:
 		// The querier answers while the builder, whose live data it reads,
 		// flushes at the end. At the start it waits for the builder.
-		rows = append(rows, module{moduleQuerier, a.newQuerier, []string{moduleLive}})
+		rows = append(rows, module{moduleQuerier, a.newQuerier, []string{moduleLive, moduleAdmin}})
 		builderNeeds = append(builderNeeds, moduleQuerier)
 	}
 	return append(rows,

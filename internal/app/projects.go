@@ -91,7 +91,8 @@ func (a *App) newProjects() services.Service {
 // newAdmin opens the API of projects.
 func (a *App) newAdmin() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.admin.open(newProjectsAPI(project.NewRegistry(a.bucket), a.projects, a.log))
+		a.newErasures()
+		a.admin.open(newProjectsAPI(project.NewRegistry(a.bucket), a.projects, a.log, &a.erasures))
 		return nil
 	}, func(error) error {
 		a.closeGate(&a.admin, phaseAnswer)

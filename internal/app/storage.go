@@ -103,6 +103,8 @@ func (a *App) serverOptions() embedded.Options {
 func (a *App) newLive() services.Service {
 	return services.NewIdleService(func(context.Context) error {
 		a.catalog = catalog.New(a.bucket, a.log, a.logger.With(slog.String("component", "catalog")), a.reg)
+		// What an erasure has left nothing of was replaced longer ago.
+		a.catalog.Expire(a.cfg.Compactor.DeleteAfter / 2)
 		build := ingester.NewBuilder
 		if a.cfg.Target == TargetQuerier {
 			build = ingester.NewFollower
@@ -130,7 +132,7 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.bucket, a.log.Partitions(), a.processors,
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.erasures.watch, a.bucket, a.log.Partitions(), a.processors,
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
 		if a.cfg.Target == TargetQuerier {
 			var err error
@@ -140,8 +142,10 @@ func (a *App) newQuerier() services.Service {
 			a.querier.ShareWith(a.workers)
 		}
 		a.queries.open(a.querier.Handler())
+		a.eraser.Store(a.querier)
 		return nil
 	}, func(error) error {
+		a.eraser.Store(nil)
 		a.closeGate(&a.queries, phaseAnswer)
 		if a.workers != nil {
 			a.workers.Close()

@@ -148,9 +148,25 @@ func warm(rows []*schema.Span) (sum byte) {
 	return sum
 }
 
-// group writes the columns of one row group.
+// group writes one row group.
 func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 	e.gather(ordinal)
+	g := e.begin()
+	var size int64
+	for i := range e.dir.columns {
+		raw, err := e.columnChunk(meta, &g, i)
+		if err != nil {
+			return err
+		}
+		size += raw
+	}
+	e.dir.groups = append(e.dir.groups, g)
+	return meta.Finish(size, ordinal)
+}
+
+// begin writes the tables of traces of the row group that was gathered, and begins
+// its description.
+func (e *encoder) begin() rowGroup {
 	f := e.cells
 	for id := range slices.Chunk(f.traceIDs, len(schema.TraceID{})) {
 		e.hashes = append(e.hashes, schema.TraceID(id).Hash())
@@ -161,20 +177,20 @@ func (e *encoder) group(meta *parquet.Group, ordinal int) error {
 		firstTrace: f.trace(0), lastTrace: f.trace(int(f.traces[e.rows-1])), minStart: f.minStart, maxEnd: f.maxEnd,
 	}
 	e.traces(&g)
-	var size int64
-	for i := range e.dir.columns {
-		c := &e.dir.columns[i]
-		raw, err := e.chunk(meta, &g, i, e.column(i))
-		if err != nil {
-			return fmt.Errorf("column %s: %w", c.name, err)
-		}
-		size += raw
-		if c.id == colTraceID {
-			g.sumIDs(&g.chunks[i], e.out, e.before)
-		}
+	return g
+}
+
+// columnChunk writes a column of a row group and returns its uncompressed size.
+func (e *encoder) columnChunk(meta *parquet.Group, g *rowGroup, i int) (int64, error) {
+	c := &e.dir.columns[i]
+	raw, err := e.chunk(meta, g, i, e.column(i))
+	if err != nil {
+		return 0, fmt.Errorf("column %s: %w", c.name, err)
 	}
-	e.dir.groups = append(e.dir.groups, g)
-	return meta.Finish(size, ordinal)
+	if c.id == colTraceID {
+		g.sumIDs(&g.chunks[i], e.out, e.before)
+	}
+	return raw, nil
 }
 
 // pageRows are the rows of a page, [from, to), and their places among the rows

@@ -12,8 +12,7 @@ import (
 // defaults.
 type Limits struct{ PageRows, PageBytes, FineRows, GroupRows, Columns, ColumnRows int }
 
-// EncodeLimited is Encode with other limits.
-func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Object, error) {
+func (l Limits) limits() limits {
 	lim := defaultLimits()
 	for _, set := range []struct {
 		from int
@@ -30,7 +29,12 @@ func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Ob
 			*set.to = set.from
 		}
 	}
-	return encode(project, [][]schema.Span{spans}, lim)
+	return lim
+}
+
+// EncodeLimited is Encode with other limits.
+func EncodeLimited(project schema.ProjectID, spans []schema.Span, l Limits) (*Object, error) {
+	return encode(project, [][]schema.Span{spans}, l.limits())
 }
 
 // RowGroups is the number of row groups and of pages of each.
@@ -121,4 +125,24 @@ func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err e
 		}
 		n += selected.Count()
 	}
+}
+
+// ContentPages are the checksums of all pages of content.
+func (r *Reader) ContentPages() map[uint32]bool {
+	sums := map[uint32]bool{}
+	for i := range r.dir.groups {
+		for c := range r.dir.columns {
+			if !r.dir.columns[c].fine {
+				continue
+			}
+			pages, err := r.groupReader(i).pages(c)
+			if err != nil {
+				panic(err)
+			}
+			for _, p := range pages {
+				sums[p.sum] = true
+			}
+		}
+	}
+	return sums
 }

@@ -79,9 +79,7 @@ func (r *Reader) PageList(group int, column string) []byte {
 	return r.dir.groups[group].chunks[i].list.stored
 }
 
-// MergeWithLimits is Merge with row groups of fewer rows or bytes.
-func MergeWithLimits(ctx context.Context, w io.Writer, inputs []*Reader, pageRows, groupRows, groupBytes int) (*Merged, error) {
-	lim := defaultLimits()
-	lim.pageRows, lim.groupRows = pageRows, groupRows
-	return merge(ctx, w, inputs, nil, lim, groupBytes)
+// MergeLimited is Merge with other limits, and row groups of fewer bytes.
+func MergeLimited(ctx context.Context, w io.Writer, inputs []*Reader, opts MergeOptions, l Limits, groupBytes int) (*Merged, error) {
+	return merge(ctx, w, inputs, opts, l.limits(), groupBytes)
 }

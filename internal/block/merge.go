@@ -19,41 +19,66 @@ type Merged struct {
 	TailBytes int    // as Object has it
 	Open      bool   // has rows that are fragments
 	Folded    int    // rows of the inputs that were duplicates of others
+	Dropped   int    // rows of the inputs that MergeOptions.Drop left out
 }
 
-// mergeBytes is about what the rows of a row group take while they are merged.
-const mergeBytes = 48 << 20
+// MergeOptions are what a merge does besides. The zero value is of use.
+type MergeOptions struct {
+	// Progress is called from time to time with the rows of the inputs that were
+	// read, out of all that they have.
+	Progress func(rows int)
+	// Drop says up to which position of the log rows of a trace are left out, 0
+	// for none. They leave nothing behind: no column, key or dictionary entry.
+	// It may be asked several times.
+	Drop func(id schema.TraceID) (upTo uint64)
+}
+
+func (o *MergeOptions) setDefaults() {
+	if o.Progress == nil {
+		o.Progress = func(int) {}
+	}
+}
+
+// drops reports whether a row is left out.
+func (o *MergeOptions) drops(row *schema.Span) bool {
+	if o.Drop == nil {
+		return false
+	}
+	upTo := o.Drop(row.TraceID)
+	return upTo > 0 && row.Position <= upTo
+}
+
+// mergeBytes is about what is held of a row group while it is merged.
+const mergeBytes = 128 << 20
 
 // Merge writes a block of the rows of all inputs, which must be of one project, to
 // w, row group by row group. Of rows that were delivered twice one stays
 // (schema.Fold); fragments stay, since later pieces may belong between them, but
-// for identical ones. Which attributes get columns is decided anew.
+// for identical ones. Which attributes get columns is decided anew. One input is
+// enough: it is written anew, by what is known today. If no row is left the block
+// is a valid one without rows.
 //
-// Memory is that of one row group, of about 48 MB of rows unless a single trace is
-// larger, and of the dictionaries of all inputs. Inputs are best files at hand:
-// pages are read several times where row groups of the output begin within them.
-//
-// If progress is not nil it is called from time to time with the rows of the inputs
-// that were read, out of all that they have.
+// Memory is that of one row group, of about 128 MB and of a quarter of that for its
+// content, which is written bit by bit, unless a single trace is larger. Inputs are best files at
+// hand: every column is read by itself, and pages several times where row groups of
+// the output begin within them.
 //
 // Returns ErrCorrupt for a damaged input, ErrTooLarge for rows that cannot be
 // stored, objstore.ErrNotExist or objstore.ErrChanged if an input was removed or
 // replaced since it was opened, and errors of w. What was written is then of no
 // use.
-func Merge(ctx context.Context, w io.Writer, inputs []*Reader, progress func(rows int)) (*Merged, error) {
-	return merge(ctx, w, inputs, progress, defaultLimits(), mergeBytes)
+func Merge(ctx context.Context, w io.Writer, inputs []*Reader, opts MergeOptions) (*Merged, error) {
+	return merge(ctx, w, inputs, opts, defaultLimits(), mergeBytes)
 }
 
-func merge(ctx context.Context, w io.Writer, inputs []*Reader, progress func(rows int), lim limits, groupBytes int) (*Merged, error) {
-	if progress == nil {
-		progress = func(int) {}
-	}
-	m := merger{limits: lim, groupBytes: groupBytes, inputs: make([]*mergeInput, len(inputs)), out: w, progress: progress}
+func merge(ctx context.Context, w io.Writer, inputs []*Reader, opts MergeOptions, lim limits, groupBytes int) (*Merged, error) {
+	opts.setDefaults()
+	m := merger{MergeOptions: opts, limits: lim, groupBytes: groupBytes, inputs: make([]*mergeInput, len(inputs)), out: w}
 	for i, r := range inputs {
 		if r.name.Project != inputs[0].name.Project {
 			return nil, fmt.Errorf("merge blocks: %s is not of project %s", r.key, inputs[0].name.Project)
 		}
-		m.inputs[i] = newMergeInput(r)
+		m.inputs[i] = &mergeInput{reader: r, number: i}
 	}
 	if len(inputs) == 0 {
 		return nil, errors.New("merge blocks: there are none")
@@ -66,24 +91,30 @@ func merge(ctx context.Context, w io.Writer, inputs []*Reader, progress func(row
 }
 
 // merger merges blocks. It looks at all inputs first, to choose the columns
-// (merge_survey.go) and the traces of each row group (merge_cut.go). Then it reads
-// the rows of one group from all inputs (merge_input.go), folds them
-// (merge_fold.go), and writes the group as Encode does.
+// (merge_survey.go). Then, for each row group, it takes traces off the inputs
+// (merge_input.go, merge_plan.go), finds out which of their rows stay and in which
+// order (merge_mixed.go), and copies column after column (merge_copy.go,
+// merge_shape.go, merge_attributes.go, merge_content.go).
 type merger struct {
+	MergeOptions
+
 	limits     limits
 	groupBytes int
 	inputs     []*mergeInput
 	out        io.Writer
-	progress   func(int)
 
 	survey  *survey // of all inputs: columns and keys
 	encoder *encoder
 	file    *parquet.File
-	read    int // rows
+	heap    inputHeap
+	trace   *mergeTrace // that was taken off the inputs and is in no plan yet
+	read    int         // rows
 	merged  Merged
 	traces  int
 	groups  int
-	slab    []schema.Span // rows of a group
+
+	ordinals []int32 // 0, 1, 2 …
+	scratch  groupScratch
 }
 
 func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, error) {
@@ -99,12 +130,18 @@ func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, er
 		return nil, err
 	}
 	e.out = append(e.out, magic...)
-	ends, err := m.cuts(ctx)
-	if err != nil {
+	if err := m.begin(ctx); err != nil {
 		return nil, err
 	}
-	for _, end := range ends {
-		if err := m.slice(ctx, end); err != nil {
+	for {
+		p, err := m.plan(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if p == nil {
+			break
+		}
+		if err := m.group(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -116,52 +153,68 @@ func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, er
 	return &m.merged, m.flush()
 }
 
-// slice merges the rows of the traces before end, all that are left if it is nil.
-func (m *merger) slice(ctx context.Context, end *schema.TraceID) error {
-	m.slab = m.slab[:0]
-	for _, in := range m.inputs {
-		var err error
-		if m.slab, err = in.appendBefore(ctx, m.slab, end); err != nil {
-			return err
+// group writes a row group, unless no row of the plan stays.
+func (m *merger) group(ctx context.Context, p *mergePlan) error {
+	if err := m.arrange(ctx, p); err != nil {
+		return err
+	}
+	m.merged.Folded += p.folded
+	m.merged.Dropped += p.dropped
+	if p.rows() > 0 {
+		if m.groups == maxGroups {
+			return fmt.Errorf("%w: %d row groups", ErrTooLarge, m.groups)
+		}
+		if err := m.write(ctx, p); err != nil {
+			return fmt.Errorf("row group %d: %w", m.groups, err)
 		}
 	}
-	rows := m.fold(m.slab)
-	m.merged.Folded += len(m.slab) - len(rows)
-	cuts := planGroups(rows, m.limits.groupRows)
-	for i, from := range cuts[:len(cuts)-1] {
-		if err := m.group(rows[from:cuts[i+1]]); err != nil {
-			return err
-		}
-	}
-	m.read += len(m.slab)
-	m.progress(m.read)
-	clear(m.slab) // lets go of what they point to
+	m.read += p.read
+	m.Progress(m.read)
 	return nil
 }
 
-// group writes a row group of sorted rows.
-func (m *merger) group(rows []*schema.Span) error {
-	e := m.encoder
-	if m.groups == maxGroups {
-		return fmt.Errorf("%w: %d row groups", ErrTooLarge, m.groups)
+// write copies the columns of a row group.
+func (m *merger) write(ctx context.Context, p *mergePlan) error {
+	e, c := m.encoder, m.newCopier(p)
+	if err := c.copy(ctx); err != nil {
+		return err
 	}
-	e.survey = m.survey.ofGroup(rows)
-	e.first, e.rows = 0, len(rows)
-	if err := e.group(m.file.Group(len(rows)), m.groups); err != nil {
-		return fmt.Errorf("row group %d: %w", m.groups, err)
+	e.survey, e.gathered, e.cells, e.first, e.rows = c.g.survey, c.g, c.f, 0, p.rows()
+	meta, g := m.file.Group(e.rows), e.begin()
+	var size int64
+	for i := range e.dir.columns {
+		if e.dir.columns[i].fine {
+			continue
+		}
+		raw, err := e.columnChunk(meta, &g, i)
+		if err != nil {
+			return err
+		}
+		if err := m.flush(); err != nil {
+			return err
+		}
+		size += raw
+	}
+	content, err := m.content(ctx, c, meta, &g)
+	if err != nil {
+		return err
+	}
+	e.dir.groups = append(e.dir.groups, g)
+	if err := meta.Finish(size+content, m.groups); err != nil {
+		return err
 	}
 	if m.merged.Spans == 0 {
-		m.merged.MinStart = e.survey.minStart
+		m.merged.MinStart = g.minStart
 	}
-	m.merged.MinStart, m.merged.MaxEnd = min(m.merged.MinStart, e.survey.minStart), max(m.merged.MaxEnd, e.survey.maxEnd)
-	m.merged.Spans += len(rows)
-	m.traces += e.survey.traces
+	m.merged.MinStart, m.merged.MaxEnd = min(m.merged.MinStart, g.minStart), max(m.merged.MaxEnd, g.maxEnd)
+	m.merged.Spans += p.rows()
+	m.traces += len(p.ids)
 	m.groups++
 	e.survey, e.gathered, e.cells = nil, nil, nil // lets go of the rows
-	return m.flush()
+	return nil
 }
 
-// flush hands on what was written.
+// flush hands on what was written: whole columns, so that no more is held.
 func (m *merger) flush() error {
 	e := m.encoder
 	if _, err := m.out.Write(e.out); err != nil {

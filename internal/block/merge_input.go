@@ -2,115 +2,164 @@ package block
 
 import (
 	"bytes"
+	"container/heap"
 	"context"
 	"fmt"
 
-	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // maxGroups is the most row groups of a Parquet file.
 const maxGroups = 1<<15 - 1
 
-// mergeInput reads the rows of a block once, in their order.
+// mergeInput goes through the traces of a block once, by its tables of them.
 type mergeInput struct {
-	reader   *Reader
-	wanted   *wanted
-	rowBytes int           // of a row in memory, about
-	chunk    []schema.Span // scratch
+	reader *Reader
+	number int // of the inputs
 
-	group int          // that is read next
-	row   int          // likewise, of the group
-	pages *groupReader // of the group, nil before its first row; keeps its dictionaries
+	group    int // that is read
+	pages    *groupReader
+	rowBytes []int // about what a row takes in memory while it is merged, by page
+	section  int   // likewise, of its tables
+	traces   *traceSection
+	trace    int // the next one, of traces
+	part     int // of the plan that has the last rows
 }
 
-func newMergeInput(r *Reader) *mergeInput {
-	return &mergeInput{reader: r, wanted: r.wanted(vec.AllColumns())}
-}
+// id is that of the next trace. REQUIRES: there is one.
+func (in *mergeInput) id() schema.TraceID { return in.traces.id(in.trace) }
 
-// appendBefore appends the next rows up to the trace end, all if it is nil. They
-// may be kept.
-func (in *mergeInput) appendBefore(ctx context.Context, dst []schema.Span, end *schema.TraceID) (_ []schema.Span, err error) {
-	defer in.reader.guard("rows", &err)
-	for in.group < len(in.reader.dir.groups) {
-		to, err := in.rowOf(ctx, end)
-		if err != nil {
-			return nil, fmt.Errorf("read block %s: %w", in.reader.key, err)
-		}
-		if dst, err = in.append(ctx, dst, to); err != nil {
-			return nil, fmt.Errorf("read block %s: %w", in.reader.key, err)
-		}
-		if in.row < in.reader.dir.groups[in.group].rows() {
-			break
-		}
-		in.group, in.row, in.pages = in.group+1, 0, nil
-	}
-	return dst, nil
-}
-
-// rowOf is the first row of the group that belongs to the trace end or a later
+// advance makes sure that the next trace is at hand, and reports whether there is
 // one.
-func (in *mergeInput) rowOf(ctx context.Context, end *schema.TraceID) (int, error) {
-	g := &in.reader.dir.groups[in.group]
-	switch {
-	case end == nil || bytes.Compare(g.lastTrace[:], end[:]) < 0:
-		return g.rows(), nil
-	case bytes.Compare(g.firstTrace[:], end[:]) >= 0:
-		return 0, nil
-	}
-	r := in.groupReader()
-	i := g.sectionOfID(*end)
-	if err := r.fetch(ctx, r.missingSection(nil, i)); err != nil {
-		return 0, err
-	}
-	s, err := r.readSection(i)
-	if err != nil {
-		return 0, err
-	}
-	trace, _ := s.find(*end)
-	return s.first[trace], nil
-}
-
-func (in *mergeInput) groupReader() *groupReader {
-	if in.pages == nil {
-		in.pages = in.reader.groupReader(in.group)
-	}
-	return in.pages
-}
-
-// append reads the rows of the group up to a row. Between two calls it keeps no
-// pages: all inputs wait at the same time.
-func (in *mergeInput) append(ctx context.Context, dst []schema.Span, to int) ([]schema.Span, error) {
-	if to <= in.row {
-		return dst, nil
-	}
-	g := in.groupReader()
-	r := newRowReader(g, in.wanted, tasksBetween(g.group.pages, in.row, to))
-	in.row = to
-	for !r.done() {
-		var err error
-		r.hint = int64(len(r.tasks[0].rows) * (in.rowBytes - spanBytes))
-		if dst, err = r.next(ctx, dst); err != nil {
-			return nil, err
-		}
-	}
-	g.window, g.scratch = nil, groupScratch{}
-	return dst, nil
-}
-
-// tasksBetween cuts the rows [from, to) by page.
-func tasksBetween(grid []int, from, to int) []task {
-	var tasks []task
-	for p := range len(grid) - 1 {
-		first, end := max(grid[p], from), min(grid[p+1], to)
-		if first >= end {
+func (in *mergeInput) advance(ctx context.Context) (more bool, err error) {
+	defer in.reader.guard("table of traces", &err)
+	for in.traces == nil || in.trace == in.traces.traces() {
+		if in.pages != nil && in.section < len(in.pages.group.traces) {
+			if err := in.readTraces(ctx); err != nil {
+				return false, fmt.Errorf("read the traces of block %s: %w", in.reader.key, err)
+			}
 			continue
 		}
-		rows := make([]int32, end-first)
-		for i := range rows {
-			rows[i] = int32(first + i)
+		in.traces = nil
+		if in.pages != nil {
+			in.group++
 		}
-		tasks = append(tasks, task{page: p, rows: rows})
+		if in.group == len(in.reader.dir.groups) {
+			return false, nil
+		}
+		in.pages, in.section = in.reader.groupReader(in.group), 0
+		if in.rowBytes, err = in.pages.rowBytes(); err != nil {
+			return false, err
+		}
 	}
-	return tasks
+	return true, nil
+}
+
+func (in *mergeInput) readTraces(ctx context.Context) error {
+	g := in.pages
+	err := g.fetch(ctx, g.missingSection(nil, in.section))
+	if err != nil {
+		return err
+	}
+	in.traces, err = g.readSection(in.section)
+	g.window, g.section = nil, nil
+	in.section, in.trace = in.section+1, 0
+	return err
+}
+
+// heldBytes is about what a row takes in memory besides its texts.
+const heldBytes = 256
+
+// rowBytes is about what a row takes until its row group is written, by page:
+// texts without a dictionary as they are, content as it is stored.
+func (g *groupReader) rowBytes() ([]int, error) {
+	sizes := make([]int, len(g.group.pages)-1)
+	for c := range g.group.chunks {
+		column := g.column(c)
+		if g.chunk(c).absent || g.chunk(c).encoding == encodingCodes || column.physical != physicalBytes {
+			continue
+		}
+		pages, err := g.pages(c)
+		if err != nil {
+			return nil, err
+		}
+		grid := g.grid(c)
+		for p := range pages {
+			size := pages[p].raw
+			if column.fine {
+				size = pages[p].size
+			}
+			sizes[pageOf(g.group.pages, grid[p])] += int(size)
+		}
+	}
+	for p := range sizes {
+		sizes[p] = heldBytes + sizes[p]/(g.group.pages[p+1]-g.group.pages[p])
+	}
+	return sizes, nil
+}
+
+// inputHeap has the inputs that have more traces, the one with the smallest next
+// trace first.
+type inputHeap []*mergeInput
+
+func (h inputHeap) Len() int      { return len(h) }
+func (h inputHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h inputHeap) Less(i, j int) bool {
+	a, b := h[i].id(), h[j].id()
+	if c := bytes.Compare(a[:], b[:]); c != 0 {
+		return c < 0
+	}
+	return h[i].number < h[j].number
+}
+func (h *inputHeap) Push(x any) { *h = append(*h, x.(*mergeInput)) } //nolint:forcetypeassert // nothing else is pushed
+func (h *inputHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// mergeTrace is a trace as it lies in the inputs.
+type mergeTrace struct {
+	id     schema.TraceID
+	pieces []mergePiece
+}
+
+// mergePiece are the rows [from, to) of a row group of an input.
+type mergePiece struct {
+	in       *mergeInput
+	group    *groupReader
+	from, to int
+	bytes    int  // about what they take
+	folds    bool // two of them may be of one span
+}
+
+// take takes the smallest trace off the inputs. REQUIRES: there is one.
+func (h *inputHeap) take(ctx context.Context) (*mergeTrace, error) {
+	t := &mergeTrace{id: (*h)[0].id()}
+	for len(*h) > 0 && (*h)[0].id() == t.id {
+		in := (*h)[0]
+		s := in.traces
+		p := mergePiece{in: in, group: in.pages, from: s.first[in.trace], to: s.first[in.trace+1], folds: s.split(in.trace)}
+		p.bytes = (p.to - p.from) * in.rowBytes[pageOf(in.pages.group.pages, p.from)]
+		t.pieces = append(t.pieces, p)
+		in.trace++
+		more, err := in.advance(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case more:
+			heap.Fix(h, 0)
+		default:
+			heap.Pop(h)
+		}
+	}
+	return t, nil
+}
+
+func (t *mergeTrace) size() (rows, bytes int) {
+	for i := range t.pieces {
+		rows += t.pieces[i].to - t.pieces[i].from
+		bytes += t.pieces[i].bytes
+	}
+	return rows, bytes
 }

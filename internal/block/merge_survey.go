@@ -21,20 +21,24 @@ func (m *merger) look(ctx context.Context) error {
 	}
 	s.resources.init(0, resourceContent)
 	row := int32(0)
+	columns := vec.Columns{Bare: true, Resource: true, Events: true, Links: true, Rest: m.Drop != nil}
 	for _, in := range m.inputs {
-		for rows, err := range in.reader.Scan(ctx, &vec.Filter{Op: vec.OpTrue}, vec.Columns{Bare: true, Resource: true, Events: true, Links: true}) {
+		for rows, err := range in.reader.Scan(ctx, &vec.Filter{Op: vec.OpTrue}, columns) {
 			if err != nil {
 				return err
 			}
 			for i := range rows {
+				if m.drops(&rows[i]) {
+					continue
+				}
 				s.resources.add(resourceOf(&rows[i]))
 				s.countEvents(row, rows[i].Events)
 				s.countLinks(row, rows[i].Links)
 				row++
 			}
-			s.resources.codes = append(s.resources.codes[:0], s.resources.codes[len(s.resources.codes)-1]) // the last is enough to go on
+			s.resources.codes = s.resources.codes[max(len(s.resources.codes)-1, 0):] // the last is enough to go on
 		}
-		if err := in.sample(ctx, s); err != nil {
+		if err := m.sample(ctx, in, s); err != nil {
 			return fmt.Errorf("sample block %s: %w", in.reader.key, err)
 		}
 	}
@@ -45,62 +49,46 @@ func (m *merger) look(ctx context.Context) error {
 	return nil
 }
 
+// longStretchRows is as stretchRows: pages are decompressed whole.
+const longStretchRows = 512
+
 // sample counts the attributes of stretches of rows, the first one and every
-// step-th, and measures these rows.
-func (in *mergeInput) sample(ctx context.Context, s *survey) (err error) {
+// step-th.
+func (m *merger) sample(ctx context.Context, in *mergeInput, s *survey) (err error) {
 	r := in.reader
 	defer r.guard("rows", &err)
-	w := r.wanted(vec.Columns{Bare: true, Attributes: true, Events: true, Links: true})
-	counted, size := 0, 0
+	w := r.wanted(vec.Columns{Bare: true, Attributes: true, Rest: m.Drop != nil})
+	var chunk []schema.Span
 	for i := range r.dir.groups {
 		g := r.groupReader(i)
 		selected := vec.NewBitmap(g.group.rows())
-		for from := 0; from < g.group.rows(); from += s.step * stretchRows {
-			for row := from; row < min(from+stretchRows, g.group.rows()); row++ {
+		for from := 0; from < g.group.rows(); from += s.step * longStretchRows {
+			for row := from; row < min(from+longStretchRows, g.group.rows()); row++ {
 				selected.Set(row)
 			}
 		}
 		for rows := newRowReader(g, w, tasksOf(g.group.pages, selected)); !rows.done(); {
-			if in.chunk, err = rows.next(ctx, in.chunk[:0]); err != nil {
+			if chunk, err = rows.next(ctx, chunk[:0]); err != nil {
 				return err
 			}
-			for k := range in.chunk {
-				row := &in.chunk[k]
+			for k := range chunk {
+				row := &chunk[k]
+				if m.drops(row) {
+					continue
+				}
 				s.sample++
 				s.keys[ownerSpan].count(int32(s.sample), row.Attributes)
 				s.keys[ownerDerived].count(int32(s.sample), row.Derived)
-				counted++
-				size += len(row.Attributes) + len(row.Derived) + len(row.Events) + len(row.Links)
 			}
 		}
 	}
-	in.rowBytes = spanBytes + size/max(counted, 1)
-	in.chunk = nil
 	return nil
 }
 
-// spanBytes is about what a row takes besides its attributes, events and links.
-const spanBytes = 512
-
-// ofGroup is the survey of some rows of the block that s is of.
-func (s *survey) ofGroup(rows []*schema.Span) *survey {
-	g := &survey{
-		limits: s.limits, rows: rows, spans: len(rows), step: 1,
-		keys: s.keys, columns: s.columns, cells: s.cells,
-		minStart: rows[0].StartNanos,
-	}
-	g.resources.init(len(rows), resourceContent)
-	g.scopes.init(len(rows), scopeContent)
-	for i, row := range rows {
-		g.resources.add(resourceOf(row))
-		g.scopes.add(scopeOf(row))
-		g.minStart, g.maxEnd = min(g.minStart, row.StartNanos), max(g.maxEnd, row.StartNanos, row.EndNanos)
-		if i == 0 || row.TraceID != rows[i-1].TraceID {
-			g.traces++
-		}
-	}
-	for _, r := range g.resources.list {
-		g.resourceValues = append(g.resourceValues, resourceValues(r))
-	}
+// ofGroup is the survey of a row group of so many rows of the block that s is of.
+func (s *survey) ofGroup(rows int) *survey {
+	g := &survey{limits: s.limits, spans: rows, keys: s.keys, columns: s.columns, cells: s.cells}
+	g.resources.init(0, resourceContent)
+	g.scopes.init(0, scopeContent)
 	return g
 }

@@ -95,6 +95,9 @@ type pager struct {
 }
 
 const (
+	// messageBytes is the place of the events in columnBytes; links and the rest
+	// follow.
+	messageBytes = 3
 	// attributeBytes is the place of the attributes in columnBytes; those of
 	// spans and derived ones are together there.
 	attributeBytes = 6
@@ -123,22 +126,32 @@ func (p *pager) wide(n int) { p.row[attributeBytes] += n }
 func (p *pager) content(number, n int) { p.rowFine[number] = n }
 
 // end ends the given row and cuts before it if it does not fit.
-func (p *pager) end(row int) {
+func (p *pager) end(row int) { p.endFine(row, p.endPage(row)) }
+
+// endPage does that but for the pages of content, and reports whether it has cut.
+func (p *pager) endPage(row int) bool {
 	full := row-p.pages[len(p.pages)-1] >= p.limits.pageRows || overflows(p.held[:], p.row[:], p.limits.pageBytes)
 	if full {
 		p.pages = append(p.pages, row)
 		clear(p.held[:])
 	}
-	if full || row-p.fine[len(p.fine)-1] >= p.limits.fineRows || overflows(p.heldFine, p.rowFine, p.limits.fineBytes) {
-		p.fine = append(p.fine, row)
-		clear(p.heldFine)
-	}
 	for c, n := range p.row {
 		p.held[c] += n
+	}
+	return full
+}
+
+// endFine does so for the pages of content. It cuts in any case where all pages
+// begin.
+func (p *pager) endFine(row int, full bool) bool {
+	if full = full || row-p.fine[len(p.fine)-1] >= p.limits.fineRows || overflows(p.heldFine, p.rowFine, p.limits.fineBytes); full {
+		p.fine = append(p.fine, row)
+		clear(p.heldFine)
 	}
 	for c, n := range p.rowFine {
 		p.heldFine[c] += n
 	}
+	return full
 }
 
 // overflows reports whether what a row adds to a page is too much for it.

@@ -144,6 +144,10 @@ func (g *groupReader) locate(part *pagePart, rows []int32, base int) {
 		}
 		return
 	}
+	if len(rows) == part.rows {
+		part.spread()
+		return
+	}
 	word, before := 0, 0
 	for i, row := range rows {
 		row := int(row) - base
@@ -156,6 +160,20 @@ func (g *groupReader) locate(part *pagePart, rows []int32, base int) {
 			continue
 		}
 		part.dense[i] = int32(before + bits.OnesCount64(defined[word]&(bit-1)))
+	}
+}
+
+// spread does that for all rows of the page.
+func (p *pagePart) spread() {
+	for i := range p.dense {
+		p.dense[i] = -1
+	}
+	next := int32(0)
+	for w, word := range p.defined {
+		for ; word != 0; word &= word - 1 {
+			p.dense[64*w+bits.TrailingZeros64(word)] = next
+			next++
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,6 +24,7 @@ type Log interface {
 // partition, all messages up to the floor are in these blocks, if the project
 // has any in them. It is never changed after it was made.
 type View struct {
+	made   time.Time // before anything of it was listed
 	floors []Floor
 	blocks []schema.BlockName // visible ones
 }
@@ -41,6 +43,7 @@ type Catalog struct {
 	log     Log
 	logger  *slog.Logger
 	metrics *metrics
+	maxAge  time.Duration // of views, 0: any
 
 	mu       sync.Mutex
 	projects map[schema.ProjectID]*entry
@@ -49,6 +52,7 @@ type Catalog struct {
 type entry struct {
 	listing chan struct{} // capacity 1: held by the one who lists
 	closed  days          // for who holds it
+	begun   time.Time     // when closed was empty, likewise
 
 	mu   sync.Mutex
 	view *View
@@ -60,6 +64,17 @@ func New(bucket objstore.Bucket, log Log, logger *slog.Logger, reg prometheus.Re
 		bucket: bucket, log: log, logger: logger, metrics: newMetrics(reg),
 		projects: make(map[schema.ProjectID]*entry),
 	}
+}
+
+// Expire bounds the age of views, and of what they know of closed days. What was
+// stored in place of others, by a merge or an erasure, is seen after so long although
+// the others can still be read, here from memory. It must be called before the first
+// view is asked for.
+func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
+
+// usable reports whether a view may be used by who has found old to be out of date.
+func (c *Catalog) usable(v, old *View) bool {
+	return v != nil && v != old && (c.maxAge == 0 || time.Since(v.made) < c.maxAge)
 }
 
 // View returns the cached view of a project, or makes one.
@@ -78,7 +93,7 @@ func (c *Catalog) Newer(ctx context.Context, project schema.ProjectID, old *View
 // were closed when they were listed are as they were then.
 func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View, gone bool) (*View, error) {
 	e := c.entry(project)
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
 	select {
@@ -87,16 +102,18 @@ func (c *Catalog) newer(ctx context.Context, project schema.ProjectID, old *View
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if v := e.current(); v != old {
+	if v := e.current(); c.usable(v, old) {
 		return v, nil
 	}
-	if gone {
+	if gone || e.begun.IsZero() {
 		clear(e.closed)
+		e.begun = time.Now()
 	}
 	v, err := c.list(ctx, project, e.closed)
 	if err != nil {
 		return nil, err
 	}
+	v.made = e.begun
 	e.mu.Lock()
 	e.view = v
 	e.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -110,4 +112,68 @@ func TestLogThatNeverSettles(t *testing.T) {
 	c := catalog.New(bucketmem.New(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	_, err := c.Join(t.Context(), quiet{from: 7}, "p", []int{0}, nil)
 	require.ErrorIs(t, err, catalog.ErrUnsettled)
+}
+
+// A view that is too old is made anew, whoever asks for it.
+func TestViewsExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logmem.New(logmem.Options{})
+		defer log.Close()
+		c := catalog.New(bucketmem.New(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		c.Expire(time.Minute)
+		first, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		time.Sleep(time.Minute - time.Second)
+		again, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Same(t, first, again)
+		time.Sleep(time.Second)
+		next, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.NotSame(t, first, next)
+	})
+}
+
+// A view that somebody still holds and the catalog has forgotten is made anew.
+func TestForgottenView(t *testing.T) {
+	log := logmem.New(logmem.Options{})
+	defer log.Close()
+	c := catalog.New(bucketmem.New(), log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	old, err := c.View(t.Context(), "held")
+	require.NoError(t, err)
+	for i := range 5000 {
+		_, err := c.View(t.Context(), schema.ProjectID(fmt.Sprintf("p%d", i)))
+		require.NoError(t, err)
+	}
+	newer, err := c.Newer(t.Context(), "held", old)
+	require.NoError(t, err)
+	require.NotNil(t, newer)
+	require.NotSame(t, old, newer)
+}
+
+// What is replaced in a day that is over is seen, too, when the view is too old: the
+// replaced block may still be in memory, so that nobody misses it.
+func TestClosedDaysExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bucket, log := bucketmem.New(), logmem.New(logmem.Options{})
+		defer log.Close()
+		c := catalog.New(bucket, log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		c.Expire(time.Hour)
+		before := schema.BlockName{Project: "p", Partitions: 1, Epoch: 1, First: 1, Last: 1, LogNanos: uint64(time.Now().AddDate(0, 0, -9).UnixNano())}
+		store(t, bucket, before)
+		view, err := c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Equal(t, []schema.BlockName{before}, view.Blocks())
+		after := before
+		after.Generation = 1
+		store(t, bucket, after)
+		time.Sleep(time.Hour - time.Second)
+		view, err = c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Equal(t, []schema.BlockName{before}, view.Blocks())
+		time.Sleep(time.Second)
+		view, err = c.View(t.Context(), "p")
+		require.NoError(t, err)
+		require.Equal(t, []schema.BlockName{after}, view.Blocks())
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -64,7 +65,13 @@ type Joined struct {
 	// Oldest is the end that spans of a project must have to be shown, for
 	// those that keep none for ever. A join leaves it to its caller.
 	Oldest map[schema.ProjectID]uint64
+	// Erased is what is to be gone of projects, likewise.
+	Erased map[schema.ProjectID]*erasure.Pending
 }
+
+// Empty is what was joined without blocks and segments, for some of them: what must
+// not be shown stays with it.
+func (j *Joined) Empty() *Joined { return &Joined{View: j.View, Oldest: j.Oldest, Erased: j.Erased} }
 
 // Part is what is live of one partition for a project: everything after the
 // floor of the view that no block of it covers.

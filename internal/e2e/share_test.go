@@ -44,7 +44,10 @@ func TestQueriersShareWork(t *testing.T) {
 	victim, _ := start("querier", small)
 	_, whole := start("querier")
 
-	paths := []string{searchFor("/api/search", `{ status = error }`), searchFor("/api/metrics/query_range", `{ } | rate() by (resource.service.name)`)}
+	paths := []string{
+		searchFor("/api/search", `{ status = error }`), searchFor("/api/metrics/query_range", `{ } | rate() by (resource.service.name)`),
+		searchFor("/api/v2/search/tags", `{ status = error }`), searchFor("/api/v2/search/tag/span.http.route/values", `{ rootServiceName != "x" }`),
+	}
 	var want []string
 	for _, path := range paths {
 		want = append(want, found(t, whole, path))

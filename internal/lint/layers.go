@@ -35,6 +35,7 @@ func floors() map[folder]int {
 
 		"internal/block":   2,
 		"internal/engine":  2,
+		"internal/erasure": 2,
 		"internal/project": 2,
 
 		"internal/vec/vectest": 2,

@@ -31,6 +31,7 @@ const (
 	opList   = "list"
 	opDelete = "delete"
 	opStat   = "stat"
+	opPurge  = "purge_versions"
 )
 
 type metrics struct {
@@ -67,7 +68,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Bytes of objects stored in the bucket.",
 		}),
 	}
-	for _, op := range []string{opPut, opGet, opList, opDelete, opStat} {
+	for _, op := range []string{opPut, opGet, opList, opDelete, opStat, opPurge} {
 		m.operations.WithLabelValues(op) // a rate needs the zero before the first
 	}
 	return m

@@ -54,6 +54,7 @@ func TestInstrument(t *testing.T) {
 		"spanlake_objstore_operations_total delete: 1",
 		"spanlake_objstore_operations_total get: 3",
 		"spanlake_objstore_operations_total list: 2",
+		"spanlake_objstore_operations_total purge_versions: 0",
 		"spanlake_objstore_operations_total put: 3",
 		"spanlake_objstore_operations_total stat: 2",
 		"spanlake_objstore_read_bytes_total: 2",

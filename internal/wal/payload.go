@@ -65,6 +65,9 @@ const (
 // CutMarker is the payload of a cut without data.
 func CutMarker() []byte { return []byte{payloadVersion, flagCut} }
 
+// IsCutMarker reports whether a payload is that of a cut without data.
+func IsCutMarker(p []byte) bool { return IsCut(p) && len(p) == headerBytes }
+
 // CutID is the message id with which the cut marker of the batch that begins
 // at position first is published, so that two deciders make one.
 func CutID(first uint64) string { return "cut" + strconv.FormatUint(first, 10) }

@@ -69,6 +69,12 @@ func (c *Cells) AddText(row int, s string) {
 	c.texts.Add(s)
 }
 
+// AddEntry gives the row an entry of another dictionary.
+func (c *Cells) AddEntry(row int, d *Entries, n uint32) {
+	c.define(row)
+	c.texts.AddEntry(d, n)
+}
+
 // AddCopy gives the row a string, whose memory may change afterwards.
 func (c *Cells) AddCopy(row int, b []byte) {
 	c.define(row)
@@ -100,6 +106,9 @@ func (c *Cells) TakeBack(row int) {
 
 // Has reports whether the row has a value.
 func (c *Cells) Has(row int) bool { return c.defined.Has(row) }
+
+// Len is the number of rows that have a value.
+func (c *Cells) Len() int { return c.n }
 
 // Text is the n-th text.
 func (c *Cells) Text(n int) string { return c.texts.at(n) }
@@ -163,6 +172,30 @@ func (t *Texts) Add(s string) { t.append(s, false) }
 
 // AddCopy appends a string, whose memory may change afterwards.
 func (t *Texts) AddCopy(b []byte) { t.append(alias(b), true) }
+
+// Entries are those of another dictionary. Their memory must not change.
+type Entries struct {
+	texts [][]byte
+	codes []uint32 // by entry: the code that it got, plus one
+}
+
+// NewEntries makes entries that are added to texts, always the same ones.
+func NewEntries(texts [][]byte) *Entries {
+	return &Entries{texts, make([]uint32, len(texts))}
+}
+
+// AddEntry appends an entry of another dictionary.
+func (t *Texts) AddEntry(d *Entries, n uint32) {
+	s := alias(d.texts[n])
+	if code := d.codes[n]; code > 0 && !t.plain {
+		t.take(s, code-1)
+		return
+	}
+	t.Add(s)
+	if !t.plain {
+		d.codes[n] = t.last + 1
+	}
+}
 
 func (t *Texts) append(s string, volatile bool) {
 	if t.plain {

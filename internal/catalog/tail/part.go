@@ -108,39 +108,83 @@ func (p *part) Spans() int {
 
 // Traces returns the rows of traces with all columns.
 func (p *part) Traces(ctx context.Context, ids []schema.TraceID, _ vec.Columns) ([]schema.Span, error) {
-	wanted := make(map[schema.TraceID]struct{}, len(ids))
-	for _, id := range ids {
-		wanted[id] = struct{}{}
-	}
 	var spans []schema.Span
-	collect := func(rows []schema.Span) error {
-		for i := range rows {
-			if _, ok := wanted[rows[i].TraceID]; ok {
-				spans = append(spans, rows[i].Detached())
-			}
+	for page, err := range p.pages(ctx, ids...) {
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	}
-	if err := p.lookUp(ctx, ids, collect); err != nil {
-		return nil, err
+		spans = append(spans, page...)
 	}
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
 	return spans, nil
 }
 
-// lookUp gives f at least the rows of every message that has some of the
-// traces.
-func (p *part) lookUp(ctx context.Context, ids []schema.TraceID, f func([]schema.Span) error) error {
-	x := p.index.Load()
-	if x == nil || x.full() {
-		return p.readAll(ctx, f)
-	}
-	for _, r := range x.ranges(ids...) {
-		if err := p.read(ctx, r.first, r.last, func(_ uint64, rows []schema.Span) error { return f(rows) }); err != nil {
-			return err
+// TracePages yields the rows of a trace in the order of the log, which is always
+// the same, with all columns and some megabytes at a time. The receiver owns them.
+// While it does not want more, nothing is read.
+func (p *part) TracePages(ctx context.Context, id schema.TraceID) iter.Seq2[[]schema.Span, error] {
+	return p.pages(ctx, id)
+}
+
+// pageBytes is about how much a page has, as OTLP. To begin with the next one takes
+// three requests to the server.
+const pageBytes = 4 << 20
+
+func (p *part) pages(ctx context.Context, ids ...schema.TraceID) iter.Seq2[[]schema.Span, error] {
+	return func(yield func([]schema.Span, error) bool) {
+		ranges := []span{{p.first, p.last}}
+		x := p.index.Load()
+		if x != nil && !x.full() {
+			ranges = x.ranges(ids...)
+		}
+		wanted := make(map[schema.TraceID]struct{}, len(ids))
+		for _, id := range ids {
+			wanted[id] = struct{}{}
+		}
+		seen := new(index)
+		for _, r := range ranges {
+			for r.first <= r.last {
+				page, last, err := p.page(ctx, r, wanted, seen)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if len(page) > 0 && !yield(page, nil) {
+					return
+				}
+				r.first = last + 1
+			}
+		}
+		if x == nil {
+			p.index.Store(seen)
 		}
 	}
-	return nil
+}
+
+// page reads rows of traces from a range until there are enough, and returns the
+// position up to which they are.
+func (p *part) page(
+	ctx context.Context, r span, wanted map[schema.TraceID]struct{}, seen *index,
+) (page []schema.Span, last uint64, err error) {
+	size := 0
+	err = p.read(ctx, r.first, r.last, func(position uint64, rows []schema.Span) error {
+		seen.add(position, rows)
+		for i := range rows {
+			if _, ok := wanted[rows[i].TraceID]; ok {
+				page = append(page, rows[i].Detached())
+				size += otlp.SizeHint(&rows[i])
+			}
+		}
+		if size >= pageBytes {
+			last = position
+			return errStopped
+		}
+		return nil
+	})
+	if errors.Is(err, errStopped) {
+		return page, last, nil
+	}
+	return page, r.last, err
 }
 
 // readAll gives f the rows of each message, and leaves an index if there is none.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -61,6 +62,18 @@ func wire(numbers ...int) []byte {
 		spans = field(spans, 2, s)
 	}
 	return field(nil, 1, field(nil, 2, spans))
+}
+
+// long is a span of a trace with a name of some length.
+func long(n, size int) []byte {
+	id := traceID(n)
+	s := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), id[:])
+	s = protowire.AppendBytes(protowire.AppendTag(s, 2, protowire.BytesType), id[8:])
+	s = protowire.AppendString(protowire.AppendTag(s, 5, protowire.BytesType), strings.Repeat("x", size))
+	for range 2 {
+		s = protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), s)
+	}
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), s)
 }
 
 func (w *world) publish(entries ...wal.Entry) {
@@ -179,6 +192,60 @@ func TestTraces(t *testing.T) {
 	require.EqualValues(t, 1, look(0, 1))
 	require.EqualValues(t, 1, look(messages, 1))
 	require.EqualValues(t, 0, look(messages+1, 0))
+}
+
+// A large trace is read in pages, in the order of the log; nothing is held for
+// whoever reads, but what it was given.
+func TestTracePages(t *testing.T) {
+	w := newWorld(t)
+	const messages, size = 30, 512 << 10
+	for n := range messages {
+		w.publish(wal.Entry{Project: "p", Wire: wire(1, 100+n)}, wal.Entry{Project: "p", Wire: long(1, size)})
+	}
+	pager, ok := w.join("p").Segments[0].(interface {
+		TracePages(ctx context.Context, id schema.TraceID) iter.Seq2[[]schema.Span, error]
+	})
+	require.True(t, ok)
+	for range 2 { // without an index, and with one
+		var order []uint64
+		pages := 0
+		for page, err := range pager.TracePages(t.Context(), traceID(1)) {
+			require.NoError(t, err)
+			pages++
+			require.LessOrEqual(t, len(page), 2*(4<<20/size+1), "a few megabytes and a message")
+			for i := range page {
+				order = append(order, page[i].Position)
+			}
+			if pages > 1 {
+				continue
+			}
+			all := make(chan error, 8)
+			for range cap(all) { // as many reads as may go on at once
+				go func() {
+					_, err := names(t.Context(), w.join("p").Segments)
+					all <- err
+				}()
+			}
+			for range cap(all) {
+				require.NoError(t, <-all)
+			}
+		}
+		require.Len(t, order, 2*messages)
+		require.True(t, slices.IsSorted(order))
+		require.Equal(t, messages*size/(4<<20)+1, pages)
+	}
+	for page, err := range pager.TracePages(t.Context(), traceID(101)) {
+		require.NoError(t, err)
+		require.Len(t, page, 1)
+	}
+	for _, err := range pager.TracePages(t.Context(), traceID(1)) {
+		require.NoError(t, err)
+		break // it ends there
+	}
+	w.cut("p", 1, true)
+	for _, err := range pager.TracePages(t.Context(), traceID(1)) {
+		require.ErrorIs(t, err, catalog.ErrStale)
+	}
 }
 
 // A claim's object is read in place of the value, once it is needed.

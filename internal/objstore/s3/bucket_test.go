@@ -258,3 +258,41 @@ func keys(t *testing.T, b objstore.Bucket, opts objstore.ListOptions) (keys []st
 	}
 	return keys
 }
+
+// TestPurgeVersions: of a bucket that keeps versions, those that are asked for are
+// removed, and what is there stays.
+func TestPurgeVersions(t *testing.T) {
+	s3test.Setenv(t)
+	server := s3test.Start(t)
+	name := server.Bucket(t)
+	server.KeepVersions(t, name)
+	bucket := objstore.Prefixed(open(t, server.URL(name), small), "some/prefix")
+	put := func(key, text string) {
+		t.Helper()
+		require.NoError(t, bucket.Put(t.Context(), key, strings.NewReader(text), objstore.PutOptions{}))
+	}
+	for _, key := range []string{"a/gone", "a/there", "a/whole", "b/gone"} {
+		put(key, "first")
+		put(key, "second")
+	}
+	require.NoError(t, bucket.Delete(t.Context(), "a/gone"))
+	require.NoError(t, bucket.Delete(t.Context(), "b/gone"))
+	n, err := objstore.PurgeVersions(t.Context(), bucket, "a/", func(key string, current bool) bool { return key == "a/whole" || !current })
+	require.NoError(t, err)
+	require.Equal(t, 3+1+2, n)
+	kept := server.Versions(t, name)
+	require.Equal(t, []string{"some/prefix/b/gone", "some/prefix/b/gone", "some/prefix/b/gone"}, kept)
+	data, _, err := bucket.Get(t.Context(), "a/there", objstore.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "second", string(data))
+	for _, key := range []string{"a/whole", "a/gone"} {
+		_, err = bucket.Stat(t.Context(), key)
+		require.ErrorIs(t, err, objstore.ErrNotExist)
+	}
+	// Without versions there is nothing to remove.
+	plain := open(t, server.URL(server.Bucket(t)))
+	require.NoError(t, plain.Put(t.Context(), "a", strings.NewReader("x"), objstore.PutOptions{}))
+	n, err = objstore.PurgeVersions(t.Context(), plain, "", func(_ string, current bool) bool { return !current })
+	require.NoError(t, err)
+	require.Zero(t, n)
+}

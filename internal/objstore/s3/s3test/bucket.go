@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,6 +31,35 @@ func (s *Server) Bucket(t testing.TB) string {
 	_, err := s.client().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name})
 	require.NoError(t, err)
 	return name
+}
+
+// KeepVersions makes a bucket keep what is replaced or deleted.
+func (s *Server) KeepVersions(t testing.TB, bucket string) {
+	t.Helper()
+	_, err := s.client().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+	})
+	require.NoError(t, err)
+}
+
+// Versions are the keys of what a bucket keeps besides the objects that it lists,
+// each as often as there are versions and marks of deletion.
+func (s *Server) Versions(t testing.TB, bucket string) (keys []string) {
+	t.Helper()
+	pages := s3.NewListObjectVersionsPaginator(s.client(), &s3.ListObjectVersionsInput{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		require.NoError(t, err)
+		for _, v := range page.Versions {
+			if !aws.ToBool(v.IsLatest) {
+				keys = append(keys, aws.ToString(v.Key))
+			}
+		}
+		for _, v := range page.DeleteMarkers {
+			keys = append(keys, aws.ToString(v.Key))
+		}
+	}
+	return keys
 }
 
 // MakeFolder stores what S3 consoles take for a folder: an empty object whose

@@ -95,13 +95,14 @@ func (s *Server) Restart(t testing.TB) {
 // run returns when the server answers, or does not run.
 func (s *Server) run(ctx context.Context) error {
 	buckets := filepath.Join(s.dir, "buckets")
-	if err := os.MkdirAll(buckets, 0o750); err != nil {
+	versions := filepath.Join(s.dir, "versions")
+	if err := errors.Join(os.MkdirAll(buckets, 0o750), os.MkdirAll(versions, 0o750)); err != nil {
 		return err
 	}
 	// A path that no other server answers, should one have the address.
 	health := "/" + rand.Text()
 	p, err := start(s.binary, "--quiet", "--health", health, "--port", s.addr,
-		"--access", AccessKey, "--secret", SecretKey, "--region", Region, "posix", buckets)
+		"--access", AccessKey, "--secret", SecretKey, "--region", Region, "posix", "--versioning-dir", versions, buckets)
 	if err != nil {
 		return err
 	}
