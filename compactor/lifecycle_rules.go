@@ -123,7 +123,7 @@ func (p LifecyclePolicy) Early(rules []objstore.LifecycleRule, projects []Kept) 
 		if r.Dated {
 			when = "on a date"
 		}
-		if settings := p.Root + "projects/"; overlap(r.Prefix, settings) {
+		if overlap(r.Prefix, p.Root+"projects/") {
 			findings = append(findings, fmt.Sprintf("rule %q deletes settings and keys of projects %s", r.ID, when))
 		}
 		if overlap(r.Prefix, p.Root+erasure.Prefix) {
