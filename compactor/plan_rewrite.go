@@ -40,6 +40,9 @@ func (p *planner) rewrite(merged map[schema.BlockName]bool) {
 // keep any more: once the largest window that is merged has been over for as long as
 // a rule keeps some, so that a block is read for that as rarely as possible.
 func (p *planner) sift(merged map[schema.BlockName]bool) {
+	if len(p.Rules.Each) == 0 {
+		return
+	}
 	for _, b := range p.visible {
 		if b.Spans == 0 || b.Drops || !p.settled(b) || merged[b.BlockName] {
 			continue

@@ -97,7 +97,8 @@ func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floo
 			return Plan{}, err
 		}
 		plan := NewPlan(c.cfg.policy(c.log.Windows(), retention, rules), floors, v.blocks, time.Now())
-		return plan, c.siftedAlready(ctx, id, &plan)
+		err := c.siftedAlready(ctx, id, &plan)
+		return plan, err
 	})
 	if err != nil {
 		return nil, err

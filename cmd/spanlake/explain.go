@@ -193,7 +193,8 @@ func (p *retentionPlan) rulesText() string {
 		fmt.Fprintf(&text, "Traces that %s finds are kept for: %s.\n", r.Filter, r.Retention)
 	}
 	return text.String() + "Of rules that find a trace the longest counts. Of an object that is kept for others, traces are removed once the\n" +
-		"window in which its spans were received is older than their retention, in the compactor's next cycle; until then they are shown.\n"
+		"window in which its spans were received is older than their retention, in the compactor's next cycle. They are shown until then,\n" +
+		"and up to half of -compactor.delete-after longer.\n"
 }
 
 func (p *retentionPlan) print(w io.Writer) error {
