@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -100,7 +99,7 @@ func (l *lambda) invoke(event []byte) []byte {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), 2*lambdaTimeout)
 	defer cancel()
-	i := invocation{id: fmt.Sprint(l.requested.Add(1)), event: event, reply: make(chan []byte, 1)}
+	i := invocation{id: strconv.FormatInt(l.requested.Add(1), 10), event: event, reply: make(chan []byte, 1)}
 	select {
 	case l.next <- i:
 	case <-l.process.exited:

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -30,7 +31,7 @@ func newRelay(t *testing.T, target string) *relay {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w := &relay{listener: listener, target: target}
-	w.work.Go(w.accept)
+	w.work.Go(func() { w.accept(context.WithoutCancel(t.Context())) })
 	t.Cleanup(func() {
 		_ = w.listener.Close() // ends accept
 		w.mu.Lock()
@@ -45,13 +46,13 @@ func newRelay(t *testing.T, target string) *relay {
 
 func (w *relay) addr() string { return w.listener.Addr().String() }
 
-func (w *relay) accept() {
+func (w *relay) accept(ctx context.Context) {
 	for {
 		near, err := w.listener.Accept()
 		if err != nil {
 			return
 		}
-		far, err := net.DialTimeout("tcp", w.target, time.Second)
+		far, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", w.target)
 		if err != nil {
 			_ = near.Close() // the server is away
 			continue

@@ -71,12 +71,17 @@ func TestRelease(t *testing.T) {
 	require.Contains(t, notices, "\nstd go1.")
 	require.Contains(t, notices, "The Go Authors")
 
-	again := cfg
-	again.to = t.TempDir()
-	require.NoError(t, run(again, moduleFolders))
-	same, err := os.ReadFile(filepath.Join(again.to, "SHA256SUMS"))
+	requireSameAgain(t, cfg, sums)
+}
+
+// requireSameAgain: the same binaries give the same bytes.
+func requireSameAgain(t *testing.T, cfg config, sums []byte) {
+	t.Helper()
+	cfg.to = t.TempDir()
+	require.NoError(t, run(cfg, moduleFolders))
+	same, err := os.ReadFile(filepath.Join(cfg.to, "SHA256SUMS"))
 	require.NoError(t, err)
-	require.Equal(t, string(sums), string(same), "the same binaries give the same bytes")
+	require.Equal(t, string(sums), string(same))
 }
 
 // TestFunctions packs a function for two processors.
@@ -94,7 +99,7 @@ func TestFunctions(t *testing.T) {
 	require.Contains(t, string(sums), "  spanlake-ingest_1.2.3_linux_amd64.spdx.json\n")
 	packed, err := zip.OpenReader(filepath.Join(cfg.to, name))
 	require.NoError(t, err)
-	defer packed.Close()
+	defer func() { require.NoError(t, packed.Close()) }()
 	var names []string
 	for _, f := range packed.File {
 		names = append(names, f.Name)
@@ -103,12 +108,7 @@ func TestFunctions(t *testing.T) {
 	}
 	require.Equal(t, []string{bootstrap, "NOTICES", "LICENSE"}, names)
 
-	again := cfg
-	again.to = t.TempDir()
-	require.NoError(t, run(again, moduleFolders))
-	same, err := os.ReadFile(filepath.Join(again.to, "SHA256SUMS"))
-	require.NoError(t, err)
-	require.Equal(t, string(sums), string(same), "the same binaries give the same bytes")
+	requireSameAgain(t, cfg, sums)
 }
 
 // unpack returns the files of an archive and checks what must not depend on
