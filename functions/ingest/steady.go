@@ -31,27 +31,18 @@ type renewable interface {
 // it is gone.
 type steadyLog struct{ renewable }
 
-// Stream returns the partition, whatever its epoch is when it is used.
+// Stream returns the partition's newest stream.
 func (l steadyLog) Stream(partition int) wal.Stream {
 	return steadyStream{l.renewable.Stream(partition), l.renewable, partition}
 }
 
-// steadyStream is a partition for a receiver, which publishes and looks at the
-// size; what else a stream can is that of the epoch of the beginning.
+// steadyStream publishes to whatever the partition's newest stream has become.
 type steadyStream struct {
 	wal.Stream
 
 	log       renewable
 	partition int
 }
-
-func (s steadyStream) now() wal.Stream { return s.log.Stream(s.partition) }
-
-// Epoch implements wal.Stream.
-func (s steadyStream) Epoch() uint64 { return s.now().Epoch() }
-
-// State implements wal.Stream.
-func (s steadyStream) State(ctx context.Context) (wal.State, error) { return s.now().State(ctx) }
 
 // Publish implements wal.Stream. All attempts have one id, so that the server
 // stores the message once.
@@ -79,7 +70,7 @@ func (s steadyStream) Publish(ctx context.Context, payload []byte, id string) (u
 func (s steadyStream) attempt(ctx context.Context, payload []byte, id string) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
-	position, err := s.now().Publish(ctx, payload, id)
+	position, err := s.log.Stream(s.partition).Publish(ctx, payload, id)
 	if errors.Is(err, wal.ErrUnknownOutcome) && ctx.Err() != nil {
 		s.log.Renew(fmt.Errorf("no acknowledgement within %s", attemptTime))
 	}
