@@ -39,7 +39,6 @@ type function struct {
 	projects *project.Directory
 	handler  http.Handler
 	receiver *opener
-	close    func()
 
 	mu        sync.Mutex
 	refreshed time.Time // when projects was, by the wall clock; zero: never
@@ -55,7 +54,7 @@ func newFunction(ctx context.Context, cfg config, logger *slog.Logger) (*functio
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", opts.Bucket, err)
 	}
-	f := &function{cfg: cfg, logger: logger, close: opened.Close}
+	f := &function{cfg: cfg, logger: logger}
 	f.bucket = objstore.Retry(objstore.Prefixed(opened, prefix), objstore.RetryOptions{})
 	reg := prometheus.NewRegistry()
 	f.projects = project.NewDirectory(f.bucket, project.Options{
