@@ -31,7 +31,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release image release-check test test-race e2e sim sql crash compaction load fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release functions image release-check test test-race e2e sim sql crash compaction load fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,22 @@ release: ## Build binaries, archives, checksums and bills of materials into DIST
 	done
 	$(GO) run ./internal/release -version '$(or $(VERSION),dev)' -epoch $(SOURCE_DATE_EPOCH) -from $(DIST)/build -to $(DIST) LICENSE README.md
 	rm -r $(DIST)/build
+
+# What AWS Lambda (provided.al2023) takes, of which none may be larger than it is
+# good for a start.
+FUNCTIONS := ingest
+FUNCTION_BYTES := 47185920
+functions: ## Build the zips of the functions, with checksums, into DIST/functions
+	rm -rf $(DIST)/functions
+	@set -e; for function in $(FUNCTIONS); do for arch in arm64 amd64; do \
+		echo "build $$function $$arch"; \
+		out=$(DIST)/functions/build/$${function}_linux_$$arch/bootstrap; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= \
+			$(GO) build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o $$out ./functions/$$function; \
+		test $$(wc -c <$$out) -le $(FUNCTION_BYTES) || { echo "$$out is larger than $(FUNCTION_BYTES) bytes"; exit 1; }; \
+	done; done
+	$(GO) run ./internal/release -version '$(or $(VERSION),dev)' -epoch $(SOURCE_DATE_EPOCH) -from $(DIST)/functions/build -to $(DIST)/functions LICENSE
+	rm -r $(DIST)/functions/build
 
 image: ## Build the container image for this machine (needs docker with BuildKit)
 	docker build -t spanlake:$(or $(VERSION),dev) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) .

@@ -45,6 +45,9 @@ type body struct {
 // readBody returns the decompressed body of req, at most MaxRequestBytes of it.
 // The caller must release it.
 func (r *Receiver) readBody(req *http.Request) (*body, error) {
+	if limit := r.cfg.MaxBodyBytes; limit > 0 && req.ContentLength > limit {
+		return nil, fmt.Errorf("%w: %d bytes as sent, at most %d fit: send fewer spans at once, or compress them", errTooLarge, req.ContentLength, limit)
+	}
 	src, closeSrc, err := r.bodies.decompress(req.Header.Get("Content-Encoding"), req.Body)
 	if err != nil {
 		return nil, err

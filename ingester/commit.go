@@ -64,7 +64,8 @@ func (m *message) finish(err error) {
 // in the next message; an idle partition publishes at once.
 type committer struct {
 	cfg      *Config
-	stream   wal.Stream
+	log      Log
+	id       int // of the partition
 	metrics  *metrics
 	rate     *rate
 	messages sync.Pool // *message, empty
@@ -84,11 +85,11 @@ type committer struct {
 	payload  []byte // reused; run's alone
 }
 
-// newCommitter returns the committer of a partition out of so many.
-func newCommitter(cfg *Config, stream wal.Stream, partition, partitions int, m *metrics, r *rate) *committer {
+// newCommitter returns the committer of a partition.
+func newCommitter(cfg *Config, log Log, partition int, m *metrics, r *rate) *committer {
 	return &committer{
-		cfg: cfg, stream: stream, metrics: m, rate: r, wake: make(chan struct{}, 1),
-		sinceCut: int(cfg.CutBytes) / partitions * partition,
+		cfg: cfg, log: log, id: partition, metrics: m, rate: r, wake: make(chan struct{}, 1),
+		sinceCut: int(cfg.CutBytes) / log.Partitions() * partition,
 	}
 }
 
@@ -197,9 +198,10 @@ func (g *committer) publish(ctx context.Context, m *message) {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.PublishTimeout)
 	defer cancel()
-	_, err := g.stream.Publish(ctx, g.payload, "")
+	stream := g.log.Stream(g.id) // another one if the last was lost
+	_, err := stream.Publish(ctx, g.payload, "")
 	if errors.Is(err, wal.ErrFull) {
-		if state, stateErr := g.stream.State(ctx); stateErr == nil {
+		if state, stateErr := stream.State(ctx); stateErr == nil {
 			g.full.Store(state.Bytes)
 		}
 	}

@@ -19,6 +19,10 @@ type Config struct {
 	LiveBytes        flagext.Bytes `yaml:"live_bytes"`
 	LiveAge          time.Duration `yaml:"live_age"`
 	BuildMemory      flagext.Bytes `yaml:"build_memory"`
+
+	// MaxBodyBytes bounds a request before decompression, for those who receive
+	// it whole. 0: only what it becomes counts.
+	MaxBodyBytes int64 `yaml:"-"`
 }
 
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -26,7 +27,7 @@ const (
 
 	// HeaderProject is the header, and in lower case the gRPC metadata key,
 	// that names the project. It is the one that Grafana sends.
-	HeaderProject = "X-Scope-OrgID"
+	HeaderProject = access.HeaderProject
 )
 
 // Handler serves OTLP over HTTP: POST /v1/traces, and /v1/logs and /v1/metrics,
@@ -79,6 +80,12 @@ func (r *Receiver) serve(export exportFunc) http.HandlerFunc {
 		}
 		writeOTLP(w, http.StatusOK, contentType == contentJSON, success.json(), success.protobuf())
 	}
+}
+
+// Refuse answers an export request as a receiver does that refuses it: for those who
+// take requests while there is no receiver yet.
+func Refuse(w http.ResponseWriter, req *http.Request, refused *RefusedError) {
+	new(Receiver).writeError(w, req, contentTypeOf(req), refused)
 }
 
 func contentTypeOf(req *http.Request) string {

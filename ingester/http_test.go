@@ -225,6 +225,22 @@ func TestHTTPLimitIsInclusive(t *testing.T) {
 	require.Equal(t, 413, resp.StatusCode)
 }
 
+// TestHTTPBodyLimit is for those who receive a body whole, before decompression.
+func TestHTTPBodyLimit(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	body := request(upTo(20)...)
+	w.cfg.MaxBodyBytes = int64(len(body))
+	url := w.serve(w.receiver()).URL + "/v1/traces"
+	resp, _ := post(t, url, body, contentType, protobuf)
+	require.Equal(t, 200, resp.StatusCode)
+	larger := append(body, request(21)...)
+	resp, reply := post(t, url, larger, contentType, protobuf)
+	require.Equal(t, 413, resp.StatusCode)
+	require.Contains(t, decodeStatus(t, resp, reply).GetMessage(), "compress them")
+	resp, _ = post(t, url, gzipped(t, larger), contentType, protobuf, contentEncoding, "gzip")
+	require.Equal(t, 200, resp.StatusCode)
+}
+
 func TestHTTPPartialSuccess(t *testing.T) {
 	w := newWorld(t, logmem.Options{})
 	url := w.serve(w.receiver()).URL + "/v1/traces"

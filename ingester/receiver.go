@@ -79,7 +79,7 @@ func NewReceiver(cfg Config, log Log, bucket objstore.Bucket, projects Projects,
 		aborted:   newAbort(),
 	}
 	for p := range log.Partitions() {
-		r.committers = append(r.committers, newCommitter(&r.cfg, log.Stream(p), p, log.Partitions(), r.metrics, &r.rate))
+		r.committers = append(r.committers, newCommitter(&r.cfg, log, p, r.metrics, &r.rate))
 	}
 	r.Service = services.NewBasicService(nil, r.running, nil)
 	return r

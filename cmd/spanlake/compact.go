@@ -31,7 +31,7 @@ func compact(ctx context.Context, args []string, e env) error {
 	}
 	cfg.Logging.Level = max(cfg.Logging.Level, slog.LevelWarn) // the rest is in the summary
 	bar := newProgress(e.stderr, "", 0)
-	sum, err := app.CompactOnce(ctx, cfg, app.NewLogger(cfg.Logging, e.stderr), func(project schema.ProjectID, done, total int64) {
+	sum, err := app.CompactOnce(ctx, cfg, cfg.Logging.New(e.stderr), func(project schema.ProjectID, done, total int64) {
 		bar.what, bar.total = "Merging blocks of "+string(project), total
 		bar.update(done)
 	})

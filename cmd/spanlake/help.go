@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/spanlake/spanlake/internal/app"
+	"github.com/spanlake/spanlake/internal/settings"
 )
 
 // usageError is a command line that cannot be understood.
@@ -88,7 +88,7 @@ func printFlags(w io.Writer, fs *flag.FlagSet, sections []section) {
 
 func printFlag(w io.Writer, f *flag.Flag) {
 	kind, usage := flag.UnquoteUsage(f)
-	if _, ok := f.Value.(*app.Size); ok {
+	if _, ok := f.Value.(*settings.Size); ok {
 		kind = "size"
 	}
 	fmt.Fprintf(w, "  -%s", f.Name)

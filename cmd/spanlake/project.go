@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/app"
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/internal/settings"
 )
 
 // projectConfig is the command line of "project".
@@ -232,7 +233,7 @@ func parseLimit(text string) (int64, error) {
 	case "default":
 		return 0, nil
 	}
-	var size app.Size
+	var size settings.Size
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
 		return n, nil
 	}

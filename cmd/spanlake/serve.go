@@ -24,7 +24,7 @@ func serve(ctx context.Context, args []string, e env) error {
 		return &usageError{err}
 	}
 	cfg.Version, cfg.Revision = programVersion()
-	a, err := app.New(cfg, app.NewLogger(cfg.Logging, e.stderr), prometheus.NewRegistry())
+	a, err := app.New(cfg, cfg.Logging.New(e.stderr), prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

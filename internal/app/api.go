@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier/tempopb"
 )
@@ -32,12 +33,12 @@ func (a *App) newAPI() services.Service {
 // serveAPI joins gRPC and HTTP. Calls that are not of the query API get what
 // the server of calls has, the health of the process.
 func (a *App) serveAPI(calls http.Handler) http.Handler {
-	queries, routes := a.access.guard(project.ScopeQuery, &a.queries), a.routes()
+	queries, routes := a.access.Protect(project.ScopeQuery, &a.queries), a.routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
-		case isCall(req) && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
+		case access.IsCall(req) && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
 			queries.ServeHTTP(w, req) // while it is closed clients take 503 for UNAVAILABLE
-		case isCall(req):
+		case access.IsCall(req):
 			calls.ServeHTTP(w, req)
 		default:
 			routes.ServeHTTP(w, req)
@@ -54,20 +55,20 @@ const pathProjects = "/api/projects"
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ready", a.serveReady)
-	mux.Handle("/metrics", a.access.guard(project.ScopeMetrics, promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true})))
+	mux.Handle("/metrics", a.access.Protect(project.ScopeMetrics, promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	mux.Handle("/debug/pprof/", localOnly(pprofHandler()))
 	if a.cfg.receives() {
 		mux.Handle("POST /flush", localOnly(&a.flushes))
 	}
-	admin := a.access.guard(project.ScopeAdmin, &a.admin)
-	if a.cfg.Auth.Mode == authNone {
+	admin := a.access.Protect(project.ScopeAdmin, &a.admin)
+	if a.cfg.Auth.Mode == access.ModeNone {
 		admin = localOnly(admin)
 	}
 	queries := http.NotFoundHandler()
 	if a.cfg.answers() {
 		queries = &a.queries
 	}
-	queries = a.access.guard(project.ScopeQuery, queries)
+	queries = a.access.Protect(project.ScopeQuery, queries)
 	// Not through the mux, which redirects to a cleaned path: those of tags
 	// hold names with slashes and dots.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

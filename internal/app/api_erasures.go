@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
@@ -74,7 +75,7 @@ func (e *erasures) accept(ctx context.Context, id schema.ProjectID, req *http.Re
 		return nil, err
 	}
 	r := &erasure.Request{ID: erasure.NewID(time.Now()), Project: id, Where: body.Where, AcceptedAt: time.Now().UTC().Truncate(time.Millisecond)}
-	if key := keyOf(ctx); key != nil {
+	if key := access.KeyOf(ctx); key != nil {
 		r.By = key.Public()
 	}
 	var err error

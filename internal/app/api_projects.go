@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/compactor"
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
@@ -141,7 +142,7 @@ func (p *projectsAPI) answer(req *http.Request, f adminFunc, allowed func(*proje
 			return nil, err
 		}
 	}
-	if !allowed(keyOf(req.Context()), id) {
+	if !allowed(access.KeyOf(req.Context()), id) {
 		return nil, errNotAllowed
 	}
 	reply, err := f(req.Context(), id, req)
@@ -250,7 +251,7 @@ func (p *projectsAPI) patch(ctx context.Context, id schema.ProjectID, req *http.
 	if err := decodeJSON(req, &body, maxAdminBytes); err != nil {
 		return nil, err
 	}
-	key := keyOf(ctx)
+	key := access.KeyOf(ctx)
 	if (body.Limits != nil || body.Aliases != nil) && !ofAll(key, id) {
 		return nil, errNotAllowed // what protects others
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
@@ -38,7 +39,7 @@ type App struct {
 
 	api, otlpGRPC, otlpHTTP *port
 	queries, flushes, admin gate
-	access                  *access
+	access                  *access.Guard
 	stopping                shutdown
 
 	// Each is set by one module while it starts, and read by modules that
@@ -67,7 +68,7 @@ func New(cfg Config, logger *slog.Logger, reg *prometheus.Registry) (*App, error
 		cfg: cfg, logger: logger, reg: reg, processors: runtime.GOMAXPROCS(0),
 		parts:    make(map[string]services.Service),
 		stopping: shutdown{total: cfg.Shutdown.Timeout},
-		access:   newAccess(cfg.Auth.Mode, reg),
+		access:   access.New(cfg.Auth.Mode, reg),
 	}
 	a.api = &port{key: "api.addr", addr: cfg.API.Addr, phase: phaseClose, stopping: &a.stopping}
 	a.otlpGRPC = &port{key: "otlp.grpc-addr", addr: cfg.OTLP.GRPCAddr, phase: phaseReceive, stopping: &a.stopping}

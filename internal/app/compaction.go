@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spanlake/spanlake/compactor"
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -36,7 +37,7 @@ func (a *App) compactor() *compactor.Compactor {
 func CompactOnce(ctx context.Context, cfg Config, logger *slog.Logger, progress func(project schema.ProjectID, done, total int64)) (sum compactor.Summary, err error) {
 	cfg.Target = TargetCompactor
 	reg := prometheus.NewRegistry()
-	a := &App{cfg: cfg, logger: logger, reg: reg, access: newAccess(cfg.Auth.Mode, reg)}
+	a := &App{cfg: cfg, logger: logger, reg: reg, access: access.New(cfg.Auth.Mode, reg)}
 	parts := []services.Service{a.newBucket(), a.newProjects(), a.newLog()}
 	if cfg.NATS.URL == "" {
 		if _, err := os.Stat(cfg.natsDir()); err != nil {

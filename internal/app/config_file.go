@@ -11,6 +11,8 @@ import (
 
 	"github.com/grafana/dskit/flagext"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/spanlake/spanlake/internal/settings"
 )
 
 // Load returns the configuration of a command line: defaults, then the file
@@ -102,7 +104,7 @@ func (d *decoder) decode(node *yaml.Node, v reflect.Value, path string) error {
 
 func decodeValue(node *yaml.Node, dst any) error {
 	if size, ok := dst.(*flagext.Bytes); ok {
-		return setSize(size, node.Value)
+		return settings.SetSize(size, node.Value)
 	}
 	return node.Decode(dst)
 }

@@ -8,11 +8,14 @@ import (
 
 	"github.com/go-kit/log/level"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/settings"
 )
 
 func TestKitLogger(t *testing.T) {
 	var out strings.Builder
-	l := kitLogger{NewLogger(LoggingConfig{Level: slog.LevelInfo, Format: formatText}, &out)}
+	text := settings.Logging{Level: slog.LevelInfo, Format: "text"}
+	l := kitLogger{text.New(&out)}
 	require.NoError(t, level.Info(l).Log("msg", "starting", "module", "api"))
 	require.Empty(t, out.String(), "what dskit calls info is debug")
 	require.NoError(t, level.Warn(l).Log("msg", "module failed with error", "module", "api", "err", errors.New("boom")))
@@ -23,6 +26,7 @@ func TestKitLogger(t *testing.T) {
 
 func TestJSONLogger(t *testing.T) {
 	var out strings.Builder
-	NewLogger(LoggingConfig{Level: slog.LevelDebug, Format: formatJSON}, &out).Debug("stopping", slog.String("project", "default"))
+	asJSON := settings.Logging{Level: slog.LevelDebug, Format: "json"}
+	asJSON.New(&out).Debug("stopping", slog.String("project", "default"))
 	require.Contains(t, out.String(), `"level":"DEBUG","msg":"stopping","project":"default"`)
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 )
 
@@ -36,7 +37,7 @@ func (a *App) newReceiver() services.Service {
 
 func (a *App) newOTLPHTTP() services.Service {
 	return late(func(context.Context) (services.Service, error) {
-		s := newHTTPServer(a.access.guard(project.ScopeIngest, a.receiver.Handler()), a.logger)
+		s := newHTTPServer(a.access.Protect(project.ScopeIngest, a.receiver.Handler()), a.logger)
 		s.ReadTimeout, s.WriteTimeout = readTimeout, writeTimeout
 		return a.otlpHTTP.service(s.Serve, func(ctx context.Context) { shutdownHTTP(ctx, s) }), nil
 	})
@@ -45,8 +46,8 @@ func (a *App) newOTLPHTTP() services.Service {
 func (a *App) newOTLPGRPC() services.Service {
 	return late(func(context.Context) (services.Service, error) {
 		s := grpc.NewServer(append(a.receiver.ServerOptions(),
-			grpc.InTapHandle(a.access.tapIngest),
-			grpc.MaxHeaderListSize(maxHeaderBytes),
+			grpc.InTapHandle(a.access.TapIngest),
+			grpc.MaxHeaderListSize(access.MaxHeaderBytes),
 			grpc.ConnectionTimeout(readHeaderTimeout),
 			grpc.KeepaliveParams(keepalive.ServerParameters{
 				MaxConnectionAge: maxConnectionAge, MaxConnectionAgeGrace: writeTimeout,

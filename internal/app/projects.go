@@ -2,9 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,46 +10,6 @@ import (
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 )
-
-// RetentionConfig is what counts for projects that set nothing.
-type RetentionConfig struct {
-	Default project.Retention `yaml:"default"`
-}
-
-// ProjectsConfig is how projects are looked up.
-type ProjectsConfig struct {
-	RefreshInterval time.Duration `yaml:"refresh_interval"`
-}
-
-func (c *Config) registerProjectFlags(f *flag.FlagSet) {
-	f.TextVar(&c.Retention.Default, "retention.default", project.Retention(0), "How long the spans of projects are kept that set no retention of their own: a `duration` such as 36h, 90d or 1y, or unlimited.")
-	f.DurationVar(&c.Projects.RefreshInterval, "projects.refresh-interval", project.RefreshInterval, "How often settings and keys of projects are looked for in the bucket: so long a change may take to be seen.")
-	limit := func(dst *int64, name, usage string) {
-		f.Int64Var(dst, "limits."+name, 0, usage+" 0 means no limit. A project's settings count more.")
-	}
-	limit(&c.Limits.IngestBytesPerSecond, "ingest-bytes-per-second", "Bytes that each process receives for a project in a second, after decompression.")
-	limit(&c.Limits.IngestSpansPerSecond, "ingest-spans-per-second", "Spans that each process receives for a project in a second.")
-	limit(&c.Limits.LiveTraces, "live-traces", "Traces of a project of which each process has received spans within the last minute.")
-	limit(&c.Limits.AttributeBytes, "attribute-bytes", "Size of the largest attribute of a span, or of its scope or resource, with its key.")
-	limit(&c.Limits.ConcurrentQueries, "concurrent-queries", "Queries that each process answers at once for a project.")
-	limit(&c.Limits.QueryBytes, "query-bytes", "Bytes of blocks that one query may read from the bucket.")
-}
-
-func (c *Config) validateProjects() error {
-	var errs []error
-	if r := c.Retention.Default; r != 0 && (r < project.MinRetention || r > project.MaxRetention) {
-		errs = append(errs, fmt.Errorf("retention.default must be from %s to %s, or unlimited", project.MinRetention, project.MaxRetention))
-	}
-	if d := c.Projects.RefreshInterval; d <= 0 || d > project.MaxStale/2 {
-		errs = append(errs, fmt.Errorf("projects.refresh-interval must be positive and at most %s", project.MaxStale/2))
-	}
-	for name, value := range c.Limits.All() {
-		if value < 0 {
-			errs = append(errs, fmt.Errorf("limits.%s must not be negative", name))
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // newProjects reads the projects before anything is served, and then again and
 // again.
@@ -67,7 +24,7 @@ func (a *App) newProjects() services.Service {
 			err := directory.Refresh(ctx)
 			if err == nil {
 				a.projects = directory
-				a.access.projects.Store(directory)
+				a.access.Use(directory)
 				return nil
 			}
 			if ctx.Err() != nil {

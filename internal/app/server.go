@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/grafana/dskit/services"
+
+	"github.com/spanlake/spanlake/internal/access"
 )
 
 const (
@@ -86,7 +88,7 @@ func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    access.MaxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: pingInterval, PingTimeout: pingTimeout},
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // what clients do wrong
 		Protocols:         new(http.Protocols),

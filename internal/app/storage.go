@@ -49,18 +49,10 @@ func (a *App) newLog() services.Service {
 }
 
 func (a *App) logOptions() wal.Options {
-	opts := wal.Options{
-		URL:                  a.cfg.NATS.URL,
-		CredentialsFile:      a.cfg.NATS.CredentialsFile,
-		MonitorURLs:          a.cfg.NATS.MonitorURLs,
-		AllowWeakSync:        a.cfg.NATS.AllowWeakSync,
-		Partitions:           a.cfg.partitions(a.processors),
-		Windows:              a.cfg.Log.MergeWindows,
-		MaxBytesPerPartition: int64(min(a.cfg.Log.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
-		Replicas:             a.cfg.Log.Replicas,
-		Logger:               a.logger.With(slog.String("component", "log")),
-		Registerer:           a.reg,
-	}
+	opts := a.cfg.Log.Options(&a.cfg.NATS)
+	opts.Partitions = a.cfg.partitions(a.processors)
+	opts.Logger = a.logger.With(slog.String("component", "log"))
+	opts.Registerer = a.reg
 	if a.cfg.receives() { // others only read
 		opts.Covered = func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
 			return catalog.Highest(ctx, a.bucket, partition, partitions, epoch)

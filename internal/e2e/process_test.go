@@ -21,7 +21,7 @@ var programs struct {
 	dir  string
 	err  error
 
-	spanlake, nats, natsClock program
+	spanlake, nats, natsClock, ingest program
 }
 
 type program struct {

@@ -31,6 +31,10 @@ func floors() map[folder]int {
 		"compactor": 4,
 		"querier":   4,
 
+		"internal/settings":  4,
+		"functions/internal": 4,
+
+		"internal/access":  3,
 		"internal/catalog": 3,
 
 		"internal/block":   2,
@@ -106,6 +110,7 @@ func borders() []border {
 		{dependency: "github.com/apache/arrow", inside: []folder{"internal/block/parquet"}, tests: []folder{"internal/block"}},
 		{dependency: "github.com/aws/aws-sdk-go-v2", inside: aws},
 		{dependency: "github.com/aws/smithy-go", inside: aws},
+		{dependency: "github.com/aws/aws-lambda-go", inside: []folder{"functions"}},
 		{dependency: "github.com/nats-io/nats.go", inside: []folder{"internal/wal", "internal/wire"}},
 		{dependency: "github.com/nats-io/nats-server", inside: []folder{"internal/wal/embedded"}},
 		{dependency: dskit, minFloor: 4},

@@ -1,7 +1,8 @@
 // Command release packs binaries that were built before into what is published:
 // an archive for each platform with the licences of everything that is linked,
 // a bill of materials for each, and the checksums of all of them. The same
-// binaries give the same bytes. "make release" runs it.
+// binaries give the same bytes. "make release" runs it, and "make functions" for
+// the zips that AWS Lambda takes.
 package main
 
 import (
@@ -21,6 +22,9 @@ import (
 // program is the name of the binary and the beginning of every archive's name.
 const program = "spanlake"
 
+// bootstrap is what AWS Lambda calls the binary of a function.
+const bootstrap = "bootstrap"
+
 // config is the command line.
 type config struct {
 	version string
@@ -34,7 +38,7 @@ func main() {
 	var cfg config
 	flag.StringVar(&cfg.version, "version", "dev", "version of the release")
 	flag.Int64Var(&cfg.epoch, "epoch", 0, "time of everything that is written, Unix seconds")
-	flag.StringVar(&cfg.from, "from", "", "folder with <os>_<arch>/"+program+" for each platform")
+	flag.StringVar(&cfg.from, "from", "", "folder with <os>_<arch>/"+program+" for each platform, or <function>_<os>_<arch>/"+bootstrap)
 	flag.StringVar(&cfg.to, "to", "dist", "folder to write to")
 	flag.Parse()
 	cfg.texts = flag.Args()
@@ -48,8 +52,9 @@ func main() {
 // each module lies.
 func run(cfg config, folders func() (map[string]string, error)) error {
 	platforms, err := filepath.Glob(filepath.Join(cfg.from, "*", program))
-	if err != nil || len(platforms) == 0 {
-		return errors.Join(fmt.Errorf("no binaries in %s", cfg.from), err)
+	functions, functionsErr := filepath.Glob(filepath.Join(cfg.from, "*", bootstrap))
+	if platforms = append(platforms, functions...); len(platforms) == 0 {
+		return errors.Join(fmt.Errorf("no binaries in %s", cfg.from), err, functionsErr)
 	}
 	dirs, err := folders()
 	if err != nil {
@@ -81,7 +86,7 @@ func (cfg *config) pack(path string, dirs map[string]string, sums *strings.Build
 	if err != nil {
 		return err
 	}
-	files := []file{{program, 0o755, binary}, {"NOTICES", 0o644, notices}}
+	files := []file{{filepath.Base(path), 0o755, binary}, {"NOTICES", 0o644, notices}}
 	for _, text := range cfg.texts {
 		data, err := os.ReadFile(text)
 		if err != nil {
@@ -89,9 +94,9 @@ func (cfg *config) pack(path string, dirs map[string]string, sums *strings.Build
 		}
 		files = append(files, file{filepath.Base(text), 0o644, data})
 	}
-	name := fmt.Sprintf("%s_%s_%s", program, strings.TrimPrefix(cfg.version, "v"), filepath.Base(filepath.Dir(path)))
+	name, ending, pack := cfg.form(path)
 	when := time.Unix(cfg.epoch, 0).UTC()
-	archived, err := archive(name, when, files)
+	archived, err := pack(name, when, files)
 	if err != nil {
 		return err
 	}
@@ -100,8 +105,18 @@ func (cfg *config) pack(path string, dirs map[string]string, sums *strings.Build
 		return err
 	}
 	return errors.Join(
-		cfg.write(name+".tar.gz", archived, sums),
+		cfg.write(name+ending, archived, sums),
 		cfg.write(name+".spdx.json", bill, sums))
+}
+
+// form is how a binary is published: under which name and in what.
+func (cfg *config) form(path string) (name, ending string, pack func(string, time.Time, []file) ([]byte, error)) {
+	version, of := strings.TrimPrefix(cfg.version, "v"), filepath.Base(filepath.Dir(path))
+	if filepath.Base(path) != bootstrap {
+		return fmt.Sprintf("%s_%s_%s", program, version, of), ".tar.gz", archive
+	}
+	function, platform, _ := strings.Cut(of, "_")
+	return fmt.Sprintf("%s-%s_%s_%s", program, function, version, platform), ".zip", zipped
 }
 
 // write writes a file and adds its line to the checksums.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -70,12 +71,44 @@ func TestRelease(t *testing.T) {
 	require.Contains(t, notices, "\nstd go1.")
 	require.Contains(t, notices, "The Go Authors")
 
-	again := cfg
-	again.to = t.TempDir()
-	require.NoError(t, run(again, moduleFolders))
-	same, err := os.ReadFile(filepath.Join(again.to, "SHA256SUMS"))
+	requireSameAgain(t, cfg, sums)
+}
+
+// requireSameAgain: the same binaries give the same bytes.
+func requireSameAgain(t *testing.T, cfg config, sums []byte) {
+	t.Helper()
+	cfg.to = t.TempDir()
+	require.NoError(t, run(cfg, moduleFolders))
+	same, err := os.ReadFile(filepath.Join(cfg.to, "SHA256SUMS"))
 	require.NoError(t, err)
-	require.Equal(t, string(sums), string(same), "the same binaries give the same bytes")
+	require.Equal(t, string(sums), string(same))
+}
+
+// TestFunctions packs a function for two processors.
+func TestFunctions(t *testing.T) {
+	cfg := testConfig(t)
+	for from, to := range map[string]string{"linux_amd64": "ingest_linux_amd64", "darwin_arm64": "ingest_linux_arm64"} {
+		require.NoError(t, os.Rename(filepath.Join(cfg.from, from), filepath.Join(cfg.from, to)))
+		require.NoError(t, os.Rename(filepath.Join(cfg.from, to, program), filepath.Join(cfg.from, to, bootstrap)))
+	}
+	require.NoError(t, run(cfg, moduleFolders))
+	const name = "spanlake-ingest_1.2.3_linux_arm64.zip"
+	sums, err := os.ReadFile(filepath.Join(cfg.to, "SHA256SUMS"))
+	require.NoError(t, err)
+	require.Contains(t, string(sums), "  "+name+"\n")
+	require.Contains(t, string(sums), "  spanlake-ingest_1.2.3_linux_amd64.spdx.json\n")
+	packed, err := zip.OpenReader(filepath.Join(cfg.to, name))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, packed.Close()) }()
+	var names []string
+	for _, f := range packed.File {
+		names = append(names, f.Name)
+		require.Equal(t, int64(1_700_000_000), f.Modified.Unix())
+		require.Equal(t, f.Name == bootstrap, f.Mode() == 0o755, f.Mode())
+	}
+	require.Equal(t, []string{bootstrap, "NOTICES", "LICENSE"}, names)
+
+	requireSameAgain(t, cfg, sums)
 }
 
 // unpack returns the files of an archive and checks what must not depend on
@@ -85,11 +118,11 @@ func unpack(t *testing.T, path string) map[string][]byte {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	zip, err := gzip.NewReader(f)
+	gz, err := gzip.NewReader(f)
 	require.NoError(t, err)
-	require.True(t, zip.ModTime.IsZero())
+	require.True(t, gz.ModTime.IsZero())
 	files := map[string][]byte{}
-	for r := tar.NewReader(zip); ; {
+	for r := tar.NewReader(gz); ; {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return files

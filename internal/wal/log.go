@@ -224,6 +224,15 @@ func (l *Log) Ready() error {
 	return err
 }
 
+// Renew gives up the connection, if there is one, for another: for whoever has
+// found it silent earlier than its pings do. Publishes on their way get
+// ErrUnknownOutcome; the ones that follow are ErrUnavailable for a moment.
+func (l *Log) Renew(reason error) {
+	if s, err := l.current(); err == nil {
+		s.end(fmt.Errorf("%w: %w", ErrUnavailable, reason))
+	}
+}
+
 // Close ends the session. Publishes on their way get ErrUnknownOutcome, readers
 // return. It returns when nothing of the log is running any more.
 func (l *Log) Close() {

@@ -444,6 +444,22 @@ func TestHoleIsReportedAndPassed(t *testing.T) {
 	require.Equal(t, 1, alarms(t, weak, "weak"))
 }
 
+// TestRenew gives a connection up: the log is back by another, after all checks.
+func TestRenew(t *testing.T) {
+	w := newWorld(t)
+	l := open(t, w.options())
+	publish(t, l.Stream(0), entry("a", false))
+	checked := w.coveredCalls()
+	l.Renew(errors.New("no answer"))
+	l.Renew(errors.New("again"))
+	if err := l.Ready(); err != nil { // it may be back already
+		require.ErrorIs(t, err, wal.ErrUnavailable)
+		require.ErrorContains(t, err, "no answer")
+	}
+	eventually(t, func() bool { return l.Ready() == nil && w.coveredCalls() > checked })
+	require.EqualValues(t, 2, publish(t, l.Stream(0), entry("b", false)))
+}
+
 func TestClose(t *testing.T) {
 	w := newWorld(t)
 	l := open(t, w.options())

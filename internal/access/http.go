@@ -1,4 +1,4 @@
-package app
+package access
 
 import (
 	"context"
@@ -18,26 +18,26 @@ import (
 	"github.com/spanlake/spanlake/internal/project"
 )
 
-// maxHeaderBytes bounds the headers of a request, with its line: a query of
+// MaxHeaderBytes bounds the headers of a request, with its line: a query of
 // some thousand characters and the names of a hundred projects.
-const maxHeaderBytes = 128 << 10
+const MaxHeaderBytes = 128 << 10
 
-// guard lets requests with a scope through to next, with the projects that they
+// Protect lets requests with a scope through to next, with the projects that they
 // may touch in the header.
-func (a *access) guard(scope project.Scope, next http.Handler) http.Handler {
+func (g *Guard) Protect(scope project.Scope, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		g, err := a.admit(scope, req.Header.Values)
+		granted, err := g.admit(scope, req.Header.Values)
 		if err != nil {
 			refuse(w, req, err)
 			return
 		}
-		req = req.WithContext(context.WithValue(req.Context(), grantKey{}, g))
+		req = req.WithContext(context.WithValue(req.Context(), grantKey{}, granted))
 		req.Header = req.Header.Clone()
 		req.Header.Del("Authorization")
 		req.Header.Del(headerAPIKey)
-		req.Header.Del(headerProject)
-		if len(g.projects) > 0 {
-			req.Header.Set(headerProject, g.header())
+		req.Header.Del(HeaderProject)
+		if len(granted.projects) > 0 {
+			req.Header.Set(HeaderProject, granted.header())
 		}
 		next.ServeHTTP(w, req)
 	})
@@ -46,8 +46,8 @@ func (a *access) guard(scope project.Scope, next http.Handler) http.Handler {
 // grantKey is where a context has its grant.
 type grantKey struct{}
 
-// keyOf is the key that a request came with, nil if it needed none.
-func keyOf(ctx context.Context) *project.Key {
+// KeyOf is the key that a request came with, nil if it needed none.
+func KeyOf(ctx context.Context) *project.Key {
 	g, _ := ctx.Value(grantKey{}).(grant)
 	return g.key
 }
@@ -57,7 +57,7 @@ func keyOf(ctx context.Context) *project.Key {
 func refuse(w http.ResponseWriter, req *http.Request, err error) {
 	r := refusalOf(err)
 	contentType, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
-	if isCall(req) {
+	if IsCall(req) {
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set("Grpc-Status", strconv.Itoa(int(r.code)))
 		w.Header().Set("Grpc-Message", url.PathEscape(err.Error()))
@@ -85,27 +85,27 @@ func refuse(w http.ResponseWriter, req *http.Request, err error) {
 	_, _ = w.Write(encoded) // the client is gone
 }
 
-// isCall reports whether a request is a call of gRPC.
-func isCall(req *http.Request) bool {
+// IsCall reports whether a request is a call of gRPC.
+func IsCall(req *http.Request) bool {
 	return req.ProtoMajor == 2 && strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc")
 }
 
 // healthPrefix begins the methods that need no key.
 var healthPrefix = "/" + grpc_health_v1.Health_ServiceDesc.ServiceName + "/"
 
-// tapIngest decides on calls of the OTLP port before anything of their messages
+// TapIngest decides on calls of the OTLP port before anything of their messages
 // is read.
-func (a *access) tapIngest(ctx context.Context, info *tap.Info) (context.Context, error) {
+func (g *Guard) TapIngest(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if strings.HasPrefix(info.FullMethodName, healthPrefix) {
 		return ctx, nil
 	}
-	g, err := a.admit(project.ScopeIngest, info.Header.Get)
+	granted, err := g.admit(project.ScopeIngest, info.Header.Get)
 	if err != nil {
 		return nil, status.Error(refusalOf(err).code, err.Error())
 	}
 	md := info.Header.Copy()
 	md.Delete("Authorization")
 	md.Delete(headerAPIKey)
-	md.Set(headerProject, g.header())
+	md.Set(HeaderProject, granted.header())
 	return metadata.NewIncomingContext(ctx, md), nil
 }

@@ -1,4 +1,4 @@
-package app
+package settings
 
 import (
 	"errors"
@@ -18,10 +18,10 @@ type Size flagext.Bytes
 func (s *Size) String() string { return (*flagext.Bytes)(s).String() }
 
 // Set parses a size.
-func (s *Size) Set(text string) error { return setSize((*flagext.Bytes)(s), text) }
+func (s *Size) Set(text string) error { return SetSize((*flagext.Bytes)(s), text) }
 
-// setSize is how flags and the file are read.
-func setSize(dst *flagext.Bytes, text string) error {
+// SetSize parses a number of bytes into dst: it is how flags and the file are read.
+func SetSize(dst *flagext.Bytes, text string) error {
 	if n, err := strconv.ParseUint(text, 10, 63); err == nil {
 		*dst = flagext.Bytes(n)
 		return nil
@@ -34,8 +34,8 @@ func setSize(dst *flagext.Bytes, text string) error {
 	return nil
 }
 
-// acceptSizes lets all flags that are sizes take them with and without units.
-func acceptSizes(f *flag.FlagSet) {
+// AcceptSizes lets all flags that are sizes take them with and without units.
+func AcceptSizes(f *flag.FlagSet) {
 	f.VisitAll(func(f *flag.Flag) {
 		if bytes, ok := f.Value.(*flagext.Bytes); ok {
 			f.Value = (*Size)(bytes)

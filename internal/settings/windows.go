@@ -1,4 +1,4 @@
-package app
+package settings
 
 import (
 	"fmt"
@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// windowList is durations, as one flag separated by commas and as a list in YAML.
-type windowList []time.Duration
+// Windows is a tree of merge windows: durations, as one flag separated by commas and as a list in YAML.
+type Windows []time.Duration
 
 // String implements flag.Value.
-func (w *windowList) String() string {
+func (w *Windows) String() string {
 	text := make([]string, len(*w))
 	for i, d := range *w {
 		text[i] = d.String()
@@ -19,8 +19,8 @@ func (w *windowList) String() string {
 }
 
 // Set implements flag.Value.
-func (w *windowList) Set(text string) error {
-	var list windowList
+func (w *Windows) Set(text string) error {
+	var list Windows
 	for part := range strings.SplitSeq(text, ",") {
 		d, err := time.ParseDuration(strings.TrimSpace(part))
 		if err != nil {
@@ -33,10 +33,10 @@ func (w *windowList) Set(text string) error {
 }
 
 // MarshalYAML implements yaml.Marshaler.
-func (w windowList) MarshalYAML() (any, error) { return w.String(), nil }
+func (w Windows) MarshalYAML() (any, error) { return w.String(), nil }
 
 // UnmarshalYAML reads what MarshalYAML writes.
-func (w *windowList) UnmarshalYAML(unmarshal func(any) error) error {
+func (w *Windows) UnmarshalYAML(unmarshal func(any) error) error {
 	var text string
 	if err := unmarshal(&text); err != nil {
 		return err

@@ -1,4 +1,7 @@
-package app
+// Package access decides which requests may do what: by their keys, or by the
+// project that a proxy in front has named. The ports of the service and the
+// functions ask it alike.
+package access
 
 import (
 	"errors"
@@ -12,21 +15,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"google.golang.org/grpc/codes"
 
-	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // Modes of authentication. None is inferred from anything.
 const (
-	authNone   = "none"   // whoever reaches a port may do everything
-	authHeader = "header" // a proxy in front authenticates, and names the project
-	authKeys   = "keys"   // every request brings a key
+	ModeNone   = "none"   // whoever reaches a port may do everything
+	ModeHeader = "header" // a proxy in front authenticates, and names the project
+	ModeKeys   = "keys"   // every request brings a key
 )
 
+// HeaderProject is the header, and in lower case the gRPC metadata key, that
+// names the project. It is the one that Grafana sends.
+const HeaderProject = "X-Scope-OrgID"
+
 const (
-	headerProject = ingester.HeaderProject
-	headerAPIKey  = "X-Api-Key"
+	headerAPIKey = "X-Api-Key"
 	// separator stands between the projects of a query.
 	separator = "|"
 	// maxNamed is how many projects a header may name.
@@ -38,26 +43,32 @@ var (
 	errNoKey     = errors.New("a key is needed: send it as Authorization: Bearer <secret>, as Basic with its two halves, or as X-Api-Key: <secret>")
 	errTwoKeys   = errors.New("send one key, in one header")
 	errScope     = errors.New("the key has not the scope that this needs")
-	errOther     = errors.New("the key is of another project than the one that " + headerProject + " names")
-	errNoProject = errors.New("no org id: " + headerProject + " is missing, the proxy in front has to name the project") // begins as Tempo's
-	errWhich     = errors.New("the key is good for all projects: name one in " + headerProject)
-	errTwoNames  = errors.New(headerProject + " was sent more than once")
-	errTooMany   = fmt.Errorf("%s names more than %d projects", headerProject, maxNamed)
+	errOther     = errors.New("the key is of another project than the one that " + HeaderProject + " names")
+	errNoProject = errors.New("no org id: " + HeaderProject + " is missing, the proxy in front has to name the project") // begins as Tempo's
+	errWhich     = errors.New("the key is good for all projects: name one in " + HeaderProject)
+	errTwoNames  = errors.New(HeaderProject + " was sent more than once")
+	errTooMany   = fmt.Errorf("%s names more than %d projects", HeaderProject, maxNamed)
 )
 
-// access decides on every request of every port who may do what. Behind it, the
+// Guard decides on every request of every port who may do what. Behind it, the
 // project header says what a request may read or write, and nobody asks again.
-type access struct {
+// Safe for concurrent use.
+type Guard struct {
 	mode     string
 	projects atomic.Pointer[project.Directory] // nil until it is there
 	refused  *prometheus.CounterVec
 }
 
-func newAccess(mode string, reg prometheus.Registerer) *access {
-	return &access{mode: mode, refused: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+// New returns the guard of a process. Until Use was called it refuses what depends
+// on projects. The mode is one of the three.
+func New(mode string, reg prometheus.Registerer) *Guard {
+	return &Guard{mode: mode, refused: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "spanlake_access_refused_total", Help: "Requests that may not be made, by reason.",
 	}, []string{"reason"})}
 }
+
+// Use lets the guard ask a directory of projects.
+func (g *Guard) Use(directory *project.Directory) { g.projects.Store(directory) }
 
 // values returns all values of a header.
 type values func(name string) []string
@@ -78,54 +89,54 @@ func (g grant) header() string {
 }
 
 // admit decides on a request that needs a scope.
-func (a *access) admit(scope project.Scope, header values) (grant, error) {
-	g, err := a.decide(scope, header)
+func (g *Guard) admit(scope project.Scope, header values) (grant, error) {
+	granted, err := g.decide(scope, header)
 	if err != nil {
-		a.refused.WithLabelValues(refusalOf(err).reason).Inc()
+		g.refused.WithLabelValues(refusalOf(err).reason).Inc()
 	}
-	return g, err
+	return granted, err
 }
 
-func (a *access) decide(scope project.Scope, header values) (g grant, err error) {
+func (g *Guard) decide(scope project.Scope, header values) (granted grant, err error) {
 	ofProject := scope == project.ScopeIngest || scope == project.ScopeQuery
-	directory := a.projects.Load()
-	if directory == nil && (ofProject || a.needsKey(scope)) {
+	directory := g.projects.Load()
+	if directory == nil && (ofProject || g.needsKey(scope)) {
 		return grant{}, project.ErrUnavailable
 	}
-	if a.needsKey(scope) {
-		if g.key, err = authenticate(directory, header); err != nil {
+	if g.needsKey(scope) {
+		if granted.key, err = authenticate(directory, header); err != nil {
 			return grant{}, err
 		}
-		if !g.key.Has(scope) {
+		if !granted.key.Has(scope) {
 			return grant{}, fmt.Errorf("%w: %s", errScope, scope)
 		}
 	}
 	if !ofProject {
-		return g, nil
+		return granted, nil
 	}
-	named, err := namedIn(directory, header(headerProject), scope)
+	named, err := namedIn(directory, header(HeaderProject), scope)
 	if err == nil {
-		g.projects, err = a.narrow(g.key, named)
+		granted.projects, err = g.narrow(granted.key, named)
 	}
 	if err != nil {
 		return grant{}, err
 	}
-	for _, id := range g.projects {
+	for _, id := range granted.projects {
 		if _, err := directory.Project(id); err != nil {
 			return grant{}, err
 		}
 	}
-	return g, nil
+	return granted, nil
 }
 
 // needsKey: who authenticates for others names projects, but is no admin.
-func (a *access) needsKey(scope project.Scope) bool {
-	return a.mode == authKeys || a.mode == authHeader && scope == project.ScopeAdmin
+func (g *Guard) needsKey(scope project.Scope) bool {
+	return g.mode == ModeKeys || g.mode == ModeHeader && scope == project.ScopeAdmin
 }
 
 // narrow returns the projects that a request is about: of those that the key is
 // good for, the ones that the header names.
-func (a *access) narrow(key *project.Key, named []schema.ProjectID) ([]schema.ProjectID, error) {
+func (g *Guard) narrow(key *project.Key, named []schema.ProjectID) ([]schema.ProjectID, error) {
 	switch {
 	case key != nil && key.Project == project.All && len(named) == 0:
 		return nil, errWhich
@@ -137,7 +148,7 @@ func (a *access) narrow(key *project.Key, named []schema.ProjectID) ([]schema.Pr
 		return []schema.ProjectID{key.Project}, nil
 	case len(named) > 0:
 		return named, nil
-	case a.mode == authHeader:
+	case g.mode == ModeHeader:
 		return nil, errNoProject
 	}
 	return []schema.ProjectID{schema.DefaultProject}, nil

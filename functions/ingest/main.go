@@ -1,0 +1,34 @@
+// Command ingest is an AWS Lambda function (provided.al2023) that takes OTLP over
+// HTTP as the service does: it answers 200 when the log has acknowledged.
+// Format of its events: package event. Configuration: docs/functions.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "ingest:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves events until the environment is thrown away, which ends the process.
+func run(ctx context.Context) error {
+	cfg, err := loadConfig(os.Environ())
+	if err != nil {
+		return err
+	}
+	f, err := newFunction(ctx, cfg, cfg.logging.New(os.Stderr))
+	if err != nil {
+		return err
+	}
+	f.start(ctx)
+	lambda.StartWithOptions(f.handle, lambda.WithContext(ctx))
+	return nil
+}
