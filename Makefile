@@ -88,9 +88,9 @@ sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random tra
 sql: ## Run the SQL of docs/sql.md on real blocks (needs a C++ compiler)
 	$(GO) test -count=1 -tags sql -run TestSQL ./internal/e2e
 
-# Helm and Kubernetes' types are a module of their own, too, and go test does not see
-# that the chart has changed.
-deploy-check: ## Render the Helm chart and start the program as it says
+# Helm, compose and Kubernetes' types are a module of their own, too, and go test does not see
+# that a chart has changed.
+deploy-check: ## Render the Helm chart, read the compose file, start the program as they say
 	cd deploy/test && $(GO) vet . && $(GO) test -count=1 .
 
 # ROUNDS with two ingesters, a querier and a NATS server, and a fifth as many
