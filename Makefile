@@ -31,7 +31,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release image release-check test test-race e2e sim sql deploy-check crash load fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release image release-check test test-race e2e sim sql deploy-check crash compaction load fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -97,6 +97,12 @@ deploy-check: ## Render the Helm chart, read the compose file, start the program
 # with one process on a folder and on S3 each.
 crash: ## Kill processes ROUNDS times and look for what they acknowledged
 	$(GO) test -count=1 -timeout 60m -v -run TestCrash ./internal/e2e -crash.rounds=$(ROUNDS) -crash.seed=$(SEED)
+
+# At least so often spans are sent and counted, on S3, while compactors are killed;
+# with 600 and more the windows are 2, 10 and 60 s.
+compaction: ROUNDS = 600
+compaction: ## Merge blocks under traffic for minutes while compactors are killed, and count
+	$(GO) test -count=1 -timeout 60m -v -run 'TestCompaction$$' ./internal/e2e -compact.rounds=$(ROUNDS)
 
 # Half a minute with fifty queries at once while spans arrive as fast as they are
 # taken, then how much one project's heavy queries slow another's down.

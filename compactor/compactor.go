@@ -15,6 +15,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -30,7 +31,9 @@ type Log interface {
 
 // Retention says how long a project's spans are kept, 0 for ever.
 type Retention interface {
-	Retention(ctx context.Context, project schema.ProjectID) (time.Duration, error)
+	Retention(ctx context.Context, id schema.ProjectID) (time.Duration, error)
+	// Rules say which of its traces are not kept as long.
+	Rules(ctx context.Context, id schema.ProjectID) (project.Rules, error)
 }
 
 // Compactor merges and deletes the blocks of a bucket. Any number of them may work
@@ -50,6 +53,7 @@ type Compactor struct {
 	retention Retention
 	erasures  *erasure.Store
 	held      map[schema.ProjectID]heldRows // of the last listing
+	sifted    map[schema.ProjectID]siftedBlocks
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
@@ -66,7 +70,7 @@ type Compactor struct {
 func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logger *slog.Logger, reg prometheus.Registerer) *Compactor {
 	c := &Compactor{
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
-		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows),
+		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows), sifted: make(map[schema.ProjectID]siftedBlocks),
 		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
 		listings: make(map[schema.ProjectID]*listing),
 	}
@@ -158,7 +162,7 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 	for _, p := range projects {
 		v, err := c.view(ctx, p, floors, slices.Contains(erasing, p))
 		if err == nil {
-			planned += len(v.plan.Merges) + len(v.plan.Rewrites)
+			planned += len(v.plan.Merges) + len(v.plan.Rewrites) + len(v.plan.Sifts)
 			err = c.act(ctx, v, &s, func(done, total int64) { progress(p, done, total) })
 		}
 		if err != nil {
@@ -206,7 +210,7 @@ func (c *Compactor) act(ctx context.Context, v *view, s *Summary, progress func(
 	if err := c.delete(ctx, v, s); err != nil {
 		return err
 	}
-	jobs := slices.Concat(v.plan.Rewrites, v.plan.Merges)
+	jobs := slices.Concat(v.plan.Rewrites, v.plan.Merges, v.plan.Sifts)
 	var done, total int64
 	for i := range jobs {
 		total += jobs[i].Bytes

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/grafana/dskit/flagext"
+
+	"github.com/spanlake/spanlake/internal/project"
 )
 
 // Config says how often a Compactor works, and on how much at a time.
@@ -59,9 +61,9 @@ func (c *Config) Validate() error {
 }
 
 // policy is what plans follow for a project.
-func (c *Config) policy(windows []time.Duration, retention time.Duration) Policy {
+func (c *Config) policy(windows []time.Duration, retention time.Duration, rules project.Rules) Policy {
 	return Policy{
-		Windows: windows, Retention: retention, MaxBytes: int64(c.MaxBytes), //nolint:gosec // sizes are far below
+		Windows: windows, Retention: retention, Rules: rules, MaxBytes: int64(c.MaxBytes), //nolint:gosec // sizes are far below
 		MinInputs: c.MinInputs, MaxInputs: c.MaxInputs, Grace: c.Grace, DeleteAfter: c.DeleteAfter,
 	}
 }

@@ -103,7 +103,7 @@ func (l *listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 			touched[schema.ProjectPrefix(project)+at.AddDate(0, 0, beside).Format(time.DateOnly)+"/"] = true
 		}
 	}
-	for _, job := range slices.Concat(p.Merges, p.Rewrites) {
+	for _, job := range slices.Concat(p.Merges, p.Rewrites, p.Sifts) {
 		for i := range job.Inputs {
 			touch(&job.Inputs[i].BlockName)
 		}

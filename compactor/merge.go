@@ -34,12 +34,12 @@ func (c *Compactor) merge(ctx context.Context, v *view, job *Job, s *Summary, pr
 	}
 	defer l.giveBack(ctx)
 	started := time.Now()
-	merged, err := c.run(ctx, v.pending, job, func(done int64) {
+	merged, err := c.run(ctx, v, job, func(done int64) {
 		progress(done)
 		l.prolong(ctx)
 	})
 	switch {
-	case errors.Is(err, objstore.ErrNotExist), errors.Is(err, objstore.ErrChanged), errors.Is(err, errErasedMeanwhile):
+	case errors.Is(err, objstore.ErrNotExist), errors.Is(err, objstore.ErrChanged), errors.Is(err, errErasedMeanwhile), errors.Is(err, errRulesChanged):
 		c.metrics.merges.WithLabelValues("void").Inc()
 		c.logger.Info("merge is void", slog.String("project", string(job.Output.Project)), slog.Any("err", err))
 		s.Void++
@@ -80,7 +80,7 @@ func (c *Compactor) count(job *Job, merged *block.Merged, s *Summary) {
 
 // run merges the inputs of a job and stores the output, the one step that others
 // see.
-func (c *Compactor) run(ctx context.Context, pending *erasure.Pending, job *Job, progress func(done int64)) (_ *block.Merged, err error) {
+func (c *Compactor) run(ctx context.Context, v *view, job *Job, progress func(done int64)) (_ *block.Merged, err error) {
 	sp, err := newSpool(c.cfg.SpoolDir)
 	if err != nil {
 		return nil, err
@@ -102,8 +102,13 @@ func (c *Compactor) run(ctx context.Context, pending *erasure.Pending, job *Job,
 	start := sp.end
 	w := bufio.NewWriterSize(sp, writeBytes)
 	opts := block.MergeOptions{Progress: func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) }}
-	if reach := pending.At(erasure.PlaceOf(&job.Output), job.Output.First); reach != nil {
+	if reach := v.pending.At(erasure.PlaceOf(&job.Output), job.Output.First); reach != nil {
 		opts.Drop = reach.UpTo
+	}
+	if job.Sift != nil {
+		if err := c.sift(ctx, v, job, inputs[0], &opts); err != nil {
+			return nil, err
+		}
 	}
 	merged, err := block.Merge(ctx, w, inputs, opts)
 	if err == nil {
@@ -112,7 +117,18 @@ func (c *Compactor) run(ctx context.Context, pending *erasure.Pending, job *Job,
 	if err != nil {
 		return nil, err
 	}
-	return merged, c.put(ctx, pending, nameOf(job, merged), io.NewSectionReader(sp.file, start, merged.Bytes))
+	name := nameOf(job, merged)
+	if job.Sift != nil {
+		if err := c.stillSifts(ctx, job); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err == nil {
+				c.sifted[name.Project][name] = opts.Sifted
+			}
+		}()
+	}
+	return merged, c.put(ctx, v.pending, name, io.NewSectionReader(sp.file, start, merged.Bytes))
 }
 
 // errErasedMeanwhile voids a job: its output would hold what is to be gone.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -30,7 +31,8 @@ type Floor struct {
 // Policy is what a plan follows besides the state of the bucket and the log.
 type Policy struct {
 	Windows     []time.Duration // the tree, as stored with the log
-	Retention   time.Duration   // of the project, 0: unlimited
+	Retention   time.Duration   // of the project, 0: unlimited; the longest that a rule gives
+	Rules       project.Rules   // which of its traces are not kept as long
 	MaxBytes    int64           // of the inputs of a merge, together
 	MinInputs   int             // from which on a merge pays that will be merged again
 	MaxInputs   int             // beyond which smaller windows are merged first
@@ -47,6 +49,8 @@ type Job struct {
 	// Output is the name of the block as far as it is known: what rows decide is
 	// missing.
 	Output schema.BlockName
+	// Sift says which traces of the block are kept, nil if all are.
+	Sift *project.Sifting
 }
 
 // Deletion is a block that may go.
@@ -60,6 +64,7 @@ type Deletion struct {
 type Plan struct {
 	Merges    []Job      // may be run in any order, and each alone
 	Rewrites  []Job      // likewise; no block of a merge
+	Sifts     []Job      // rewrites by rules, whether or not they were made already
 	Deletions []Deletion // in this order
 	Covered   []Covered  // blocks that others hide
 	// Strangers counts windows that stay as they are because a block of another
@@ -134,7 +139,9 @@ func (p *planner) stream(floor Floor, blocks []*Listed) {
 	}
 	before := len(p.plan.Merges)
 	p.merge()
-	p.rewrite(p.plan.Merges[before:])
+	merged := blocksOf(p.plan.Merges[before:])
+	p.rewrite(merged)
+	p.sift(merged)
 }
 
 // cover finds the visible blocks of a stream, and returns the others. No visible

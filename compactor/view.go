@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/erasure"
+	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -67,31 +68,37 @@ var errSlow = errors.New("listing took longer than covered blocks stay: raise -c
 
 // view lists the blocks of a project and plans what to do with them. erasing says
 // that it may have erasures.
-func (c *Compactor) view(ctx context.Context, project schema.ProjectID, floors []Floor, erasing bool) (*view, error) {
-	v := &view{project: project, floors: floors, listed: time.Now()}
+func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floor, erasing bool) (*view, error) {
+	v := &view{project: id, floors: floors, listed: time.Now()}
 	var retention time.Duration
+	var rules project.Rules
 	if c.retention != nil {
 		var err error
-		if retention, err = c.retention.Retention(ctx, project); err != nil {
+		if retention, err = c.retention.Retention(ctx, id); err != nil {
 			return nil, fmt.Errorf("ask for the retention: %w", err)
+		}
+		if rules, err = c.retention.Rules(ctx, id); err != nil {
+			return nil, fmt.Errorf("ask for the rules: %w", err)
 		}
 	}
 	if erasing {
 		var err error
-		if v.pending, err = c.erasures.Pending(ctx, project, nil); err != nil {
+		if v.pending, err = c.erasures.Pending(ctx, id, nil); err != nil {
 			return nil, err
 		}
 	}
 	if v.pending != nil {
-		c.forgetProject(project) // whether something is left the listing must say
+		c.forgetProject(id) // whether something is left the listing must say
 	}
 	var err error
-	v.plan, err = c.look(ctx, project, floors, func(blocks []Listed) (Plan, error) {
+	v.plan, err = c.look(ctx, id, floors, func(blocks []Listed) (Plan, error) {
 		v.blocks = blocks
 		if err := c.erasedIn(ctx, v); err != nil {
 			return Plan{}, err
 		}
-		return NewPlan(c.cfg.policy(c.log.Windows(), retention), floors, v.blocks, time.Now()), nil
+		plan := NewPlan(c.cfg.policy(c.log.Windows(), retention, rules), floors, v.blocks, time.Now())
+		err := c.siftedAlready(ctx, id, &plan)
+		return plan, err
 	})
 	if err != nil {
 		return nil, err

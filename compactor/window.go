@@ -43,11 +43,19 @@ func levelsFor(windows []time.Duration, retention time.Duration) int {
 // uses or that the block was made for, so that the messages of its last batch,
 // which go on beyond the first one's time, are as old. REQUIRES: retention > 0.
 func expiry(n *schema.BlockName, windows []time.Duration, retention time.Duration) time.Time {
+	return time.Unix(0, lifeOf(n, windows, retention).end).Add(retention)
+}
+
+// lifeOf is the largest window that a block was made for, or that its project uses.
+func lifeOf(n *schema.BlockName, windows []time.Duration, retention time.Duration) window {
 	size := retention / retentionParts
 	if level := max(min(n.Level, len(windows)), levelsFor(windows, retention)); level > 0 {
 		size = windows[level-1]
 	}
-	return time.Unix(0, windowOf(max(size, 1), n.LogNanos).end).Add(retention)
+	if size == 0 { // nothing expires, and there are no windows
+		size = maxWindow
+	}
+	return windowOf(max(size, 1), n.LogNanos)
 }
 
 // byWindow cuts blocks into those of each window of a size, in the order of time,

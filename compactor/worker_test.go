@@ -23,6 +23,7 @@ import (
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
+	settings "github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	walmem "github.com/spanlake/spanlake/internal/wal/mem"
@@ -92,6 +93,23 @@ func (w *world) batch(spans int) {
 		require.NoError(w.t, err)
 	}
 	w.rows += pages.Rows()
+	w.store(position, pages...)
+}
+
+// batchOf is batch of some rows, which get its position.
+func (w *world) batchOf(rows ...schema.Span) {
+	w.t.Helper()
+	position, err := w.log.Stream(0).Publish(w.t.Context(), wal.AppendPayload(nil, nil, true), "")
+	require.NoError(w.t, err)
+	for i := range rows {
+		rows[i].Position = position
+	}
+	w.store(position, rows)
+}
+
+func (w *world) store(position uint64, pages ...[]schema.Span) {
+	w.t.Helper()
+	ctx, stream := w.t.Context(), w.log.Stream(0)
 	o, err := block.Encode(project, pages...)
 	require.NoError(w.t, err)
 	name := schema.BlockName{
@@ -170,6 +188,10 @@ type hours int
 
 func (h hours) Retention(context.Context, schema.ProjectID) (time.Duration, error) {
 	return time.Duration(h) * time.Hour, nil
+}
+
+func (h hours) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
+	return settings.Rules{}, nil
 }
 
 func TestMergeThenDelete(t *testing.T) {

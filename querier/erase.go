@@ -29,7 +29,7 @@ func (q *Querier) TracesWhere(ctx context.Context, id schema.ProjectID, query st
 	projects := []schema.ProjectID{id}
 	ctx = context.WithValue(ctx, usageKey{}, new(usage))
 	ask := &searchQuestion{
-		plan: plan, query: planValues(values), margin: q.cfg.SearchMargin, opts: q.searchOptions(timeRange{}, erasure.MaxTraces+1, 1),
+		plan: plan, query: planValues(values), margin: q.cfg.SearchMargin, opts: q.searchOptions(timeRange{}, q.maxErased+1, 1),
 	}
 	found := make(map[schema.TraceID]struct{})
 	err = q.permitted(ctx, projects, func() error {
@@ -47,9 +47,9 @@ func (q *Querier) TracesWhere(ctx context.Context, id schema.ProjectID, query st
 					found[result.Traces[i].TraceID] = struct{}{}
 				}
 			}
-			if len(found) > erasure.MaxTraces {
+			if len(found) > q.maxErased {
 				return badRequest("more than %d traces match, which is what one erasure may be about: add a condition, such as "+
-					"a service or a part of the day, and erase the rest with others", erasure.MaxTraces)
+					"a service or a part of the day, and erase the rest with others", q.maxErased)
 			}
 			return nil
 		})

@@ -21,3 +21,6 @@ var IsHome = isHome
 
 // SetTraceInMemory changes up to which size traces are put together in memory.
 func (q *Querier) SetTraceInMemory(bytes int64) { q.traceInMemory = bytes }
+
+// SetMaxErased changes how many traces an erasure may be about.
+func (q *Querier) SetMaxErased(traces int) { q.maxErased = traces }

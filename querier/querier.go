@@ -38,6 +38,7 @@ type Querier struct {
 	turns      *jobs.Turns
 	workers    Workers // nil: everything is done here
 
+	maxErased     int           // traces that one erasure may be about
 	traceInMemory int64         // bytes up to which a trace is put together in memory
 	partialEvery  time.Duration // how often streams get what is not the whole answer
 }
@@ -60,7 +61,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
-		traceInMemory: traceInMemory, partialEvery: partialEvery,
+		maxErased: erasure.MaxTraces, traceInMemory: traceInMemory, partialEvery: partialEvery,
 		turns: jobs.NewTurns(processors),
 	}
 }

@@ -89,6 +89,8 @@ type retentionPlan struct {
 	Project   schema.ProjectID  `json:"project"`
 	Retention project.Retention `json:"retention"`
 	Default   bool              `json:"default"` // the project sets none
+	// Rules: what is kept for another time.
+	Rules []project.Rule `json:"rules,omitempty"`
 	// Hidden: what ended before this is in no answer. Zero if nothing expires.
 	Hidden time.Time `json:"hidden_before,omitzero"`
 	// Window: what is deleted as one object was received within it.
@@ -134,9 +136,11 @@ func explainRetention(id schema.ProjectID, s project.Settings, fallback project.
 	if s.Retention != nil {
 		plan.Retention = *s.Retention
 	}
-	kept := time.Duration(plan.Retention)
+	plan.Rules = s.Rules
+	longest := plan.longest()
+	kept := time.Duration(longest)
 	if kept > 0 {
-		plan.Hidden, plan.Window = now.Add(-kept).UTC().Truncate(time.Second), mergeWindow(plan.Retention).String()
+		plan.Hidden, plan.Window = now.Add(-kept).UTC().Truncate(time.Second), mergeWindow(longest).String()
 	}
 	days := make(map[string]*expiryDate)
 	for _, b := range blocks {
@@ -152,7 +156,7 @@ func explainRetention(id schema.ProjectID, s project.Settings, fallback project.
 		if kept > 0 {
 			// The window in which it was received ends within one after its first
 			// message; the object goes within another one.
-			deleted := nanosTime(b.LogNanos).Add(kept + 2*mergeWindow(plan.Retention))
+			deleted := nanosTime(b.LogNanos).Add(kept + 2*mergeWindow(longest))
 			hidden := nanosTime(b.MaxEnd).Add(kept)
 			d.Deleted, d.AllHidden = later(d.Deleted, deleted), later(d.AllHidden, hidden)
 		}
@@ -173,6 +177,26 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// longest is how long the last trace is kept, by rules too.
+func (p *retentionPlan) longest() project.Retention {
+	rules := project.Rules{Rest: p.Retention, Each: p.Rules}
+	return rules.Longest()
+}
+
+// rulesText says what the rules keep.
+func (p *retentionPlan) rulesText() string {
+	if len(p.Rules) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	for _, r := range p.Rules {
+		fmt.Fprintf(&text, "Traces that %s finds are kept for: %s.\n", r.Filter, r.Retention)
+	}
+	return text.String() + "Of rules that find a trace the longest counts. Of an object that is kept for others, traces are removed once the\n" +
+		"window in which its spans were received is older than their retention, in the compactor's next cycle. They are shown until then,\n" +
+		"and up to half of -compactor.delete-after longer.\n"
+}
+
 func (p *retentionPlan) print(w io.Writer) error {
 	from := "set for the project"
 	if p.Default {
@@ -181,13 +205,17 @@ func (p *retentionPlan) print(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "Project %s keeps spans for: %s (%s).\n", p.Project, p.Retention, from); err != nil {
 		return err
 	}
-	text := "Nothing expires.\n"
-	if p.Retention > 0 {
+	longest, text := p.longest(), "Nothing expires by its age alone.\n"
+	if len(p.Rules) == 0 {
+		text = "Nothing expires.\n"
+	}
+	if longest > 0 {
 		text = fmt.Sprintf("Spans that ended before %s are in no answer. Objects are deleted whole: a block once the window in\n"+
 			"which its spans were received lies that far back, at the latest one merge window (%s) later.\n", p.Hidden.Format(time.DateTime), p.Window)
 	}
-	if p.Retention > 0 || p.Enforced.Rule != "" {
-		text += p.Enforced.Text(p.Retention) + "\n"
+	text = p.rulesText() + text
+	if longest > 0 || p.Enforced.Rule != "" {
+		text += p.Enforced.Text(longest) + "\n"
 	}
 	text += "\n"
 	if _, err := io.WriteString(w, text); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,7 +20,9 @@ type projectConfig struct {
 	keyFile string
 	output  outputForm
 
-	retention string // of create
+	retention string    // of create
+	rules     ruleFlags // of create and set-retention
+	noRules   bool      // of set-retention
 	aliases   string
 	scopes    string // of add-key
 	keyName   string
@@ -46,7 +49,7 @@ func projectVerbs() []projectVerb {
 		{"create", "<name>", "Create a project.", false, (*projectConfig).registerCreateFlags, projectCreate},
 		{"list", "", "List the projects that have settings.", true, nil, projectList},
 		{"show", "<name>", "Show what is set for a project, and its keys.", true, nil, projectShow},
-		{"set-retention", "<name> <duration | unlimited | default>", "Set how long its spans are kept.", false, nil, projectSetRetention},
+		{"set-retention", "<name> <duration | unlimited | default>", "Set how long its spans are kept.", false, (*projectConfig).registerRetentionFlags, projectSetRetention},
 		{"set-limit", "<name> <limit> <number | unlimited | default>", "Set one of its limits.", false, nil, projectSetLimit},
 		{"set-aliases", "<name> [alias …]", "Replace the other spellings of its name.", false, nil, projectSetAliases},
 		{"add-key", "<name>", "Make a key, whose secret is shown once.", false, (*projectConfig).registerKeyFlags, projectAddKey},
@@ -57,7 +60,36 @@ func projectVerbs() []projectVerb {
 
 func (c *projectConfig) registerCreateFlags(f *flag.FlagSet) {
 	f.StringVar(&c.retention, "retention", "", "How long its spans are kept: a `duration` such as 36h, 90d or 1y, or unlimited. Empty: the server's default.")
+	c.registerRuleFlag(f)
 	f.StringVar(&c.aliases, "aliases", "", "Other spellings of its name in X-Scope-OrgID, separated by commas.")
+}
+
+func (c *projectConfig) registerRetentionFlags(f *flag.FlagSet) {
+	c.registerRuleFlag(f)
+	f.BoolVar(&c.noRules, "no-rules", false, "Remove all rules. Without this and -rule they stay as they are.")
+}
+
+func (c *projectConfig) registerRuleFlag(f *flag.FlagSet) {
+	f.Var(&c.rules, "rule", "Keep traces that a search finds for another time: a `rule` such as '{ status = error }=90d'. Given several times, the longest counts that finds a trace.")
+}
+
+// ruleFlags are rules, each given as filter=retention.
+type ruleFlags []project.Rule
+
+// String writes nothing: there are no rules by default.
+func (*ruleFlags) String() string { return "" }
+
+// Set adds a rule.
+func (r *ruleFlags) Set(text string) error {
+	at := strings.LastIndexByte(text, '=')
+	if at < 0 {
+		return fmt.Errorf("want filter=retention, such as '{ status = error }=90d', have %q", text)
+	}
+	retention, err := project.ParseRetention(strings.TrimSpace(text[at+1:]))
+	if err == nil {
+		*r = append(*r, project.Rule{Filter: strings.TrimSpace(text[:at]), Retention: retention})
+	}
+	return err
 }
 
 func (c *projectConfig) registerKeyFlags(f *flag.FlagSet) {
@@ -124,6 +156,9 @@ func projectCreate(ctx context.Context, c *projectConfig, p *projectClient, args
 	if c.retention != "" {
 		body.Retention = &c.retention
 	}
+	if len(c.rules) > 0 {
+		body.Rules = (*[]project.Rule)(&c.rules)
+	}
 	if aliases := listOf(c.aliases); len(aliases) > 0 {
 		body.Aliases = &aliases
 	}
@@ -170,7 +205,15 @@ func (c *projectConfig) patch(ctx context.Context, p *projectClient, name string
 }
 
 func projectSetRetention(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
-	return c.patch(ctx, p, args[0], project.Patch{Retention: &args[1]}, e)
+	patch := project.Patch{Retention: &args[1]}
+	if c.noRules && len(c.rules) > 0 {
+		return &usageError{errors.New("want either -rule or -no-rules")}
+	}
+	if c.noRules || len(c.rules) > 0 {
+		rules := append([]project.Rule{}, c.rules...)
+		patch.Rules = &rules
+	}
+	return c.patch(ctx, p, args[0], patch, e)
 }
 
 func projectSetLimit(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
@@ -249,6 +292,8 @@ Usage:
 Examples:
   Keep the spans of a project for ninety days:
     spanlake project set-retention shop 90d
+  Its traces with an error for ninety days, others for three:
+    spanlake project set-retention shop 3d -rule '{ status = error }=90d'
   A project for a team, and a key for its Collector and Grafana:
     spanlake project create shop -retention 30d
     spanlake project add-key shop -scopes ingest,query -name collector

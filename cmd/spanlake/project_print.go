@@ -59,6 +59,9 @@ func printProject(c *projectConfig, p app.ProjectReply, keys []app.KeyReply, w i
 		{"Created", dateOf(p.Settings.CreatedAt)},
 		{"Aliases", orDash(strings.Join(p.Settings.Aliases, ", "))},
 	}
+	for _, r := range p.Settings.Rules {
+		rows = append(rows, []string{"Rule", r.Filter + " " + r.Retention.String()})
+	}
 	for name, value := range p.Limits.All() {
 		rows = append(rows, []string{"Limit " + name, limitText(value)})
 	}

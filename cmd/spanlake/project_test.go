@@ -38,6 +38,14 @@ func TestProject(t *testing.T) {
 		{[]string{"set-retention", "shop", "soon"}, exitFailed, nil, "not a retention"},
 		{[]string{"set-retention", "shop", "unlimited"}, exitOK, []string{"unlimited\n"}, ""},
 		{[]string{"set-retention", "shop", "default"}, exitOK, []string{"unlimited (default)"}, ""},
+		{[]string{"set-retention", "shop", "3d", "-rule", "{ status = error }=90d", "-rule", `{ name = "health" } = 1h`}, exitOK, []string{"3d\n", "Rule", "{ status = error } 90d\n", `{ name = "health" } 1h`}, ""},
+		{[]string{"set-retention", "shop", "4d"}, exitOK, []string{"4d\n", "{ status = error } 90d\n"}, ""},
+		{[]string{"set-retention", "shop", "3d", "-rule", "{ status = }=90d"}, exitFailed, nil, "rule"},
+		{[]string{"set-retention", "shop", "3d", "-rule", "{} | rate()=90d"}, exitFailed, nil, "finds spans"},
+		{[]string{"set-retention", "shop", "3d", "-rule", "{ status = error }"}, exitUsage, nil, "not a retention"},
+		{[]string{"set-retention", "shop", "3d", "-rule", "{}"}, exitUsage, nil, "want filter=retention"},
+		{[]string{"set-retention", "shop", "3d", "-rule", "{}=1d", "-no-rules"}, exitUsage, nil, "want either"},
+		{[]string{"set-retention", "shop", "default", "-no-rules"}, exitOK, []string{"unlimited (default)"}, ""},
 		{[]string{"set-limit", "shop", "ingest_bytes_per_second", "5MiB"}, exitOK, []string{"5242880"}, ""},
 		{[]string{"set-limit", "shop", "ingest_bytes_per_second", "unlimited"}, exitOK, []string{"Limit ingest_bytes_per_second  none"}, ""},
 		{[]string{"set-limit", "shop", "speed", "5"}, exitFailed, nil, "there is no limit"},
@@ -146,6 +154,13 @@ func TestExplainRetention(t *testing.T) {
 	_, stdout, _ = call(t, "explain", "retention", "shop", "-data-dir", dir)
 	require.Contains(t, stdout, "2023-11-15  2")
 	require.Contains(t, stdout, "2023-12-17 12:00")
+
+	code, _, _ = call(t, "project", "set-retention", "shop", "3d", "-rule", "{ status = error }=30d", "-data-dir", dir)
+	require.Equal(t, exitOK, code)
+	_, again, _ := call(t, "explain", "retention", "shop", "-data-dir", dir)
+	require.Contains(t, again, "keeps spans for: 3d (set")
+	require.Contains(t, again, "Traces that { status = error } finds are kept for: 30d.\n")
+	require.Contains(t, again, stdout[strings.Index(stdout, "RECEIVED"):], "objects go by the longest")
 
 	for _, args := range [][]string{{"explain"}, {"explain", "retention"}, {"explain", "retention", "Not a name"}, {"explain", "query", "x"}} {
 		code, _, _ = call(t, args...)

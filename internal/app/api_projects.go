@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spanlake/spanlake/compactor"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
@@ -36,6 +37,7 @@ type ProjectReply struct {
 	Settings project.Settings `json:"settings"`
 	// What counts now, with the defaults of the process. "" and nothing of a
 	// project that was deleted.
+	// Retention is that of traces which no rule finds.
 	Retention string         `json:"effective_retention,omitempty"`
 	Limits    project.Limits `json:"effective_limits,omitzero"`
 	// Problem is why the settings cannot be used, "" if they can.
@@ -194,7 +196,7 @@ func (p *projectsAPI) reply(ctx context.Context, id schema.ProjectID) (ProjectRe
 		return reply, err
 	case !s.Deleted():
 		effective := p.directory.Effective(id, s)
-		reply.Retention, reply.Limits = effective.Retention.String(), effective.Limits
+		reply.Retention, reply.Limits = effective.Rest().String(), effective.Limits
 	}
 	reply.Settings = s
 	return reply, nil
@@ -210,7 +212,7 @@ func (p *projectsAPI) create(ctx context.Context, _ schema.ProjectID, req *http.
 		return nil, err
 	}
 	s := project.Settings{ManagedBy: project.OwnerAPI}
-	if err := body.Apply(&s); err != nil {
+	if err := apply(&body.Patch)(&s); err != nil {
 		return nil, err
 	}
 	err = p.registry.Create(ctx, id, s)
@@ -226,6 +228,19 @@ func (p *projectsAPI) create(ctx context.Context, _ schema.ProjectID, req *http.
 	return p.reply(ctx, id)
 }
 
+// apply is Patch.Apply with only such rules as a search can answer.
+func apply(patch *project.Patch) func(*project.Settings) error {
+	return func(s *project.Settings) error {
+		if err := patch.Apply(s); err != nil || patch.Rules == nil {
+			return err
+		}
+		if err := compactor.CheckRules(*patch.Rules); err != nil {
+			return fmt.Errorf("%w: %w", project.ErrInvalid, err)
+		}
+		return nil
+	}
+}
+
 func (p *projectsAPI) show(ctx context.Context, id schema.ProjectID, _ *http.Request) (any, error) {
 	return p.reply(ctx, id)
 }
@@ -239,7 +254,7 @@ func (p *projectsAPI) patch(ctx context.Context, id schema.ProjectID, req *http.
 	if (body.Limits != nil || body.Aliases != nil) && !ofAll(key, id) {
 		return nil, errNotAllowed // what protects others
 	}
-	if _, err := p.registry.Update(ctx, id, ofAll(key, id), body.Apply); err != nil {
+	if _, err := p.registry.Update(ctx, id, ofAll(key, id), apply(&body)); err != nil {
 		return nil, err
 	}
 	return p.reply(ctx, id)

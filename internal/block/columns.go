@@ -41,6 +41,7 @@ const (
 	metaProject       = "spanlake.project"
 	metaSpans         = "spanlake.spans"
 	metaTraces        = "spanlake.traces"
+	metaSifted        = "spanlake.sifted" // MergeOptions.Sifted, if it is not empty
 )
 
 // columnID is a fixed column's place in the catalogue.

@@ -141,6 +141,22 @@ func (r *Reader) readFooter(ctx context.Context) (footer, objstore.Object, error
 	return f, object, nil
 }
 
+// Sifted reads the tail once more and returns what the merge that has written the
+// block was given to keep with it (MergeOptions.Sifted), "" if that was nothing.
+func (r *Reader) Sifted(ctx context.Context) (text string, err error) {
+	defer r.guard("tail", &err)
+	f, _, err := r.readFooter(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read what a block was sifted by: %w", err)
+	}
+	for _, m := range f.metadata {
+		if m.Key == metaSifted {
+			text = m.Value
+		}
+	}
+	return text, nil
+}
+
 func (d *Description) addGroup(r *groupReader, f *footerGroup) error {
 	g := r.group
 	if len(d.RowGroups) == 0 {

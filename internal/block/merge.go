@@ -31,6 +31,8 @@ type MergeOptions struct {
 	// for none. They leave nothing behind: no column, key or dictionary entry.
 	// It may be asked several times.
 	Drop func(id schema.TraceID) (upTo uint64)
+	// Sifted is kept with the block, for Reader.Sifted: by what Drop has decided.
+	Sifted string
 }
 
 func (o *MergeOptions) setDefaults() {
@@ -128,6 +130,11 @@ func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, er
 	var err error
 	if m.file, err = e.parquetFile(project); err != nil {
 		return nil, err
+	}
+	if m.Sifted != "" {
+		if err := m.file.Note(metaSifted, m.Sifted); err != nil {
+			return nil, err
+		}
 	}
 	e.out = append(e.out, magic...)
 	if err := m.begin(ctx); err != nil {

@@ -216,13 +216,13 @@ func (c *copier) texts(ctx context.Context) error {
 		c.eachRun(func(row, part, from, n int) {
 			v, entries := &c.values[part], c.entries[part]
 			for k := from; k < from+n; k++ {
-				if text := v.text(k); entries == nil {
+				text := v.text(k)
+				if entries == nil {
 					column.texts.Add(alias(text))
-					widths[row] = len(text)
 				} else {
 					column.texts.AddEntry(entries, v.codes[k])
-					widths[row] = len(text)
 				}
+				widths[row] = len(text)
 				row++
 			}
 		})

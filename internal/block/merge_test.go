@@ -280,6 +280,22 @@ func TestMergeLeavesNoTraceOfWhatIsLeftOut(t *testing.T) {
 	require.False(t, openMerged(t, m, with.Bytes()).MayContain(secret.TraceID))
 }
 
+// TestMergeKeepsWhatItWasSiftedBy: with the block, and not with what is made of it.
+func TestMergeKeepsWhatItWasSiftedBy(t *testing.T) {
+	rows := randomSpans(rand.New(rand.NewPCG(1, 2)), shape{rows: 50, traces: 10, payload: 20, resources: 3})
+	inputs := opened(t, rows)
+	for _, want := range []string{"rules", ""} {
+		var out bytes.Buffer
+		m, err := block.Merge(t.Context(), &out, inputs, block.MergeOptions{Sifted: want})
+		require.NoError(t, err)
+		r := openMerged(t, m, out.Bytes())
+		by, err := r.Sifted(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, by)
+		inputs = []*block.Reader{r}
+	}
+}
+
 // TestMergeThatLeavesOutAllRows rewrites one block of which no row stays, except
 // for one of a later position.
 func TestMergeThatLeavesOutAllRows(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -260,4 +261,58 @@ func BenchmarkList(b *testing.B) {
 			m.query(nil)
 		}
 	})
+}
+
+// Whatever is stored when, and however the log's clock is put back by less than a
+// day meanwhile, a listing that leaves closed days out has every block.
+func TestCachedListingsMissNothing(t *testing.T) {
+	const partitions = 2
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 11))
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		skew := time.Duration(0)
+		m := &month{t: t, now: now, bucket: &names{folders: make(map[string][]string)}}
+		m.log = logmem.New(logmem.Options{Partitions: partitions, Now: func() time.Time { return m.now }})
+		m.c = catalog.New(m.bucket, m.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		type batch struct {
+			first time.Time
+			cut   uint64
+		}
+		var open [partitions][]batch // in the log, the last one without its cut
+		for p := range partitions {  // the first message of a log is never a kept cut
+			_, err := m.log.Stream(p).Publish(t.Context(), wal.CutMarker(), "")
+			require.NoError(t, err)
+		}
+		stored := 0
+		for range 300 {
+			now = now.Add(time.Duration(random.Int64N(int64(4 * time.Hour))))
+			if random.IntN(6) == 0 {
+				skew = -time.Duration(random.Int64N(int64(24 * time.Hour)))
+			}
+			m.now = now.Add(skew)
+			p := random.IntN(partitions)
+			if random.IntN(40) == 0 {
+				now = now.Add(100 * time.Hour) // nothing comes
+			}
+			if n := len(open[p]); n == 0 || open[p][n-1].cut > 0 {
+				open[p] = append(open[p], batch{first: m.now})
+			}
+			at, err := m.log.Stream(p).Publish(t.Context(), wal.CutMarker(), "")
+			require.NoError(t, err)
+			open[p][len(open[p])-1].cut = at
+			for len(open[p]) > 0 && random.IntN(3) > 0 { // else the builder is late
+				b := open[p][0]
+				open[p] = open[p][1:]
+				m.store(b.first, p, b.cut)
+				stored++
+				require.NoError(t, m.log.Stream(p).Purge(t.Context(), b.cut))
+			}
+			if random.IntN(4) == 0 {
+				joined, err := m.c.Join(t.Context(), moved{m.log}, "p", []int{0, 1}, nil)
+				require.NoError(t, err)
+				require.Len(t, joined.Blocks, stored, "seed %d", seed)
+			}
+		}
+		m.log.Close()
+	}
 }

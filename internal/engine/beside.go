@@ -145,6 +145,9 @@ type only struct {
 	ids []schema.TraceID // in ascending order
 }
 
+// Only is s with only what it finds of some traces, whose ids are in ascending order.
+func Only(s Source, ids []schema.TraceID) Source { return only{s, ids} }
+
 func (s only) has(id schema.TraceID) bool {
 	_, found := slices.BinarySearchFunc(s.ids, id, compareTraceIDs)
 	return found

@@ -39,9 +39,18 @@ var (
 // Project is what counts for a project: what is set for it over the defaults.
 type Project struct {
 	ID        schema.ProjectID
-	Retention Retention
-	Limits    Limits // 0: no limit
-	Created   bool   // it has settings
+	Retention Retention // the longest, of rules too
+	Rules     Rules     // none: Retention is that of all traces
+	Limits    Limits    // 0: no limit
+	Created   bool      // it has settings
+}
+
+// Rest is how long traces are kept that no rule finds.
+func (p *Project) Rest() Retention {
+	if len(p.Rules.Each) > 0 {
+		return p.Rules.Rest
+	}
+	return p.Retention
 }
 
 // Options are what a directory is made with. A zero field has its default.
@@ -147,6 +156,10 @@ func (d *Directory) Effective(id schema.ProjectID, s Settings) Project {
 	if s.Retention != nil {
 		p.Retention = *s.Retention
 	}
+	if len(s.Rules) > 0 {
+		p.Rules = Rules{Rest: p.Retention, Each: s.Rules}
+		p.Retention = p.Rules.Longest()
+	}
 	return p
 }
 
@@ -166,6 +179,16 @@ func (d *Directory) Retention(ctx context.Context, id schema.ProjectID) (time.Du
 		return time.Duration(MinRetention), nil
 	}
 	return time.Duration(p.Retention), err
+}
+
+// Rules returns those of a project, for who is about to drop traces: what is known
+// after Retention was asked.
+func (d *Directory) Rules(_ context.Context, id schema.ProjectID) (Rules, error) {
+	p, err := d.Project(id)
+	if errors.Is(err, ErrDeleted) {
+		return Rules{}, nil
+	}
+	return p.Rules, err
 }
 
 // Resolve returns the project that a name or an alias means. Returns

@@ -6,6 +6,8 @@ import "fmt"
 type Patch struct {
 	// Retention as text, or "default".
 	Retention *string `json:"retention,omitempty"`
+	// Rules replace all that there were.
+	Rules *[]Rule `json:"rules,omitempty"`
 	// Limits by their names: 0 for the default, Unlimited for none.
 	Limits map[string]int64 `json:"limits,omitempty"`
 	// Aliases replace all that there were.
@@ -27,6 +29,9 @@ func (p *Patch) Apply(s *Settings) error {
 		if err := s.Limits.Set(name, value); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
+	}
+	if p.Rules != nil {
+		s.Rules = *p.Rules
 	}
 	if p.Aliases != nil {
 		s.Aliases = *p.Aliases

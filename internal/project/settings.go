@@ -24,7 +24,9 @@ type Settings struct {
 	ManagedBy Owner `json:"managed_by"`
 	// Retention is how long spans are kept, nil for the default of the process.
 	Retention *Retention `json:"retention,omitempty"`
-	Limits    Limits     `json:"limits,omitzero"`
+	// Rules keep traces for longer, or not as long.
+	Rules  []Rule `json:"rules,omitempty"`
+	Limits Limits `json:"limits,omitzero"`
 	// Aliases are other spellings of the name in the header, such as "Team A".
 	Aliases   []string  `json:"aliases,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -49,7 +51,7 @@ func (s *Settings) Validate() error {
 	for _, alias := range s.Aliases {
 		errs = append(errs, checkAlias(alias))
 	}
-	return errors.Join(append(errs, s.Limits.validate())...)
+	return errors.Join(append(errs, validateRules(s.Rules), s.Limits.validate())...)
 }
 
 // ErrSettings is returned for settings that cannot be used.

@@ -51,7 +51,7 @@ func TestUnerased(t *testing.T) {
 		for i := range rows {
 			highest = max(highest, rows[i].Position)
 		}
-		for _, i := range rng.Perm(len(rows))[:1+rng.IntN(3)] {
+		for _, i := range rng.Perm(len(rows))[:min(1+rng.IntN(3), len(rows))] {
 			upTo[rows[i].TraceID] = rng.Uint64N(highest + 1)
 		}
 		left := slices.DeleteFunc(slices.Clone(rows), func(s schema.Span) bool { return s.Position <= upTo[s.TraceID] })
