@@ -14,7 +14,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
-    checksum/config: {{ toYaml .config | sha256sum }}
+    checksum/config: {{ toYaml .config | sha256sum | quote }}
     {{- with .podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
