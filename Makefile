@@ -31,7 +31,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release functions image release-check test test-race e2e sim sql crash compaction load fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release functions image release-check test test-race e2e sim sql deploy-check crash compaction load fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -103,6 +103,11 @@ sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random tra
 # not see that the page has changed.
 sql: ## Run the SQL of docs/sql.md on real blocks (needs a C++ compiler)
 	$(GO) test -count=1 -tags sql -run TestSQL ./internal/e2e
+
+# Helm, compose and Kubernetes' types are a module of their own, too, and go test does not see
+# that a chart has changed.
+deploy-check: ## Render the Helm chart, read the compose file, start the program as they say
+	cd deploy/test && $(GO) vet . && $(GO) test -count=1 .
 
 # ROUNDS with two ingesters, a querier and a NATS server, and a fifth as many
 # with one process on a folder and on S3 each.
