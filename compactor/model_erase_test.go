@@ -62,7 +62,7 @@ func (m *model) settle(w *worker) {
 			left = left || !there || m.holdsErased(e, &o)
 		}
 		if !left && !e.done {
-			e.done = true
+			e.done, m.ended = true, append(m.ended, e)
 			m.done.erasures++
 		}
 	}

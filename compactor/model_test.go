@@ -93,6 +93,7 @@ type model struct {
 	workers  []worker
 	readers  []reader
 	erasures []*modelErasure
+	ended    []*modelErasure // of them, in this order
 	done     modelCounts
 }
 

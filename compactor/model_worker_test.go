@@ -20,6 +20,7 @@ type worker struct {
 	plan      compactor.Plan
 	jobs      []compactor.Job
 	reads     map[schema.BlockName]object // inputs that were read already
+	ended     int                         // erasures that were done before
 	job       int
 
 	pending []*modelErasure // before the listing
@@ -154,7 +155,7 @@ func (m *model) merge(w *worker) {
 		return
 	}
 	if w.reads == nil {
-		w.reads = map[schema.BlockName]object{}
+		w.reads, w.ended = map[schema.BlockName]object{}, len(m.ended)
 	}
 	for _, in := range job.Inputs {
 		if _, done := w.reads[in.BlockName]; done {
@@ -192,6 +193,12 @@ func (m *model) makeOutput(w *worker, job *compactor.Job) {
 	})
 	for _, e := range m.pending() {
 		if e.mark >= job.Output.First && !slices.Contains(w.pending, e) && !m.bug.oldErasures {
+			w.void()
+			return
+		}
+	}
+	for _, e := range m.ended[w.ended:] {
+		if !slices.Contains(w.pending, e) && !m.bug.endedErasures {
 			w.void()
 			return
 		}
