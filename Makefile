@@ -16,8 +16,10 @@ BENCHFLAGS ?=
 # duration go test now and then reports its own deadline as a failure.
 FUZZTIME ?= 20000x
 # How often the crash tests make trouble, how many sets of random traces sim
-# makes, and what both draw at random from; 0 takes another seed each time.
+# makes, how many random histories of compaction it plays, and what all draw at
+# random from; 0 takes another seed each time.
 ROUNDS ?= 20
+SEEDS ?= 10000
 SEED ?= 0
 
 # What the binaries call themselves. Outside of a repository they know nothing.
@@ -86,7 +88,7 @@ test: ## Run all tests
 # and simulation tests compares answers, and would take it a quarter of an hour, as
 # do the tests that are skipped. In the other packages that are left out nothing
 # happens at the same time.
-RACELESS := Conformance|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks
+RACELESS := Conformance|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks|TestModel
 test-race: ## Run the tests with the race detector (needs a C compiler)
 	$(GO) test -race -skip '$(RACELESS)' $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|corpus|lint|release)$$')
 	$(GO) test -race -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=8
@@ -96,8 +98,9 @@ e2e: ## Run the end-to-end tests, all of them on S3 too
 	$(GO) test -count=1 -timeout 30m ./internal/e2e -full
 
 sim: ROUNDS = 240
-sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random traces
+sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random traces, play SEEDS histories of compaction
 	$(GO) test -count=1 -timeout 60m -v -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=$(ROUNDS) -sim.seed=$(SEED)
+	$(GO) test -count=1 -timeout 60m -v -run 'TestModel$$' ./compactor -model.seeds=$(SEEDS) -model.seed=$(SEED)
 
 # DuckDB is a module of its own, which nothing else depends on; go test does
 # not see that the page has changed.

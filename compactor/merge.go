@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/block"
@@ -81,6 +82,10 @@ func (c *Compactor) count(job *Job, merged *block.Merged, s *Summary) {
 // run merges the inputs of a job and stores the output, the one step that others
 // see.
 func (c *Compactor) run(ctx context.Context, v *view, job *Job, progress func(done int64)) (_ *block.Merged, err error) {
+	done, err := c.erasures.Done(ctx, job.Output.Project)
+	if err != nil {
+		return nil, err
+	}
 	sp, err := newSpool(c.cfg.SpoolDir)
 	if err != nil {
 		return nil, err
@@ -128,7 +133,7 @@ func (c *Compactor) run(ctx context.Context, v *view, job *Job, progress func(do
 			}
 		}()
 	}
-	return merged, c.put(ctx, v.pending, name, io.NewSectionReader(sp.file, start, merged.Bytes))
+	return merged, c.put(ctx, v.pending, done, name, io.NewSectionReader(sp.file, start, merged.Bytes))
 }
 
 // errErasedMeanwhile voids a job: its output would hold what is to be gone.
@@ -136,8 +141,9 @@ var errErasedMeanwhile = errors.New("an erasure was accepted meanwhile")
 
 // put stores the output of a job, unless an erasure was accepted since those that
 // it has left out, and soon: what it replaces stays for longer than that, so that
-// an erasure which is accepted now finds the output before it ends.
-func (c *Compactor) put(ctx context.Context, known *erasure.Pending, name schema.BlockName, body io.ReadSeeker) error {
+// an erasure which is accepted now finds the output before it ends. One that is done
+// may have begun and ended while the inputs were read: done are those from before.
+func (c *Compactor) put(ctx context.Context, known *erasure.Pending, done []string, name schema.BlockName, body io.ReadSeeker) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.DeleteAfter/2)
 	defer cancel()
 	now, err := c.erasures.Pending(ctx, name.Project, known)
@@ -149,6 +155,16 @@ func (c *Compactor) put(ctx context.Context, known *erasure.Pending, name schema
 			if known.Only(r.ID) == nil {
 				return fmt.Errorf("%w: %s", errErasedMeanwhile, r.ID)
 			}
+		}
+	}
+	// After those that are pending: one that ends meanwhile is in either list.
+	ended, err := c.erasures.Done(ctx, name.Project)
+	if err != nil {
+		return err
+	}
+	for _, id := range ended {
+		if _, before := slices.BinarySearch(done, id); !before && known.Only(id) == nil {
+			return fmt.Errorf("%w, and is done: %s", errErasedMeanwhile, id)
 		}
 	}
 	// One that is there already covers the same rows: another worker's.

@@ -159,10 +159,11 @@ func (p *planner) cover(blocks []*Listed) (covered []*Listed) {
 }
 
 // expire deletes what has expired: covered blocks first, which would else be
-// visible again.
+// visible again. What was just stored stays a while, since its builder may store it
+// again: it would be back after an erasure has found that nothing is left.
 func (p *planner) expire(blocks []*Listed) {
 	for _, b := range blocks {
-		if p.expired(&b.BlockName) {
+		if p.expired(&b.BlockName) && p.now.Sub(b.Stored) >= p.DeleteAfter {
 			p.plan.Deletions = append(p.plan.Deletions, Deletion{*b, true})
 		}
 	}

@@ -19,6 +19,7 @@ const floorAttempts = 5
 // view is what a worker has seen of a project, and what follows from it.
 type view struct {
 	project schema.ProjectID
+	keeps   time.Duration    // the retention, before the listing
 	listed  time.Time        // when the listing began
 	pending *erasure.Pending // before the listing
 	floors  []Floor          // likewise
@@ -70,19 +71,17 @@ var errSlow = errors.New("listing took longer than covered blocks stay: raise -c
 // that it may have erasures.
 func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floor, erasing bool) (*view, error) {
 	v := &view{project: id, floors: floors, listed: time.Now()}
-	var retention time.Duration
+	var err error
+	if v.keeps, err = c.keeps(ctx, id); err != nil {
+		return nil, err
+	}
 	var rules project.Rules
 	if c.retention != nil {
-		var err error
-		if retention, err = c.retention.Retention(ctx, id); err != nil {
-			return nil, fmt.Errorf("ask for the retention: %w", err)
-		}
 		if rules, err = c.retention.Rules(ctx, id); err != nil {
 			return nil, fmt.Errorf("ask for the rules: %w", err)
 		}
 	}
 	if erasing {
-		var err error
 		if v.pending, err = c.erasures.Pending(ctx, id, nil); err != nil {
 			return nil, err
 		}
@@ -90,13 +89,12 @@ func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floo
 	if v.pending != nil {
 		c.forgetProject(id) // whether something is left the listing must say
 	}
-	var err error
 	v.plan, err = c.look(ctx, id, floors, func(blocks []Listed) (Plan, error) {
 		v.blocks = blocks
 		if err := c.erasedIn(ctx, v); err != nil {
 			return Plan{}, err
 		}
-		plan := NewPlan(c.cfg.policy(c.log.Windows(), retention, rules), floors, v.blocks, time.Now())
+		plan := NewPlan(c.cfg.policy(c.log.Windows(), v.keeps, rules), floors, v.blocks, time.Now())
 		err := c.siftedAlready(ctx, id, &plan)
 		return plan, err
 	})
@@ -110,12 +108,30 @@ func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floo
 	return v, nil
 }
 
+// keeps is how long the data of a project is kept now, 0 for ever.
+func (c *Compactor) keeps(ctx context.Context, project schema.ProjectID) (time.Duration, error) {
+	if c.retention == nil {
+		return 0, nil
+	}
+	retention, err := c.retention.Retention(ctx, project)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the retention: %w", err)
+	}
+	return retention, nil
+}
+
 // delete removes what the plan says while the listing is fresh: the block that
-// covers another one has been seen not longer ago than covered blocks stay.
+// covers another one has been seen not longer ago than covered blocks stay. Blocks
+// that have expired stay if the retention was changed meanwhile, maybe to save them.
 func (c *Compactor) delete(ctx context.Context, v *view, s *Summary) error {
 	for _, d := range v.plan.Deletions {
 		if time.Since(v.listed) >= c.cfg.DeleteAfter {
 			return nil // the next look has a fresh one
+		}
+		if d.Expired {
+			if keeps, err := c.keeps(ctx, v.project); err != nil || keeps != v.keeps {
+				return err // the next look plans with it
+			}
 		}
 		if err := c.bucket.Delete(ctx, d.Key()); err != nil {
 			return fmt.Errorf("delete %s: %w", d.Key(), err)

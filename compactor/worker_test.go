@@ -236,6 +236,36 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// raised keeps every project for eight hours, and for ever once it was asked so often.
+type raised struct{ after, asked int }
+
+func (r *raised) Retention(context.Context, schema.ProjectID) (time.Duration, error) {
+	if r.asked++; r.asked > r.after {
+		return 0, nil
+	}
+	return 8 * time.Hour, nil
+}
+
+func (r *raised) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
+	return settings.Rules{}, nil
+}
+
+// TestRaisedRetentionSavesBlocks: it was raised between the listing and a deletion.
+func TestRaisedRetentionSavesBlocks(t *testing.T) {
+	for asked, deleted := range map[int]int{0: 0, 1: 0, 2: 1, 3: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			at(1, 0)
+			w.batch(20)
+			w.batch(20)
+			at(10, 0)
+			c := w.compactor(&raised{after: asked})
+			require.Equal(t, deleted, w.cycle(c).Expired)
+			require.Len(t, w.keys(), 2-deleted)
+		})
+	}
+}
+
 // gone is a bucket from which an object vanishes when it is read.
 type gone struct {
 	objstore.Bucket

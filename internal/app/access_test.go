@@ -103,10 +103,7 @@ func TestEveryRoute(t *testing.T) {
 	ports := []port{
 		{api, slices.Concat(new(querier.Querier).Paths(), []string{"/api/", "/api/x", "/api/projectsx", "/api/../ready", "/api/v2/../projects"}), project.ScopeQuery},
 		{otlp, []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, project.ScopeIngest},
-		{api, []string{
-			"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-			"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
-		}, project.ScopeAdmin},
+		{api, adminPaths(), project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}
 	replace := strings.NewReplacer("{id}", traceA, "{name}", "x")
@@ -137,6 +134,10 @@ func TestEveryRoute(t *testing.T) {
 						require.Equal(t, http.StatusForbidden, code, what)
 					}
 				}
+				if p.scope == project.ScopeQuery || p.scope == project.ScopeIngest {
+					code := g.do(t, method, url, g.headers("a "+string(p.scope), "b"), nil).code
+					require.Equal(t, http.StatusForbidden, code, "%s %s of b with a key of a", method, path)
+				}
 			}
 		}
 	}
@@ -145,6 +146,14 @@ func TestEveryRoute(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, g.do(t, http.MethodGet, api+path, nil, nil).code, path)
 	}
 	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/ready", nil, nil).code, "open")
+}
+
+// adminPaths are those of project a, and some beside them.
+func adminPaths() []string {
+	return []string{
+		"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
+		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
+	}
 }
 
 // projectOf is what a key that is good for all has to be asked with.
@@ -197,6 +206,8 @@ func TestEveryCall(t *testing.T) {
 					require.Equal(t, codes.PermissionDenied, code, what)
 				}
 			}
+			ctx := metadata.AppendToOutgoingContext(t.Context(), "x-scope-orgid", "b", "authorization", "Bearer "+g.secrets["a "+string(s.scope)])
+			require.Equal(t, codes.PermissionDenied, callCode(ctx, s.conn, method), "%s of b with a key of a", method)
 		}
 		reply, err := grpc_health_v1.NewHealthClient(s.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
 		require.NoError(t, err, "open")
@@ -359,7 +370,12 @@ func TestHeaderMode(t *testing.T) {
 		require.Equal(t, test.code, g.do(t, http.MethodGet, api+"/api/echo", g.headers("", test.projects), nil).code, test.projects)
 		require.Equal(t, test.code, g.do(t, http.MethodPost, otlp+"/v1/traces", g.headers("", test.projects), recent(traceA, "x")).code, test.projects)
 	}
-	require.Equal(t, http.StatusUnauthorized, g.do(t, http.MethodGet, api+"/api/projects", g.headers("", "a"), nil).code)
+	for _, path := range adminPaths() {
+		for _, method := range methods {
+			require.Equal(t, http.StatusUnauthorized, g.do(t, method, api+path, g.headers("", "a"), nil).code, "%s %s without a key", method, path)
+			require.Equal(t, http.StatusForbidden, g.do(t, method, api+path, g.headers("a query", "a"), nil).code, "%s %s with a key for queries", method, path)
+		}
+	}
 	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/api/projects", g.headers("all admin", ""), nil).code)
 	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/metrics", nil, nil).code)
 }

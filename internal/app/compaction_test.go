@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,7 +30,7 @@ func TestCompactOnceDeletesWhatHasExpired(t *testing.T) {
 	retention := project.Retention(48 * time.Hour)
 	require.NoError(t, project.NewRegistry(bucket).Create(t.Context(), "short", project.Settings{Retention: &retention}))
 	var keys []string
-	for _, b := range []struct {
+	for i, b := range []struct {
 		project schema.ProjectID
 		age     time.Duration
 		stays   bool
@@ -41,10 +42,12 @@ func TestCompactOnceDeletesWhatHasExpired(t *testing.T) {
 		made, err := block.Encode(b.project)
 		require.NoError(t, err)
 		name := schema.BlockName{
-			Project: b.project, Partitions: 1, Epoch: 1, First: 1, Last: 1,
+			Project: b.project, Partitions: 1, Epoch: 1, First: uint64(i + 1), Last: uint64(i + 1), //nolint:gosec // small
 			LogNanos: uint64(time.Now().Add(-b.age).UnixNano()), TailBytes: uint64(made.TailBytes), //nolint:gosec // positive
 		}
 		require.NoError(t, bucket.Put(t.Context(), name.Key(), bytes.NewReader(made.Data), objstore.PutOptions{}))
+		stored := time.Now().Add(-b.age)
+		require.NoError(t, os.Chtimes(filepath.Join(dir, "bucket", name.Key()), stored, stored))
 		if b.stays {
 			keys = append(keys, name.Key())
 		}

@@ -23,7 +23,7 @@ func TestExpiry(t *testing.T) {
 	dir := t.TempDir()
 	where := inFolder(filepath.Join(dir, "bucket"))
 	launch := func() (*process, *client) {
-		p := startProcess(t, dir, fromBlocks, noCutByAge, "-compactor.interval=100ms")
+		p := startProcess(t, dir, fromBlocks, noCutByAge, "-compactor.interval=100ms", "-compactor.delete-after=1s")
 		return p, newClient(t, p.ready(t))
 	}
 	p, c := launch()

@@ -1,6 +1,8 @@
 package project
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +59,33 @@ func TestKeyIDOf(t *testing.T) {
 	require.False(t, nobody.opens(secret))
 	for _, text := range []string{"", k.Public(), secret + "a", secret[1:], secret[:len(secret)-1]} {
 		require.Empty(t, keyIDOf(text), text)
+	}
+}
+
+// TestComparisonIsWhole: what is compared has one length, whatever was sent and whether
+// or not there is such a key; of other lengths the comparison would end at once.
+func TestComparisonIsWhole(t *testing.T) {
+	k, secret, err := newKey("shop", "", []Scope{ScopeQuery}, time.Unix(1_700_000_000, 0))
+	require.NoError(t, err)
+	require.Len(t, nobody.SHA256, len(k.SHA256))
+	for i := range secret {
+		other := []byte(secret)
+		other[i]++
+		require.False(t, k.opens(string(other)), "letter %d", i)
+	}
+	for n := range secret {
+		require.False(t, k.opens(secret[:n]), "%d letters", n)
+	}
+	data, err := json.Marshal(k)
+	require.NoError(t, err)
+	_, err = parseKey(data, place{"shop", k.ID})
+	require.NoError(t, err)
+	for _, digest := range []string{"", k.SHA256[:62], k.SHA256 + "00", strings.Repeat("x", 64)} {
+		shorter := k
+		shorter.SHA256 = digest
+		data, err := json.Marshal(shorter)
+		require.NoError(t, err)
+		_, err = parseKey(data, place{"shop", k.ID})
+		require.ErrorIs(t, err, errKey, digest)
 	}
 }
