@@ -66,6 +66,10 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	}
 }
 
+// OnShared lets f know when the queries of several projects share the processors,
+// and when those of one have them again. It must be called before the first query.
+func (q *Querier) OnShared(f func(shared bool)) { q.turns.OnShared(f) }
+
 // turnsOf are the turns of a query's projects.
 type turnsOf struct {
 	*jobs.Turns

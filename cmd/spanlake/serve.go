@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +28,7 @@ func serve(ctx context.Context, args []string, e env) error {
 		return err
 	}
 	if _, chosen := e.lookupEnv("GOMAXPROCS"); !chosen {
-		spareProcessor()
+		a.SpareProcessor()
 	}
 	greeted := make(chan error, 1)
 	running, stopped := context.WithCancel(context.WithoutCancel(ctx))
@@ -38,11 +37,6 @@ func serve(ctx context.Context, args []string, e env) error {
 	stopped()
 	return errors.Join(err, <-greeted)
 }
-
-// spareProcessor lets Go run one goroutine more than there are processors. Queries
-// take turns on as many as there are: with all of them busy Go would look only
-// every 10 ms whether something else, like another request, has arrived.
-func spareProcessor() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }
 
 // greetWhenReady prints the banner. When the process ends before it is ready,
 // Run knows why.

@@ -31,6 +31,7 @@ type App struct {
 	reg    *prometheus.Registry
 
 	processors int // that there are to share
+	onShared   func(shared bool)
 
 	names   []string                    // of the modules in use, a module after those it needs
 	parts   map[string]services.Service // what the modules are made of
@@ -92,6 +93,20 @@ func (a *App) registerMetrics() error {
 		a.reg.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
 		a.reg.Register(info),
 	)
+}
+
+// SpareProcessor gives Go one processor more than there are while the queries of
+// several projects share them. Queries take turns on as many as there are: with all
+// of them busy Go would look only every 10 ms whether something else, like another
+// request, has arrived. It must be called before Run.
+func (a *App) SpareProcessor() {
+	a.onShared = func(shared bool) {
+		n := a.processors
+		if shared {
+			n++
+		}
+		runtime.GOMAXPROCS(n)
+	}
 }
 
 // Run starts all modules, works until ctx ends or a module fails, and stops

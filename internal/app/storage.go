@@ -126,6 +126,9 @@ func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
 		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.erasures.watch, a.bucket, a.log.Partitions(), a.processors,
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
+		if a.onShared != nil {
+			a.querier.OnShared(a.onShared)
+		}
 		if a.cfg.Target == TargetQuerier {
 			var err error
 			if a.workers, err = workers.Connect(a.workersOptions()); err != nil {

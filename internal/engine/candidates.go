@@ -363,8 +363,10 @@ func (h *hunt) ask(ctx context.Context, asked []candidate) error {
 func holds(ctx context.Context, source Source, asked []candidate, partition, index int) ([]bool, error) {
 	answers := make([]bool, len(asked))
 	for i := range asked {
-		if i%rowsBetweenChecks == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if i%rowsBetweenChecks == 0 {
+			if err := yield(ctx); err != nil {
+				return nil, err
+			}
 		}
 		if int(asked[i].partition) != partition {
 			continue

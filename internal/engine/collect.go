@@ -200,6 +200,11 @@ func (h *hunt) dropAlone(ctx context.Context, list []sighting, origin candidate)
 	lacking := make([]bool, len(list))
 	sources := h.partitions[origin.partition]
 	for i := range list {
+		if i%rowsBetweenChecks == 0 {
+			if err := yield(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if h.plan.need.holds(list[i].has(h.plan)) {
 			continue
 		}

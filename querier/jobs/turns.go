@@ -25,10 +25,13 @@ const (
 type Turns struct {
 	count     int         // that there are
 	contended atomic.Bool // somebody waits, or there are more turns than that
+	onShared  func(shared bool)
 
 	mu       sync.Mutex
 	running  int
 	projects map[string]*user
+	shared   bool      // by several projects lately
+	looked   time.Time // at that
 }
 
 // user is a project that takes turns.
@@ -41,6 +44,10 @@ type user struct {
 
 // NewTurns returns so many turns.
 func NewTurns(count int) *Turns { return &Turns{count: count, projects: make(map[string]*user)} }
+
+// OnShared lets f know when several projects take turns, and when it is one only
+// again. It must be called before the first turn.
+func (t *Turns) OnShared(f func(shared bool)) { t.onShared = f }
 
 // turn is one that somebody has.
 type turn struct {
@@ -150,7 +157,11 @@ func (own *turn) begin(ctx context.Context) error {
 	own.user = t.userOf(own.project)
 	own.user.waiting = append(own.user.waiting, ready)
 	t.dispatch()
+	changed, shared := t.look()
 	t.mu.Unlock()
+	if changed {
+		t.onShared(shared)
+	}
 	select {
 	case <-ready:
 	case <-ctx.Done():
@@ -222,6 +233,31 @@ func (t *Turns) dispatch() {
 		close(next.waiting[0])
 		next.waiting = next.waiting[1:]
 	}
+}
+
+const (
+	// lookEvery is how often it is looked whether turns are shared.
+	lookEvery = 10 * time.Millisecond
+	// sharedFor is how long a project shares after its last turn.
+	sharedFor = 10 * time.Second
+)
+
+// look reports whether it has changed that several projects take turns. REQUIRES: t.mu.
+func (t *Turns) look() (changed, shared bool) {
+	now := time.Now()
+	if t.onShared == nil || now.Sub(t.looked) < lookEvery {
+		return false, false
+	}
+	t.looked = now
+	projects := 0
+	for _, u := range t.projects {
+		if u.running > 0 || now.Sub(u.at) < sharedFor {
+			projects++
+		}
+	}
+	changed = t.shared != (projects > 1)
+	t.shared = projects > 1
+	return changed, t.shared
 }
 
 // isLast reports whether a project has used more than another one that waits, or

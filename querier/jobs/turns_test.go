@@ -172,3 +172,24 @@ func TestTurnsUnderLoad(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// It is told when several projects take turns, and when it is one only again.
+func TestTurnsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := jobs.NewTurns(2)
+		var told []bool
+		turns.OnShared(func(shared bool) { told = append(told, shared) })
+		work(t, turns, "a", 1, 20*time.Millisecond)
+		work(t, turns, "a", 1, 20*time.Millisecond)
+		require.Empty(t, told)
+		work(t, turns, "b", 1, 20*time.Millisecond)
+		work(t, turns, "a", 1, 20*time.Millisecond)
+		require.Equal(t, []bool{true}, told)
+		time.Sleep(9900 * time.Millisecond)
+		work(t, turns, "b", 1, 20*time.Millisecond)
+		require.Equal(t, []bool{true}, told)
+		time.Sleep(10 * time.Second)
+		work(t, turns, "b", 1, 20*time.Millisecond)
+		require.Equal(t, []bool{true, false}, told)
+	})
+}
