@@ -1,6 +1,7 @@
 package block_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	pqschema "github.com/apache/arrow/go/v17/parquet/schema"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/block"
 )
 
 // tableOf returns the cells of the table whose first heading is given.
@@ -59,8 +62,11 @@ func TestFormatIsDescribed(t *testing.T) {
 	for _, row := range tableOf(t, text, "key") {
 		keys = append(keys, strings.Split(row[0], ", ")...)
 	}
+	var sifted bytes.Buffer // which has all keys
+	m, err := block.Merge(t.Context(), &sifted, []*block.Reader{r}, block.MergeOptions{Sifted: "rules"})
+	require.NoError(t, err)
 	var written []string
-	for _, m := range description(t, r).Metadata {
+	for _, m := range description(t, openMerged(t, m, sifted.Bytes())).Metadata {
 		written = append(written, m.Key)
 	}
 	slices.Sort(keys)
