@@ -88,7 +88,7 @@ test: ## Run all tests
 # and simulation tests compares answers, and would take it a quarter of an hour, as
 # do the tests that are skipped. In the other packages that are left out nothing
 # happens at the same time.
-RACELESS := Conformance|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks|TestModel
+RACELESS := Conformance|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks|TestModel|TestMergeIsWhatEncodeMakes|Nonsense
 test-race: ## Run the tests with the race detector (needs a C compiler)
 	$(GO) test -race -skip '$(RACELESS)' $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|corpus|lint|release)$$')
 	$(GO) test -race -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=8
