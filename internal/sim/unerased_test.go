@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -9,8 +10,6 @@ import (
 
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/schema"
-	"github.com/spanlake/spanlake/traceql"
-	"github.com/spanlake/spanlake/traceql/traceqltest"
 	"github.com/spanlake/spanlake/traceql/traceqltest/oracle"
 	"github.com/spanlake/spanlake/traceql/traceqltest/random"
 )
@@ -58,23 +57,7 @@ func TestUnerased(t *testing.T) {
 		truth := oracle.New(left)
 		for _, l := range layouts() {
 			e := newPlaced(l.place(t, rows, rng)).unerased(t, upTo)
-			for range queriesPerRound / len(layouts()) {
-				text := random.Search(rng)
-				var search traceqltest.SearchOptions
-				var metric traceqltest.MetricsOptions
-				if rng.IntN(2) == 0 {
-					text, metric = random.Metrics(rng), randomTimes(rng)
-					metric.Exemplars = 0
-				} else {
-					search = randomOptions(rng)
-				}
-				q, err := traceql.Parse(text)
-				if err != nil || !e.takes(q) {
-					continue
-				}
-				pairs++
-				require.Empty(t, differ(t, q, truth, e, search, metric), "seed %d round %d, %s: %s %+v %+v", *seed, round, l.name, text, search, metric)
-			}
+			pairs += compare(t, rng, truth, e, fmt.Sprintf("seed %d round %d, %s", *seed, round, l.name))
 		}
 	}
 	require.NotZero(t, pairs)

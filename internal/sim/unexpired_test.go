@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -52,27 +53,32 @@ func TestUnexpired(t *testing.T) {
 		left := slices.DeleteFunc(slices.Clone(rows), func(s schema.Span) bool { return max(s.StartNanos, s.EndNanos) < oldest })
 		truth := oracle.New(left)
 		for _, l := range layouts() {
-			all := newPlaced(l.place(t, rows, rng))
-			e := all.unexpired(oldest)
-			for range queriesPerRound / len(layouts()) {
-				text := random.Search(rng)
-				var search traceqltest.SearchOptions
-				var metric traceqltest.MetricsOptions
-				if rng.IntN(2) == 0 {
-					text, metric = random.Metrics(rng), randomTimes(rng)
-					metric.Exemplars = 0
-				} else {
-					search = randomOptions(rng)
-				}
-				q, err := traceql.Parse(text)
-				if err != nil || !e.takes(q) {
-					continue
-				}
-				pairs++
-				require.Empty(t, differ(t, q, truth, e, search, metric), "seed %d round %d, %s, oldest %d: %s %+v %+v",
-					*seed, round, l.name, oldest-random.Origin, text, search, metric)
-			}
+			e := newPlaced(l.place(t, rows, rng)).unexpired(oldest)
+			pairs += compare(t, rng, truth, e, fmt.Sprintf("seed %d round %d, %s, oldest %d", *seed, round, l.name, oldest-random.Origin))
 		}
 	}
 	require.NotZero(t, pairs)
+}
+
+// compare asks queries of a layout's part of a round, and returns how many.
+func compare(t *testing.T, rng *rand.Rand, truth *oracle.Engine, e placed, place string) (pairs int) {
+	t.Helper()
+	for range queriesPerRound / len(layouts()) {
+		text := random.Search(rng)
+		var search traceqltest.SearchOptions
+		var metric traceqltest.MetricsOptions
+		if rng.IntN(2) == 0 {
+			text, metric = random.Metrics(rng), randomTimes(rng)
+			metric.Exemplars = 0
+		} else {
+			search = randomOptions(rng)
+		}
+		q, err := traceql.Parse(text)
+		if err != nil || !e.takes(q) {
+			continue
+		}
+		pairs++
+		require.Empty(t, differ(t, q, truth, e, search, metric), "%s: %s %+v %+v", place, text, search, metric)
+	}
+	return pairs
 }
