@@ -61,7 +61,7 @@ type Compactor struct {
 
 	// For the one Cycle that runs at a time: days in which there was nothing to
 	// do, and how many blocks these have.
-	listings   map[schema.ProjectID]*listing
+	listings   map[schema.ProjectID]listing
 	remembered int
 }
 
@@ -72,7 +72,7 @@ func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logge
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
 		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows), sifted: make(map[schema.ProjectID]siftedBlocks),
 		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
-		listings: make(map[schema.ProjectID]*listing),
+		listings: make(map[schema.ProjectID]listing),
 	}
 	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)
 	return c

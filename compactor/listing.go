@@ -24,10 +24,8 @@ const (
 	maxLooks = 4
 )
 
-// listing is what is known of a project's blocks.
-type listing struct {
-	days map[string]*listedDay // by folder
-}
+// listing is what is known of a project's blocks, by folder.
+type listing map[string]*listedDay
 
 // listedDay is the blocks of a folder.
 type listedDay struct {
@@ -44,7 +42,7 @@ type listedDay struct {
 func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors []Floor, plan func(blocks []Listed) (Plan, error)) (Plan, error) {
 	known := c.listings[project]
 	if known == nil {
-		known = &listing{days: make(map[string]*listedDay)}
+		known = make(listing)
 	}
 	c.forgetProject(project) // until the look has ended well
 	folders, err := catalog.Folders(ctx, c.bucket, project, c.skippedObject)
@@ -52,22 +50,22 @@ func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors [
 		return Plan{}, fmt.Errorf("list the blocks: %w", err)
 	}
 	now, open := time.Now(), openFrom(floors)
-	for folder, day := range known.days {
+	for folder, day := range known {
 		day.fresh = false
 		if !slices.Contains(folders, folder) || now.Sub(day.at) >= restInterval || !catalog.Closed(folder, project, open) {
-			delete(known.days, folder)
+			delete(known, folder)
 		}
 	}
 	var made Plan
 	for range maxLooks {
 		var blocks []Listed
 		for _, folder := range folders {
-			day := known.days[folder]
+			day := known[folder]
 			if day == nil {
 				if day, err = c.listDay(ctx, project, folder); err != nil {
 					return Plan{}, err
 				}
-				known.days[folder] = day
+				known[folder] = day
 			}
 			blocks = append(blocks, day.blocks...)
 		}
@@ -95,12 +93,12 @@ func openFrom(floors []Floor) time.Time {
 
 // forget drops the days that a plan touches and that were not listed for it, and
 // reports whether there are any.
-func (l *listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
+func (l listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 	touched := make(map[string]bool)
 	touch := func(n *schema.BlockName) {
 		at := time.Unix(0, int64(n.LogNanos)).UTC() //nolint:gosec // checked when names are parsed
 		for _, beside := range []int{-1, 0, 1} {
-			touched[schema.ProjectPrefix(project)+at.AddDate(0, 0, beside).Format(time.DateOnly)+"/"] = true
+			touched[schema.DayPrefix(project, at.AddDate(0, 0, beside))] = true
 		}
 	}
 	for _, job := range slices.Concat(p.Merges, p.Rewrites, p.Sifts) {
@@ -112,8 +110,8 @@ func (l *listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 		touch(&p.Deletions[i].BlockName)
 	}
 	for folder := range touched {
-		if day := l.days[folder]; day != nil && !day.fresh {
-			delete(l.days, folder)
+		if day := l[folder]; day != nil && !day.fresh {
+			delete(l, folder)
 			stale = true
 		}
 	}
@@ -121,11 +119,11 @@ func (l *listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 }
 
 // remember keeps what was listed of closed days for the next look.
-func (c *Compactor) remember(project schema.ProjectID, l *listing, folders []string, open time.Time) {
+func (c *Compactor) remember(project schema.ProjectID, l listing, folders []string, open time.Time) {
 	for _, folder := range folders {
-		size := len(l.days[folder].blocks)
+		size := len(l[folder].blocks)
 		if c.remembered+size > maxRemembered || !catalog.Closed(folder, project, open) {
-			delete(l.days, folder)
+			delete(l, folder)
 			continue
 		}
 		c.remembered += size
@@ -135,10 +133,8 @@ func (c *Compactor) remember(project schema.ProjectID, l *listing, folders []str
 
 // forgetProject drops what is known of a project.
 func (c *Compactor) forgetProject(project schema.ProjectID) {
-	if l := c.listings[project]; l != nil {
-		for _, day := range l.days {
-			c.remembered -= len(day.blocks)
-		}
+	for _, day := range c.listings[project] {
+		c.remembered -= len(day.blocks)
 	}
 	delete(c.listings, project)
 }

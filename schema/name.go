@@ -86,6 +86,21 @@ func (n *BlockName) appendKey(b []byte) []byte {
 // ProjectPrefix is the prefix of the keys of a project's blocks.
 func ProjectPrefix(p ProjectID) string { return BlocksPrefix + string(p) + "/" }
 
+// DayPrefix is the prefix of the keys of a project's blocks of the UTC day of a
+// time.
+func DayPrefix(p ProjectID, at time.Time) string {
+	return ProjectPrefix(p) + at.UTC().Format(dayLayout) + "/"
+}
+
+// ParseDayPrefix reads the beginning of the day of a prefix. Returns ErrBadName.
+func ParseDayPrefix(p ProjectID, prefix string) (time.Time, error) {
+	day, err := time.Parse(dayLayout, strings.TrimSuffix(strings.TrimPrefix(prefix, ProjectPrefix(p)), "/"))
+	if err != nil {
+		return day, fmt.Errorf("%w: %q is no day's prefix", ErrBadName, prefix)
+	}
+	return day, nil
+}
+
 // ParseBlockName reads a key. Returns ErrBadName for every text that Key does
 // not produce.
 func ParseBlockName(key string) (BlockName, error) {

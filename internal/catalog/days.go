@@ -22,8 +22,6 @@ const (
 	clockMargin = 24 * time.Hour
 	// listers is how many days are listed at once.
 	listers = 16
-	// dayLayout is how folders of blocks are called.
-	dayLayout = "2006-01-02"
 )
 
 var errNoFolder = errors.New("want blocks/<project>/<day>/<partition>/<block>")
@@ -48,7 +46,7 @@ func Folders(ctx context.Context, bucket objstore.Bucket, project schema.Project
 // Closed reports whether no builder adds a block to a folder any more if what is
 // not in blocks yet was received from a time on, by the log's clock.
 func Closed(folder string, project schema.ProjectID, from time.Time) bool {
-	day, err := time.Parse(dayLayout, strings.TrimSuffix(strings.TrimPrefix(folder, schema.ProjectPrefix(project)), "/"))
+	day, err := schema.ParseDayPrefix(project, folder)
 	return err == nil && !from.Before(day.Add(24*time.Hour+clockMargin))
 }
 

@@ -88,7 +88,7 @@ func (m *month) store(received time.Time, partition int, position uint64) {
 		Project: "p", Partition: partition, Partitions: 4, Epoch: 1, First: position, Last: position, LogNanos: uint64(received.UnixNano()),
 		MinStart: uint64(received.UnixNano()), MaxEnd: uint64(received.UnixNano()), Spans: 1, TailBytes: 1,
 	}
-	folder := schema.ProjectPrefix("p") + n.Day() + "/"
+	folder := schema.DayPrefix("p", time.Unix(0, int64(n.LogNanos)))
 	m.bucket.folders[folder] = append(m.bucket.folders[folder], n.Key()) // S3 has them in order, which nothing here asks for
 }
 
