@@ -81,7 +81,7 @@ func TestCheckText(t *testing.T) {
 	}{
 		{"nothing", "a.go", "package a\n", 0},
 		{"path", "a.md", "see /" + "home/me/notes and\n`/" + "root/go`\n", 2},
-		{"end of a path", "a.md", "https://example.com/" + "home/page ./" + "root/x ~/work/y\n", 0},
+		{"end of a path", "a.md", "https://example.com/" + "home/page ./" + "root/x ~/wo" + "rk/y\n", 0},
 		{"registry", "a.yml", "url: https://registry.npmjs." + "org/x\n", 1},
 		{"private", "a.txt", "on build-7.example\n", 1},
 		{"binary", "a.bin", "/" + "home/me/\x00", 0},
