@@ -67,10 +67,10 @@ func printSummary(w io.Writer, s *compactor.Summary) {
 		add("%s left out that had been delivered twice", counted(s.Folded, "span"))
 	}
 	if s.Rewrites > 0 {
-		add("%s written anew without what is erased", counted(s.Rewrites, "block"))
+		add("%s written anew without what is to be gone", counted(s.Rewrites, "block"))
 	}
 	if s.Dropped > 0 {
-		add("%s erased", counted(s.Dropped, "span"))
+		add("%s left out that are erased, or that no rule keeps", counted(s.Dropped, "span"))
 	}
 	if s.Erased > 0 {
 		add("%s done: nothing of it is left", counted(s.Erased, "erasure"))
