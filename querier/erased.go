@@ -19,22 +19,26 @@ type Erasures interface {
 }
 
 // pendingOf asks for what is pending in projects.
-func (q *Querier) pendingOf(ctx context.Context, projects []schema.ProjectID, into *map[schema.ProjectID]*erasure.Pending) error {
+func (q *Querier) pendingOf(ctx context.Context, projects []schema.ProjectID) (map[schema.ProjectID]*erasure.Pending, error) {
 	if q.erasures == nil {
-		return nil
+		return nil, nil
 	}
 	all := make(map[schema.ProjectID]*erasure.Pending)
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(q.cfg.Concurrency)
 	for _, id := range projects {
-		pending, err := q.erasures.Pending(ctx, id)
-		if err != nil {
+		group.Go(func() error {
+			pending, err := q.erasures.Pending(ctx, id)
+			if pending != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				all[id] = pending
+			}
 			return err
-		}
-		if pending != nil {
-			all[id] = pending
-		}
+		})
 	}
-	*into = all
-	return nil
+	return all, group.Wait()
 }
 
 // unerased leaves out of segments, of a log with so many partitions, what is to be
@@ -119,8 +123,7 @@ func (q *Querier) holdsTraces(ctx context.Context, name schema.BlockName, ids []
 	if err != nil {
 		return false, err
 	}
-	maybe := reader.MayContain
-	if !slices.ContainsFunc(ids, func(id schema.TraceID) bool { return source.ofPartition(id) && maybe(id) }) {
+	if !slices.ContainsFunc(ids, func(id schema.TraceID) bool { return source.ofPartition(id) && reader.MayContain(id) }) {
 		return false, nil
 	}
 	held, err := source.Held(ctx) // of many traces the filter is wrong about some

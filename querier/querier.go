@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,8 +46,7 @@ type Querier struct {
 
 // New returns a querier over the catalog's blocks in bucket and the live data
 // of a log with the given number of partitions, within what projects allow.
-// Projects share so many processors.
-func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, erasures Erasures, bucket objstore.Bucket, partitions, processors int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
+func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects, erasures Erasures, bucket objstore.Bucket, partitions int, build BuildInfo, logger *slog.Logger, reg prometheus.Registerer) *Querier {
 	pages := block.NewCache(int64(cfg.PageCacheBytes)) //nolint:gosec // Config.Validate bounds it
 	var tallies *engine.Tallies
 	if cfg.ResultCacheBytes > 0 {
@@ -62,7 +62,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		maxErased: erasure.MaxTraces, traceInMemory: traceInMemory, partialEvery: partialEvery,
-		turns: jobs.NewTurns(processors),
+		turns: jobs.NewTurns(runtime.GOMAXPROCS(0)),
 	}
 }
 
@@ -150,7 +150,10 @@ func (q *Querier) join(ctx context.Context, projects []schema.ProjectID, partiti
 		})
 	}
 	var erased map[schema.ProjectID]*erasure.Pending
-	group.Go(func() error { return q.pendingOf(ctx, projects, &erased) })
+	group.Go(func() (err error) {
+		erased, err = q.pendingOf(ctx, projects)
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}

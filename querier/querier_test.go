@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +84,7 @@ func newWorldWith(t testing.TB, wrap func(objstore.Bucket) objstore.Bucket, cfg 
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	cfg = withJobs(cfg)
 	require.NoError(t, cfg.Validate())
-	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, w.settings, w.erasures, read, 1, runtime.GOMAXPROCS(0),
+	q := querier.New(cfg, catalog.New(read, w.log, logger, reg), stored{w.log}, w.settings, w.erasures, read, 1,
 		querier.BuildInfo{Version: "2.10.0+spanlake.test"}, logger, reg)
 	w.q, w.reg = q, reg
 	w.server = serve(t, q)

@@ -89,8 +89,11 @@ func (q *Querier) joinAt(ctx context.Context, j *wire.Job) (*catalog.Joined, err
 		all.Segments = append(all.Segments, joined.Segments...)
 		all.Parts = append(all.Parts, joined.Parts...)
 	}
-	err := q.pendingOf(ctx, j.Projects, &all.Erased)
-	return unerased(unexpired(all, j.Oldest), q.partitions), err
+	var err error
+	if all.Erased, err = q.pendingOf(ctx, j.Projects); err != nil {
+		return nil, err
+	}
+	return unerased(unexpired(all, j.Oldest), q.partitions), nil
 }
 
 // questionOf reads what a job asks.

@@ -30,8 +30,7 @@ type App struct {
 	logger *slog.Logger
 	reg    *prometheus.Registry
 
-	processors int // that there are to share
-	onShared   func(shared bool)
+	onShared func(shared bool) // nil: nobody is told
 
 	names   []string                    // of the modules in use, a module after those it needs
 	parts   map[string]services.Service // what the modules are made of
@@ -66,7 +65,7 @@ func New(cfg Config, logger *slog.Logger, reg *prometheus.Registry) (*App, error
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, logger: logger, reg: reg, processors: runtime.GOMAXPROCS(0),
+		cfg: cfg, logger: logger, reg: reg,
 		parts:    make(map[string]services.Service),
 		stopping: shutdown{total: cfg.Shutdown.Timeout},
 		access:   access.New(cfg.Auth.Mode, reg),
@@ -100,12 +99,13 @@ func (a *App) registerMetrics() error {
 // of them busy Go would look only every 10 ms whether something else, like another
 // request, has arrived. It must be called before Run.
 func (a *App) SpareProcessor() {
+	processors := runtime.GOMAXPROCS(0)
 	a.onShared = func(shared bool) {
-		n := a.processors
 		if shared {
-			n++
+			runtime.GOMAXPROCS(processors + 1)
+		} else {
+			runtime.GOMAXPROCS(processors)
 		}
-		runtime.GOMAXPROCS(n)
 	}
 }
 

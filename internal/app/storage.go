@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 
 	"github.com/grafana/dskit/services"
 
@@ -50,7 +51,7 @@ func (a *App) newLog() services.Service {
 
 func (a *App) logOptions() wal.Options {
 	opts := a.cfg.Log.Options(&a.cfg.NATS)
-	opts.Partitions = a.cfg.partitions(a.processors)
+	opts.Partitions = a.cfg.partitions(runtime.GOMAXPROCS(0))
 	opts.Logger = a.logger.With(slog.String("component", "log"))
 	opts.Registerer = a.reg
 	if a.cfg.receives() { // others only read
@@ -124,7 +125,7 @@ func (a *App) newFlush() services.Service {
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
 	return services.NewIdleService(func(context.Context) error {
-		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.erasures.watch, a.bucket, a.log.Partitions(), a.processors,
+		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.erasures.watch, a.bucket, a.log.Partitions(),
 			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
 		if a.onShared != nil {
 			a.querier.OnShared(a.onShared)

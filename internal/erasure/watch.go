@@ -72,7 +72,7 @@ func (w *Watch) pending(ctx context.Context, project schema.ProjectID, since tim
 		return pending, nil
 	}
 	listCtx := ctx
-	if known := time.Since(begun) < MaxStale; known {
+	if time.Since(begun) < MaxStale {
 		var cancel context.CancelFunc
 		listCtx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
