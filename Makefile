@@ -33,7 +33,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release functions image release-check test test-race e2e sim sql deploy-check crash compaction load fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release functions image release-check test test-race e2e sim sql deploy-check terraform-check crash compaction compaction-cost load bursts fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -59,15 +59,16 @@ release: ## Build binaries, archives, checksums and bills of materials into DIST
 
 # What AWS Lambda (provided.al2023) takes, of which none may be larger than it is
 # good for a start.
-FUNCTIONS := ingest
+FUNCTIONS := ingest flush compact query
 FUNCTION_BYTES := 47185920
+ARCHITECTURES ?= arm64 amd64
 functions: ## Build the zips of the functions, with checksums, into DIST/functions
 	rm -rf $(DIST)/functions
-	@set -e; for function in $(FUNCTIONS); do for arch in arm64 amd64; do \
+	@set -e; for function in $(FUNCTIONS); do for arch in $(ARCHITECTURES); do \
 		echo "build $$function $$arch"; \
 		out=$(DIST)/functions/build/$${function}_linux_$$arch/bootstrap; \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= \
-			$(GO) build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o $$out ./functions/$$function; \
+			$(GO) build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w -buildid= $(LDFLAGS)' -o $$out ./functions/$$function; \
 		test $$(wc -c <$$out) -le $(FUNCTION_BYTES) || { echo "$$out is larger than $(FUNCTION_BYTES) bytes"; exit 1; }; \
 	done; done
 	$(GO) run ./internal/release -version '$(or $(VERSION),dev)' -epoch $(SOURCE_DATE_EPOCH) -from $(DIST)/functions/build -to $(DIST)/functions LICENSE
@@ -107,10 +108,24 @@ sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random tra
 sql: ## Run the SQL of docs/sql.md on real blocks (needs a C++ compiler)
 	$(GO) test -count=1 -tags sql -run TestSQL ./internal/e2e
 
-# Helm, compose and Kubernetes' types are a module of their own, too, and go test does not see
-# that a chart has changed.
-deploy-check: ## Render the Helm chart, read the compose file, start the program as they say
-	cd deploy/test && $(GO) vet . && $(GO) test -count=1 .
+# Helm, compose, Kubernetes' types and HCL are a module of their own, too, and go test does not
+# see that a chart has changed.
+deploy-check: ## Render the Helm chart, read the compose file and terraform/, start the programs as they say
+	cd deploy/test && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+# What is decided is in modules/plan, which needs no provider and so no network. The
+# rest takes the provider of AWS.
+terraform-check: ## Check the form of terraform/ and test what it decides, with terraform if there is one
+	@if ! command -v terraform >/dev/null; then \
+		echo "!!! terraform is not installed: modules/plan was tested by deploy-check only, form and refusals by nobody"; exit 0; \
+	fi; set -e; \
+	export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1; \
+	terraform fmt -check -recursive terraform; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	cp -r terraform/modules/plan/. "$$work"; cd "$$work"; rm -rf .terraform; \
+	terraform init -input=false -no-color >/dev/null; \
+	terraform validate -no-color; \
+	terraform test -no-color
 
 # ROUNDS with two ingesters, a querier and a NATS server, and a fifth as many
 # with one process on a folder and on S3 each.
@@ -123,11 +138,21 @@ compaction: ROUNDS = 600
 compaction: ## Merge blocks under traffic for minutes while compactors are killed, and count
 	$(GO) test -count=1 -timeout 60m -v -run 'TestCompaction$$' ./internal/e2e -compact.rounds=$(ROUNDS)
 
+# What merging costs, as ratios: CPU, bytes at rest, write amplification, memory.
+compaction-cost: TIME = 20s
+compaction-cost: ## Send spans for TIME, with merging and without, and say what it costs
+	$(GO) test -count=1 -timeout 30m -v -run 'TestCompactionCost$$' ./internal/e2e -compact.time=$(TIME)
+
 # Half a minute with fifty queries at once while spans arrive as fast as they are
 # taken, then how much one project's heavy queries slow another's down.
 load: TIME = 30s
 load: ## Ask and send as much as possible for TIME, and say how that went
 	$(GO) test -count=1 -timeout 30m -v -run 'TestLoad|TestFairness' ./internal/e2e -load.time=$(TIME) -load.spans=500000
+
+# Functions that run only when they are invoked, and what that costs.
+bursts: ROUNDS = 100
+bursts: ## Invoke the functions in ROUNDS bursts, count every span, say what a burst costs
+	$(GO) test -count=1 -timeout 60m -v -run TestScaleToZero ./internal/e2e -bursts=$(ROUNDS)
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@set -e; \
@@ -155,6 +180,7 @@ fmt: $(GOLANGCI) ## Format the code
 
 generate: ## Write the generated files anew
 	$(GO) generate ./...
+	cd deploy/test && $(GO) generate ./...
 	$(GO) mod tidy
 
 # Compares with the state before, so that it also works on changes that are

@@ -23,7 +23,7 @@ func BenchmarkPlan(b *testing.B) {
 				}, Bytes: 100 << 10, Stored: at,
 			})
 		}
-		floors = append(floors, compactor.Floor{Partition: p, Partitions: 4, Epoch: 1, Position: 250_000})
+		floors = append(floors, compactor.Floor{Partition: p, Partitions: 4, Epoch: 1, Position: 250_000, Read: now})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

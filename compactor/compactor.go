@@ -13,6 +13,7 @@ import (
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
@@ -54,6 +55,7 @@ type Compactor struct {
 	erasures  *erasure.Store
 	held      map[schema.ProjectID]heldRows // of the last listing
 	sifted    map[schema.ProjectID]siftedBlocks
+	readers   *block.Readers // of blocks that traces are judged by
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
@@ -63,6 +65,7 @@ type Compactor struct {
 	// do, and how many blocks these have.
 	listings   map[schema.ProjectID]listing
 	remembered int
+	sweptMedia time.Time // when all media were looked at
 }
 
 // New returns a Compactor. As a service it works until it is stopped. Nothing
@@ -71,7 +74,8 @@ func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logge
 	c := &Compactor{
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
 		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows), sifted: make(map[schema.ProjectID]siftedBlocks),
-		holder: rand.Text(), logger: logger, metrics: newMetrics(reg),
+		readers: block.NewReaders(bucket, readerBytes, block.NewCache(pageBytes)),
+		holder:  rand.Text(), logger: logger, metrics: newMetrics(reg),
 		listings: make(map[schema.ProjectID]listing),
 	}
 	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)
@@ -80,7 +84,7 @@ func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logge
 
 // tick looks for work once. It returns no error, which would end the service.
 func (c *Compactor) tick(ctx context.Context) error {
-	if _, err := c.Cycle(ctx, nil); err != nil && ctx.Err() == nil {
+	if _, err := c.Cycle(ctx, Run{}); err != nil && ctx.Err() == nil {
 		c.logger.Error("compaction failed, trying again", slog.Any("err", err))
 	}
 	return nil
@@ -88,23 +92,25 @@ func (c *Compactor) tick(ctx context.Context) error {
 
 // Summary is what was done in a cycle.
 type Summary struct {
-	Projects int
-	Merges   int   // that stored a block
-	Inputs   int   // their inputs
-	Read     int64 // bytes of these
-	Written  int64 // bytes of the new blocks
-	Spans    int   // in these
-	Folded   int   // rows left out because they were delivered twice
-	Void     int   // merges whose inputs were gone, or that someone else is at
-	Covered  int   // blocks deleted because others cover them
-	Expired  int   // and because they have expired
-	Rewrites int   // blocks that were written anew without rows that are to be gone
-	Dropped  int   // these rows, those that merges have left out too
-	Erased   int   // erasures that are done
-	// Pending are erasures that are not.
-	Pending int
+	Projects int   `json:"projects"`
+	Merges   int   `json:"merges"`        // that stored a block
+	Inputs   int   `json:"inputs"`        // their inputs
+	Read     int64 `json:"read_bytes"`    // bytes of these
+	Written  int64 `json:"written_bytes"` // bytes of the new blocks
+	Spans    int   `json:"spans"`         // in these
+	Folded   int   `json:"folded"`        // rows left out because they were delivered twice
+	Void     int   `json:"void"`          // merges whose inputs were gone, or that someone else is at
+	Covered  int   `json:"covered"`       // blocks deleted because others cover them
+	Expired  int   `json:"expired"`       // and because they have expired
+	Rewrites int   `json:"rewrites"`      // blocks that were written anew without rows that are to be gone
+	Dropped  int   `json:"dropped"`       // these rows, those that merges have left out too
+	Erased   int   `json:"erased"`        // erasures that are done
+	Pending  int   `json:"pending"`       // erasures that are not
 	// Strangers and TooLarge are windows that stay unmerged, as Plan has them.
-	Strangers, TooLarge int
+	Strangers int `json:"strangers"`
+	TooLarge  int `json:"too_large"`
+	// Unfinished says that Run.Until has passed while there was something to do.
+	Unfinished bool `json:"unfinished"`
 }
 
 // Add adds what a later cycle did. What stays is what the later one says.
@@ -124,15 +130,43 @@ func (s *Summary) Add(later Summary) {
 	*s = later
 }
 
+// Run says how far work goes. The zero value is all of it, without a word.
+type Run struct {
+	// Until is when the last deletion or merge may begin, zero for any time. What is
+	// begun is finished, or given up with the context.
+	Until time.Time
+	// Progress, if not nil, is called with the project that is being worked on, and
+	// how many bytes of its merges' inputs are done.
+	Progress func(project schema.ProjectID, done, total int64)
+}
+
+// over reports whether nothing may be begun any more.
+func (r *Run) over() bool { return !r.Until.IsZero() && !time.Now().Before(r.Until) }
+
+func (r *Run) progress(project schema.ProjectID) func(done, total int64) {
+	return func(done, total int64) {
+		if r.Progress != nil {
+			r.Progress(project, done, total)
+		}
+	}
+}
+
+// UntilDone looks for work until there is no merge any more, or no time: a merge
+// may make another one worth while.
+func (c *Compactor) UntilDone(ctx context.Context, run Run) (sum Summary, err error) {
+	for {
+		s, err := c.Cycle(ctx, run)
+		sum.Add(s)
+		if err != nil || s.Merges+s.Rewrites == 0 || s.Unfinished {
+			return sum, err
+		}
+	}
+}
+
 // Cycle looks at all projects once and does what is to be done: all deletions of
 // a project, then its merges. What fails in one project keeps nothing else from
-// being done; the errors come back joined. If progress is not nil it is called
-// with the project that is being worked on, and how many bytes of its merges'
-// inputs are done.
-func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.ProjectID, done, total int64)) (s Summary, err error) {
-	if progress == nil {
-		progress = func(schema.ProjectID, int64, int64) {}
-	}
+// being done; the errors come back joined.
+func (c *Compactor) Cycle(ctx context.Context, run Run) (s Summary, err error) {
 	c.metrics.cycles.Inc()
 	defer func() {
 		if err != nil {
@@ -160,10 +194,14 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 	var errs []error
 	planned := 0
 	for _, p := range projects {
+		if run.over() {
+			s.Unfinished = true
+			break
+		}
 		v, err := c.view(ctx, p, floors, slices.Contains(erasing, p))
 		if err == nil {
 			planned += len(v.plan.Merges) + len(v.plan.Rewrites) + len(v.plan.Sifts)
-			err = c.act(ctx, v, &s, func(done, total int64) { progress(p, done, total) })
+			err = c.act(ctx, v, &s, &run)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("project %s: %w", p, err))
@@ -172,7 +210,10 @@ func (c *Compactor) Cycle(ctx context.Context, progress func(project schema.Proj
 			break
 		}
 	}
-	c.keepLifecycle(ctx, projects)
+	if !s.Unfinished {
+		errs = append(errs, c.sweepMedia(ctx))
+		c.keepLifecycle(ctx, projects)
+	}
 	s.Projects = len(projects)
 	c.metrics.behind.Set(float64(planned))
 	c.logger.Debug("looked for work", slog.Int("projects", s.Projects), slog.Int("merges", s.Merges),
@@ -198,7 +239,7 @@ func (c *Compactor) projects(ctx context.Context) (list, erasing []schema.Projec
 }
 
 // act does what a plan says.
-func (c *Compactor) act(ctx context.Context, v *view, s *Summary, progress func(done, total int64)) error {
+func (c *Compactor) act(ctx context.Context, v *view, s *Summary, run *Run) error {
 	s.Strangers += v.plan.Strangers
 	s.TooLarge += v.plan.TooLarge
 	if err := c.note(ctx, v); err != nil {
@@ -207,7 +248,7 @@ func (c *Compactor) act(ctx context.Context, v *view, s *Summary, progress func(
 	if err := c.complete(ctx, v, s); err != nil {
 		return err
 	}
-	if err := c.delete(ctx, v, s); err != nil {
+	if err := c.delete(ctx, v, s, run); err != nil {
 		return err
 	}
 	jobs := slices.Concat(v.plan.Rewrites, v.plan.Merges, v.plan.Sifts)
@@ -215,7 +256,12 @@ func (c *Compactor) act(ctx context.Context, v *view, s *Summary, progress func(
 	for i := range jobs {
 		total += jobs[i].Bytes
 	}
+	progress := run.progress(v.project)
 	for i := range jobs {
+		if run.over() {
+			s.Unfinished = true
+			return nil
+		}
 		job := &jobs[i]
 		if err := c.merge(ctx, v, job, s, func(part int64) { progress(done+part, total) }); err != nil {
 			return err

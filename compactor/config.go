@@ -33,7 +33,7 @@ func (c *Config) RegisterFlagsWithPrefix(prefix string, f *flag.FlagSet) {
 	f.Var(&c.MaxBytes, prefix+"max-bytes", "Bytes of blocks that are merged into one, together. A window of the log that has more stays as the blocks of its smaller windows.")
 	f.IntVar(&c.MinInputs, prefix+"min-inputs", 16, "Blocks of a window from which on it is merged although it will be merged again in a larger one.")
 	f.IntVar(&c.MaxInputs, prefix+"max-inputs", 200, "Blocks of a window above which its smaller windows are merged first.")
-	f.DurationVar(&c.Grace, prefix+"grace", 2*time.Minute, "How long after its end a window is open when no later span has come: more than clocks differ.")
+	f.DurationVar(&c.Grace, prefix+"grace", 2*time.Minute, "How long after its end a window is open, by the log's time, or by this machine's when no later span has come: more than clocks differ, and than the log's clock may be put back.")
 	f.DurationVar(&c.DeleteAfter, prefix+"delete-after", 30*time.Minute, "How long blocks stay after they were merged. Below 20 minutes a process that slept, or a slow query, may find what it should not, or nothing.")
 	f.StringVar(&c.SpoolDir, prefix+"spool-dir", "", "Folder for the blocks of the merge at hand, up to twice -compactor.max-bytes. Empty: that of the system for temporary files.")
 	f.StringVar((*string)(&c.Lifecycle), prefix+"lifecycle", string(LifecycleCompactor), "Who writes the lifecycle rules of a bucket on S3, which delete what no compactor has deleted: compactor, which leaves the rules of others as they are; terraform, and the compactor warns of what differs; or off.")

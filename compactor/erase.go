@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/block"
+	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/vec"
@@ -42,7 +43,7 @@ func (c *Compactor) erasedIn(ctx context.Context, v *view) error {
 			if !known {
 				var err error
 				n, err = countRows(ctx, c.bucket, r, b.BlockName)
-				if errors.Is(err, objstore.ErrNotExist) || errors.Is(err, objstore.ErrChanged) {
+				if isGone(err) {
 					v.stale = true // merges that want it are void
 					continue
 				}
@@ -147,7 +148,7 @@ func (c *Compactor) complete(ctx context.Context, v *view, s *Summary) error {
 // The listing must be fresh: what was stored by workers that did not know of the
 // request is in it, since what they replace is deleted later than they may store.
 func (c *Compactor) remains(ctx context.Context, v *view, r *erasure.Request) (string, error) {
-	if v.stale || time.Since(v.listed) >= c.cfg.DeleteAfter {
+	if v.stale || clock.Since(v.listed) >= c.cfg.DeleteAfter {
 		return "a fresh listing", nil
 	}
 	objects := 0

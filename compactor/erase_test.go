@@ -361,7 +361,7 @@ func TestEraseSurvivesCrashes(t *testing.T) {
 			left := crash / 2
 			first := compactor.New(config(), w.log, dying{w.bucket, &left, crash%2 == 1}, nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 			for range 4 {
-				_, err := first.Cycle(t.Context(), nil)
+				_, err := first.Cycle(t.Context(), compactor.Run{})
 				require.True(t, err == nil || errors.Is(err, errDied), "%v", err)
 				time.Sleep(31 * time.Minute)
 			}

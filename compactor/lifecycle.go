@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
@@ -79,7 +80,7 @@ func (c *Compactor) keepLifecycle(ctx context.Context, projects []schema.Project
 		return
 	}
 	kept, err := c.kept(ctx, projects)
-	if err == nil && slices.Equal(kept, l.kept) && time.Since(l.looked) < lifecycleInterval {
+	if err == nil && slices.Equal(kept, l.kept) && clock.Since(l.looked) < lifecycleInterval {
 		return
 	}
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -49,10 +50,10 @@ func (c *Compactor) look(ctx context.Context, project schema.ProjectID, floors [
 	if err != nil {
 		return Plan{}, fmt.Errorf("list the blocks: %w", err)
 	}
-	now, open := time.Now(), openFrom(floors)
+	open := openFrom(floors)
 	for folder, day := range known {
 		day.fresh = false
-		if !slices.Contains(folders, folder) || now.Sub(day.at) >= restInterval || !catalog.Closed(folder, project, open) {
+		if !slices.Contains(folders, folder) || clock.Since(day.at) >= restInterval || !catalog.Closed(folder, project, open) {
 			delete(known, folder)
 		}
 	}

@@ -40,7 +40,7 @@ func (c *Compactor) merge(ctx context.Context, v *view, job *Job, s *Summary, pr
 		l.prolong(ctx)
 	})
 	switch {
-	case errors.Is(err, objstore.ErrNotExist), errors.Is(err, objstore.ErrChanged), errors.Is(err, errErasedMeanwhile), errors.Is(err, errRulesChanged):
+	case isGone(err), errors.Is(err, errErasedMeanwhile), errors.Is(err, errRulesChanged):
 		c.metrics.merges.WithLabelValues("void").Inc()
 		c.logger.Info("merge is void", slog.String("project", string(job.Output.Project)), slog.Any("err", err))
 		s.Void++
@@ -106,7 +106,10 @@ func (c *Compactor) run(ctx context.Context, v *view, job *Job, progress func(do
 	}
 	start := sp.end
 	w := bufio.NewWriterSize(sp, writeBytes)
-	opts := block.MergeOptions{Progress: func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) }}
+	opts := block.MergeOptions{
+		Settle:   job.Settle,
+		Progress: func(read int) { progress(job.Bytes * int64(read) / int64(max(rows, 1))) },
+	}
 	if reach := v.pending.At(erasure.PlaceOf(&job.Output), job.Output.First); reach != nil {
 		opts.Drop = reach.UpTo
 	}
@@ -127,13 +130,13 @@ func (c *Compactor) run(ctx context.Context, v *view, job *Job, progress func(do
 		if err := c.stillSifts(ctx, job); err != nil {
 			return nil, err
 		}
-		defer func() {
-			if err == nil {
-				c.sifted[name.Project][name] = opts.Sifted
-			}
-		}()
 	}
 	return merged, c.put(ctx, v.pending, done, name, io.NewSectionReader(sp.file, start, merged.Bytes))
+}
+
+// isGone reports whether an object was removed, or replaced by another writer's.
+func isGone(err error) bool {
+	return errors.Is(err, objstore.ErrNotExist) || errors.Is(err, objstore.ErrChanged)
 }
 
 // errErasedMeanwhile voids a job: its output would hold what is to be gone.

@@ -17,6 +17,7 @@ type metrics struct {
 	skipped                     prometheus.Counter
 	rewrites, dropped, erasures prometheus.Counter
 	pending                     prometheus.Gauge
+	media                       prometheus.Counter
 
 	lifecycleWrites, lifecycleFailures     prometheus.Counter
 	lifecycleDifferences, lifecycleWithout prometheus.Gauge
@@ -48,6 +49,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		strangers: gauge("stranger_windows", "Windows that cannot be merged because the log's clock was put back while they were open."),
 		tooLarge:  gauge("too_large_windows", "Windows that stay as the blocks of smaller ones because they are too large together."),
 		behind:    gauge("pending_merges", "Merges that the last look has planned."),
+		media:     counter("deleted_media_objects_total", "Objects of media that were deleted because they have expired."),
 		rewrites:  counter("rewritten_blocks_total", "Blocks that were written anew without rows that are to be gone."),
 		dropped:   counter("dropped_spans_total", "Rows that were left out because they are to be gone, by rewrites and merges."),
 		erasures:  counter("erasures_total", "Erasures that are done: nothing of them is left."),

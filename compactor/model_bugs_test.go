@@ -1,6 +1,7 @@
 package compactor_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // modelBug is something that the workers of a model do wrong.
 type modelBug struct {
 	policy func(*compactor.Policy) // changes what plans follow
+	floor  func(*compactor.Floor)  // changes what they know of the log
 	job    func(*compactor.Job)    // changes what is planned
 
 	lateFloor     bool // the floor is read after the listing
@@ -20,6 +22,9 @@ type modelBug struct {
 	oldErasures   bool // nobody looks for new erasures before that
 	endedErasures bool // nor for those that are done since the inputs were read
 	oldRetention  bool // nor whether the retention is still the one that blocks expired by
+	oldRules      bool // nor the rules that a block was sifted by
+	siftsAlone    bool // traces are judged by one block
+	keptSifted    bool // merges keep what a block says of the rules
 }
 
 // TestModelFindsBugs makes the workers do something wrong: some of few histories must
@@ -29,7 +34,6 @@ func TestModelFindsBugs(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		bug  modelBug
-		from uint64 // the first seed, if it takes a rare one
 	}{
 		{name: "outputs are named one position short", bug: modelBug{job: func(j *compactor.Job) {
 			if j.Output.Last > j.Output.First {
@@ -38,6 +42,20 @@ func TestModelFindsBugs(t *testing.T) {
 		}}},
 		{name: "outputs are named one position long", bug: modelBug{job: func(j *compactor.Job) { j.Output.Last++ }}},
 		{name: "generations are not raised", bug: modelBug{job: func(j *compactor.Job) { j.Output.Generation = 0 }}},
+		{name: "blocks need not be below the floor", bug: modelBug{floor: func(f *compactor.Floor) { f.Position = math.MaxUint64 }}},
+		{name: "windows are closed early", bug: modelBug{floor: func(f *compactor.Floor) {
+			if !f.Next.IsZero() {
+				f.Next = f.Next.Add(time.Minute)
+			}
+		}}},
+		{name: "windows are closed by the clock alone", bug: modelBug{floor: func(f *compactor.Floor) { f.Next = time.Time{} }}},
+		{name: "windows are closed by a later clock", bug: modelBug{floor: func(f *compactor.Floor) { f.Read = f.Read.Add(30 * time.Second) }}},
+		{name: "windows have no grace", bug: modelBug{policy: func(p *compactor.Policy) { p.Grace = 0 }}},
+		{name: "merges are of a lower level", bug: modelBug{job: func(j *compactor.Job) {
+			if len(j.Inputs) > 1 {
+				j.Output.Level--
+			}
+		}}},
 		{name: "blocks expire a window early", bug: modelBug{policy: func(p *compactor.Policy) {
 			window := p.Retention / 8
 			for _, w := range p.Windows {
@@ -53,13 +71,17 @@ func TestModelFindsBugs(t *testing.T) {
 		{name: "a merge does without inputs that are gone", bug: modelBug{goneInputs: true}},
 		{name: "outputs are stored late", bug: modelBug{latePuts: true}},
 		{name: "outputs are stored after an erasure", bug: modelBug{oldErasures: true}},
+		{name: "traces are judged by one block", bug: modelBug{siftsAlone: true}},
+		{name: "blocks are sifted by old rules", bug: modelBug{oldRules: true}},
+		{name: "blocks are taken for sifted after a merge", bug: modelBug{keptSifted: true}},
+		{name: "blocks are sifted early", bug: modelBug{policy: func(p *compactor.Policy) { p.Rules.Rest /= 2 }}},
+		{name: "blocks are not sifted", bug: modelBug{policy: func(p *compactor.Policy) { p.Rules.Each = nil }}},
 		{name: "blocks expire by an old retention", bug: modelBug{oldRetention: true}},
-		{name: "outputs are stored after an erasure that is done", bug: modelBug{endedErasures: true}, from: 740},
+		{name: "outputs are stored after an erasure that is done", bug: modelBug{endedErasures: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			began := time.Now()
-			for i := range uint64(within) {
-				seed := max(tc.from, 1) + i
+			for seed := uint64(1); seed <= within; seed++ {
 				if m := runModel(seed, tc.bug); m.broken != nil {
 					t.Logf("seed %d: %s (%s)", seed, m.broken, time.Since(began))
 					return

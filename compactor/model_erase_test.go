@@ -71,12 +71,7 @@ func (m *model) settle(w *worker) {
 // drain lets one worker go on when nothing else happens any more: every erasure
 // comes to its end.
 func (m *model) drain() {
-	m.open = append(m.open, &batch{first: m.next, last: m.next, log: m.now})
-	m.batches[m.next] = m.open[len(m.open)-1]
-	m.next++
-	for len(m.open) > 1 {
-		m.commit()
-	}
+	m.goOn()
 	w := &worker{}
 	for step := 0; len(m.pending()) > 0 && m.broken == nil; step++ {
 		if step == 5000 {
@@ -93,6 +88,16 @@ func (m *model) drain() {
 		}
 	}
 	m.check()
+}
+
+// goOn lets a last batch come, of another project, and stores those before it.
+func (m *model) goOn() {
+	m.open = append(m.open, &batch{first: m.next, last: m.next, log: later(m.now, m.latest)})
+	m.batches[m.next] = m.open[len(m.open)-1]
+	m.next++
+	for len(m.open) > 1 {
+		m.commit()
+	}
 }
 
 // checkErased looks for rows of erasures that are done.

@@ -22,6 +22,7 @@ func (m *model) anyRetention() projects.Retention {
 func (m *model) setRetention() {
 	if m.rng.IntN(3) == 0 {
 		m.retention = m.anyRetention()
+		m.lives = m.anyRules()
 	}
 }
 
@@ -37,20 +38,28 @@ func (m *model) mayBeGone(b *batch) bool {
 // when it had expired may be there, but not twice.
 func (m *model) checkRows(visible []schema.BlockName, object func(schema.BlockName) *object, stored []*batch) {
 	oldest := m.retention.Oldest(m.now)
-	seen := make([]uint8, m.next)
+	seen, short := make([]uint8, m.next), make([]uint8, m.next)
 	for _, n := range visible {
 		if n.MaxEnd < oldest {
 			continue // told by its name
 		}
-		for first := range object(n).holds {
+		o := object(n)
+		for first := range o.holds {
 			if m.batches[first].end >= oldest {
 				seen[first]++
 			}
 		}
+		for first := range o.short {
+			short[first]++
+		}
 	}
 	for _, b := range stored {
-		if seen[b.first] > 1 || seen[b.first] == 0 && !b.gone && !m.mayBeGone(b) {
-			m.fail("batch %d is visible %d times", b.first, seen[b.first])
+		stays := !b.gone && !m.mayBeGone(b)
+		if n := seen[b.first]; n > 1 || n == 0 && stays {
+			m.fail("batch %d is visible %d times", b.first, n)
+		}
+		if n := short[b.first]; n > 1 || n == 0 && b.short && stays && !b.letGo {
+			m.fail("what rules let go of batch %d is visible %d times", b.first, n)
 		}
 	}
 }
@@ -67,6 +76,7 @@ func (m *model) outlive() {
 	case m.retention == 0:
 		m.retention = projects.Retention(10 * time.Hour)
 	}
+	m.lives = lives{}
 	windows := m.policy.Windows
 	m.now = m.now.Add(time.Duration(m.retention) + max(windows[len(windows)-1], time.Duration(m.retention)/8) + 21*time.Minute)
 	w := &worker{}

@@ -28,7 +28,7 @@ const modelSteps = 400
 
 // TestModel lets several workers with listings of different age, that die at any
 // point, work on a log whose clock is put back and forth, over a bucket that fails,
-// while the retention changes and users' rows are erased. Whatever happens, what is
+// while the retention and its rules change and users' rows are erased. Whatever happens, what is
 // visible must be every row that was stored and has not expired, once: of all that
 // lies in the bucket at a time, and of what a query has listed page by page.
 func TestModel(t *testing.T) {
@@ -52,13 +52,14 @@ func TestModel(t *testing.T) {
 }
 
 // modelCounts is how much happened.
-type modelCounts struct{ merges, erasures, expired, covered, readings, late, kept int }
+type modelCounts struct{ merges, erasures, expired, covered, sifted, readings, late, kept int }
 
 func (c *modelCounts) add(more modelCounts) {
 	c.merges += more.merges
 	c.erasures += more.erasures
 	c.expired += more.expired
 	c.covered += more.covered
+	c.sifted += more.sifted
 	c.readings += more.readings
 	c.late += more.late
 	c.kept += more.kept
@@ -67,7 +68,7 @@ func (c *modelCounts) add(more modelCounts) {
 // least is that of which there was least. Deletions that a changed retention stops
 // are rare.
 func (c *modelCounts) least() int {
-	return min(c.merges, c.erasures, c.expired, c.covered, c.readings, c.late, 20*c.kept)
+	return min(c.merges, c.erasures, c.expired, c.covered, c.sifted, c.readings, c.late, 20*c.kept)
 }
 
 // model is a log of one partition, the bucket, and workers that act on what they
@@ -80,15 +81,20 @@ type model struct {
 
 	now       time.Time // of everyone but the log
 	skew      time.Duration
+	latest    time.Time // of the log
 	retention projects.Retention
+	lives     lives
 	floor     uint64
 	next      uint64 // position
 	open      []*batch
 	committed []*batch
 	batches   map[uint64]*batch // all, by first position
+	lastBatch uint64
 	stored    map[schema.BlockName]object
 	visible   []schema.BlockName // nil when it has to be found anew
 	flights   []flight
+
+	findsShort bool // what the rules' filter finds
 
 	workers  []worker
 	readers  []reader
@@ -104,21 +110,39 @@ type batch struct {
 	end         uint64 // of its rows; 0: it has none of the project
 	user        int    // who has rows in it besides others, 0 for nobody
 	stored      time.Time
-	gone        bool // a block of it was deleted when it had expired
+	gone        bool   // a block of it was deleted when it had expired
+	short       bool   // it has rows that rules let go before the others
+	saved       uint64 // the batch whose rows keep them as long as the others, by first position
+	letGo       bool   // a block was stored without them
 }
 
 // object is a block: the batches whose rows it has, and those of which it has the
-// rows of their user.
+// rows of their user, and the short ones.
 type object struct {
-	at    time.Time
-	holds map[uint64]bool
-	users map[uint64]bool
+	at     time.Time
+	holds  map[uint64]bool
+	users  map[uint64]bool
+	short  map[uint64]bool
+	sifted string // by what rules
+	wrong  string // why it may not be stored
+}
+
+func newObject() object {
+	return object{holds: map[uint64]bool{}, users: map[uint64]bool{}, short: map[uint64]bool{}}
+}
+
+// same reports whether objects have the same rows.
+func (o *object) same(other *object) bool {
+	return maps.Equal(o.users, other.users) && maps.Equal(o.holds, other.holds) && maps.Equal(o.short, other.short)
 }
 
 // named completes a name by what rows decide. Those of users start first: a block
 // without them has a name that is larger.
 func (o *object) named(n schema.BlockName) schema.BlockName {
-	n.Spans, n.MinStart = uint64(len(o.holds)+len(o.users)), math.MaxInt64
+	n.Spans, n.MinStart, n.TailBytes = uint64(len(o.holds)+len(o.users)+len(o.short)), math.MaxInt64, 0
+	for first := range o.short {
+		n.TailBytes += first * first
+	}
 	for first := range o.holds {
 		n.MinStart = min(n.MinStart, 2*first)
 	}
@@ -138,6 +162,7 @@ func runModel(seed uint64, bug modelBug) *model {
 		}
 	}
 	m.drain()
+	m.checkRules()
 	m.outlive()
 	return m
 }
@@ -154,7 +179,9 @@ func newModel(seed uint64, bug modelBug) *model {
 	m.policy.MinInputs = 2 + m.rng.IntN(3)
 	m.policy.MaxInputs = 4 + m.rng.IntN(20)
 	m.policy.MaxBytes = int64(4 + m.rng.IntN(60))
+	m.findsShort = m.rng.IntN(2) == 0
 	m.retention = m.anyRetention()
+	m.lives = m.anyRules()
 	return m
 }
 
@@ -198,7 +225,8 @@ func (m *model) pass(seconds int) {
 	m.now = m.now.Add(time.Duration(m.rng.IntN(seconds*1000)) * time.Millisecond)
 }
 
-// append adds a batch to the log, whose clock may step, as those of clients may.
+// append adds a batch to the log, whose clock may step, as those of clients may: ahead
+// at will, and back, or behind that of the workers, by less than the grace.
 func (m *model) append() {
 	switch m.rng.IntN(12) {
 	case 0:
@@ -206,7 +234,10 @@ func (m *model) append() {
 	case 1:
 		m.skew = 0
 	}
-	b := &batch{first: m.next, last: m.next + uint64(m.rng.IntN(5)), log: m.now.Add(m.skew), user: m.rng.IntN(3)}
+	b := &batch{first: m.next, last: m.next + uint64(m.rng.IntN(5)), log: m.now.Add(m.skew), user: m.rng.IntN(3), short: m.rng.IntN(2) == 0}
+	m.link(b)
+	b.log = later(b.log, later(m.latest, m.now).Add(time.Second-m.policy.Grace))
+	m.latest = later(m.latest, b.log)
 	if m.rng.IntN(5) > 0 {
 		ago := time.Duration(m.rng.IntN(300)) * time.Second
 		switch m.rng.IntN(10) {
@@ -222,10 +253,17 @@ func (m *model) append() {
 	m.batches[b.first] = b
 }
 
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 // commit stores the oldest batches and purges them. When that fails they stay.
 func (m *model) commit() {
 	for range 1 + m.rng.IntN(4) {
-		if len(m.open) < 2 { // the last one has no cut yet
+		if len(m.open) < 2 && (len(m.open) == 0 || m.rng.IntN(4) > 0) { // the last one has no cut for long
 			return
 		}
 		b := m.open[0]
@@ -257,9 +295,13 @@ func (m *model) put(b *batch) {
 	n := schema.BlockName{
 		Project: "p", Partitions: 1, Epoch: 1, First: b.first, Last: b.last, LogNanos: uint64(b.log.UnixNano()), MaxEnd: b.end,
 	}
-	o := object{m.now, map[uint64]bool{b.first: true}, map[uint64]bool{}}
+	o := newObject()
+	o.holds[b.first] = true
 	if b.user > 0 {
 		o.users[b.first] = true
+	}
+	if b.short {
+		o.short[b.first] = true
 	}
 	m.store(o.named(n), o)
 }
@@ -267,10 +309,15 @@ func (m *model) put(b *batch) {
 // store puts an object unless one of the name is there.
 func (m *model) store(n schema.BlockName, o object) {
 	if there, ok := m.stored[n]; ok {
-		if !maps.Equal(there.users, o.users) || !maps.Equal(there.holds, o.holds) {
+		if !there.same(&o) {
 			m.fail("blocks of one name differ: %s", label(n))
 		}
 		return
+	}
+	m.checkShape(n, &o)
+	if o.sifted != "" {
+		m.done.sifted++
+		m.letGo(n, &o)
 	}
 	o.at = m.now
 	m.stored[n], m.visible = o, nil

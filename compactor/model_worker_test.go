@@ -1,6 +1,7 @@
 package compactor_test
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ import (
 type worker struct {
 	floor     *compactor.Floor
 	retention projects.Retention // before the listing
+	lives     lives              // likewise
 	pages     pages
 	listed    time.Time // when the listing began; zero until it is complete
 	seen      []compactor.Listed
@@ -84,11 +86,11 @@ func (m *model) work(w *worker) {
 // list reads the floor, then the listing, and plans.
 func (m *model) list(w *worker) {
 	if w.floor == nil {
-		w.floor = &compactor.Floor{Partitions: 1, Epoch: 1, Position: m.floor}
+		w.floor = &compactor.Floor{Partitions: 1, Epoch: 1, Position: m.floor, Read: m.now}
 		if len(m.open) > 0 {
 			w.floor.Next = m.open[0].log
 		}
-		w.pages.began, w.pending, w.retention = m.now, m.pending(), m.retention
+		w.pages.began, w.pending, w.retention, w.lives = m.now, m.pending(), m.retention, m.lives
 		return
 	}
 	from := len(w.pages.names)
@@ -102,7 +104,7 @@ func (m *model) list(w *worker) {
 	}
 	w.listed = w.pages.began
 	policy := m.policy
-	policy.Retention = time.Duration(w.retention)
+	policy.Retention, policy.Rules = time.Duration(w.retention), m.rulesOf(w.retention, w.lives)
 	if m.bug.policy != nil {
 		m.bug.policy(&policy)
 	}
@@ -112,8 +114,15 @@ func (m *model) list(w *worker) {
 			w.floor.Next = m.open[0].log
 		}
 	}
-	w.plan = compactor.NewPlan(policy, []compactor.Floor{*w.floor}, w.seen, m.now)
-	w.jobs = slices.Concat(w.plan.Rewrites, w.plan.Merges)
+	floor := *w.floor
+	if m.bug.floor != nil {
+		m.bug.floor(&floor)
+	}
+	w.plan = compactor.NewPlan(policy, []compactor.Floor{floor}, w.seen, m.now)
+	for i := range w.plan.Merges {
+		m.checkClosed(w, &w.plan.Merges[i])
+	}
+	w.jobs = slices.Concat(w.plan.Rewrites, w.plan.Merges, m.siftedAlready(w.plan.Sifts))
 	if m.bug.job != nil {
 		for i := range w.jobs {
 			m.bug.job(&w.jobs[i])
@@ -182,15 +191,23 @@ func (w *worker) void() {
 // makeOutput puts the rows of the inputs together, without what is erased, and is
 // void if there is an erasure that it does not know.
 func (m *model) makeOutput(w *worker, job *compactor.Job) {
-	o := object{holds: map[uint64]bool{}, users: map[uint64]bool{}}
+	o := newObject()
 	for _, in := range job.Inputs {
 		maps.Copy(o.holds, w.reads[in.BlockName].holds)
 		maps.Copy(o.users, w.reads[in.BlockName].users)
+		maps.Copy(o.short, w.reads[in.BlockName].short)
+		if m.bug.keptSifted {
+			o.sifted = cmp.Or(o.sifted, w.reads[in.BlockName].sifted)
+		}
 		w.maxEnd = max(w.maxEnd, in.MaxEnd)
 	}
 	maps.DeleteFunc(o.users, func(first uint64, _ bool) bool {
 		return slices.ContainsFunc(w.pending, func(e *modelErasure) bool { return m.reaches(e, first) })
 	})
+	if job.Sift != nil && !m.sift(w, job, &o) {
+		w.void()
+		return
+	}
 	for _, e := range m.pending() {
 		if e.mark >= job.Output.First && !slices.Contains(w.pending, e) && !m.bug.oldErasures {
 			w.void()

@@ -26,6 +26,9 @@ type Floor struct {
 	// Next is the log time of the message after the kept cut, from which on
 	// nothing need be in a block; zero if the cut is the last one.
 	Next time.Time
+	// Read is when that was asked, by this machine's clock. A batch may begin
+	// while blocks are listed.
+	Read time.Time
 }
 
 // Policy is what a plan follows besides the state of the bucket and the log.
@@ -36,7 +39,7 @@ type Policy struct {
 	MaxBytes    int64           // of the inputs of a merge, together
 	MinInputs   int             // from which on a merge pays that will be merged again
 	MaxInputs   int             // beyond which smaller windows are merged first
-	Grace       time.Duration   // how long after its end a window without later messages is closed
+	Grace       time.Duration   // how long after its end a window is closed
 	DeleteAfter time.Duration   // how long covered blocks stay
 }
 
@@ -49,6 +52,8 @@ type Job struct {
 	// Output is the name of the block as far as it is known: what rows decide is
 	// missing.
 	Output schema.BlockName
+	// Settle says that the output will not be merged again.
+	Settle bool
 	// Sift says which traces of the block are kept, nil if all are.
 	Sift *project.Sifting
 }
@@ -80,7 +85,7 @@ type Plan struct {
 func NewPlan(policy Policy, floors []Floor, blocks []Listed, now time.Time) Plan {
 	p := planner{Policy: policy, now: now}
 	for _, stream := range byStream(blocks) {
-		p.stream(floorOf(floors, &stream[0].BlockName), stream)
+		p.stream(floorOf(floors, &stream[0].BlockName, now), stream)
 	}
 	return p.plan
 }
@@ -119,13 +124,13 @@ func byStream(blocks []Listed) (streams [][]*Listed) {
 
 // floorOf is the floor of a block's stream. That of a stream which has come to its
 // end, as its epoch has, lies above all of its blocks.
-func floorOf(floors []Floor, n *schema.BlockName) Floor {
+func floorOf(floors []Floor, n *schema.BlockName, now time.Time) Floor {
 	for _, f := range floors {
 		if f.Partition == n.Partition && f.Partitions == n.Partitions && f.Epoch == n.Epoch {
 			return f
 		}
 	}
-	return Floor{Position: 1<<64 - 1}
+	return Floor{Position: 1<<64 - 1, Read: now}
 }
 
 // stream plans one partition's log of one epoch.

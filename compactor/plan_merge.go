@@ -62,6 +62,7 @@ func (p *planner) level(level int, blocks []*Listed, last bool) (o outcome) {
 // so a span is written three times at most in its life, mostly.
 func (p *planner) window(level int, group []*Listed, last bool) outcome {
 	job := newJob(level, group)
+	job.Settle = last
 	whole := outcome{merges: []Job{job}, left: 1}
 	switch {
 	case !p.closed(windowOf(p.Windows[level-1], group[0].LogNanos)):
@@ -78,6 +79,9 @@ func (p *planner) window(level int, group []*Listed, last bool) outcome {
 		o := p.level(level-1, group, false)
 		if len(o.merges) == 0 {
 			o = p.level(level-1, group, true)
+			for i := range o.merges {
+				o.merges[i].Settle = false // they are merged again once they are few
+			}
 		}
 		return o
 	case last:
@@ -91,12 +95,14 @@ func (p *planner) window(level int, group []*Listed, last bool) outcome {
 }
 
 // closed reports whether no batch will begin in the window any more, unless the
-// log's clock is put back.
+// log's clock is put back by more than the grace: the log has gone on for as long
+// behind the window's end, or has nothing more and the clock has.
 func (p *planner) closed(w window) bool {
-	if !p.floor.Next.IsZero() {
-		return p.floor.Next.UnixNano() >= w.end
+	at := p.floor.Next
+	if at.IsZero() {
+		at = p.floor.Read
 	}
-	return p.now.Add(-p.Grace).UnixNano() >= w.end
+	return at.Add(-p.Grace).UnixNano() >= w.end
 }
 
 // newJob merges blocks that are sorted by range. What leaves out rows has a

@@ -27,7 +27,7 @@ var rewrite = flag.Bool("rewrite", false, "write the planner's answers into test
 //	retention 30d | 0
 //	limits bytes=512MB inputs=16 most=200 grace=2m delete=30m
 //	now 12:30
-//	floor p0 100 [next=12:29]
+//	floor p0 100 [next=12:29] [read=12:29:59]
 //	block p0 1-10 10:00 1MB [L1] [g1] [e2] [stored=11:00]
 //	batches p0 1 10:00 every=1m count=60 1MB
 func TestPlan(t *testing.T) {
@@ -70,6 +70,11 @@ func runScript(t *testing.T, text string) string {
 		switch {
 		case len(words) == 0 || words[0] == "#":
 		case words[0] == "plan":
+			for i := range s.floors {
+				if s.floors[i].Read.IsZero() {
+					s.floors[i].Read = s.now
+				}
+			}
 			out = append(out, describe(compactor.NewPlan(s.policy, s.floors, s.blocks, s.now))...)
 			s.blocks, s.floors = nil, nil
 			answering = true
@@ -155,11 +160,22 @@ func (s *script) floor(words []string) (err error) {
 	if f.Position, err = strconv.ParseUint(words[1], 10, 64); err != nil {
 		return err
 	}
-	if len(words) > 2 {
-		f.Next, err = clock(strings.TrimPrefix(words[2], "next="))
+	for _, w := range words[2:] {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "next":
+			f.Next, err = clock(value)
+		case "read":
+			f.Read, err = clock(value)
+		default:
+			err = fmt.Errorf("what is %q?", w)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	s.floors = append(s.floors, f)
-	return err
+	return nil
 }
 
 func (s *script) block(words []string) error {
@@ -244,7 +260,11 @@ func size(s string) (int64, error) {
 // describe writes a plan down.
 func describe(p compactor.Plan) (lines []string) {
 	for _, j := range p.Merges {
-		lines = append(lines, fmt.Sprintf("merge %d blocks of %d MB into p%d %s", len(j.Inputs), j.Bytes>>20, j.Output.Partition, label(j.Output)))
+		line := fmt.Sprintf("merge %d blocks of %d MB into p%d %s", len(j.Inputs), j.Bytes>>20, j.Output.Partition, label(j.Output))
+		if j.Settle {
+			line += " to stay"
+		}
+		lines = append(lines, line)
 	}
 	for _, d := range p.Deletions {
 		reason := "covered"

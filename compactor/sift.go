@@ -13,10 +13,17 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/engine"
-	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
+)
+
+const (
+	// readerBytes is what the tails of blocks may take that traces are judged by:
+	// those of some hundred days of a small project.
+	readerBytes = 32 << 20
+	// pageBytes is what their pages may take.
+	pageBytes = 8 << 20
 )
 
 // siftedBlocks says by what blocks were sifted, "" of those that were not. Blocks
@@ -61,12 +68,13 @@ func (c *Compactor) siftedAlready(ctx context.Context, id schema.ProjectID, plan
 
 // readSifted asks a block. One that is gone will not be found when it is sifted.
 func (c *Compactor) readSifted(ctx context.Context, name schema.BlockName) (string, error) {
-	reader, err := block.Open(ctx, c.bucket, name.Key())
+	reader, err := c.readers.Open(ctx, name)
 	var by string
 	if err == nil {
 		by, err = reader.Sifted(ctx)
 	}
-	if errors.Is(err, objstore.ErrNotExist) || errors.Is(err, objstore.ErrChanged) {
+	if isGone(err) {
+		c.readers.Forget(name)
 		return "", nil
 	}
 	return by, err
@@ -105,16 +113,9 @@ func (c *Compactor) sift(ctx context.Context, v *view, job *Job, input *block.Re
 	if err := s.beside(ctx, v, input.Name()); err != nil {
 		return err
 	}
-	kept := make([]bool, len(s.ids))
-	if job.Sift.Rest {
-		if err := s.mark(ctx, job.Sift.Drop, kept); err != nil {
-			return err
-		}
-		for i := range kept {
-			kept[i] = !kept[i]
-		}
-	}
-	if err := s.mark(ctx, job.Sift.Keep, kept); err != nil {
+	kept, err := s.kept(ctx, job.Sift)
+	if err != nil {
+		s.forget()
 		return err
 	}
 	erased := opts.Drop
@@ -134,9 +135,31 @@ func (c *Compactor) sift(ctx context.Context, v *view, job *Job, input *block.Re
 // sifter searches for some traces.
 type sifter struct {
 	c        *Compactor
-	ids      []schema.TraceID // in ascending order
-	sources  []engine.Source  // that have rows of them
+	ids      []schema.TraceID   // in ascending order
+	sources  []engine.Source    // that have rows of them
+	opened   []schema.BlockName // likewise, but for the block itself
 	progress func()
+}
+
+// kept tells which of the traces are.
+func (s *sifter) kept(ctx context.Context, by *project.Sifting) ([]bool, error) {
+	kept := make([]bool, len(s.ids))
+	if by.Rest {
+		if err := s.mark(ctx, by.Drop, kept); err != nil {
+			return nil, err
+		}
+		for i := range kept {
+			kept[i] = !kept[i]
+		}
+	}
+	return kept, s.mark(ctx, by.Keep, kept)
+}
+
+// forget closes the blocks beside: one of them may be gone.
+func (s *sifter) forget() {
+	for _, name := range s.opened {
+		s.c.readers.Forget(name)
+	}
 }
 
 // beside adds the visible blocks that have rows of the traces of one.
@@ -150,20 +173,27 @@ func (s *sifter) beside(ctx context.Context, v *view, of schema.BlockName) error
 			continue
 		}
 		s.progress()
-		reader, err := block.Open(ctx, s.c.bucket, name.Key())
-		if err != nil {
+		if err := s.add(ctx, name); err != nil {
+			s.c.readers.Forget(name) // it may be gone
 			return err
 		}
-		if !slices.ContainsFunc(s.ids, reader.MayContain) {
-			continue
-		}
-		held, err := reader.Held(ctx)
-		if err != nil {
-			return err
-		}
-		if shared := sharedIDs(s.ids, held.IDs); len(shared) > 0 {
-			s.sources = append(s.sources, engine.Only(blockSource{reader}, shared))
-		}
+	}
+	return nil
+}
+
+// add adds a block if it has rows of the traces.
+func (s *sifter) add(ctx context.Context, name schema.BlockName) error {
+	reader, err := s.c.readers.Open(ctx, name)
+	if err != nil || !slices.ContainsFunc(s.ids, reader.MayContain) {
+		return err
+	}
+	held, err := reader.Held(ctx)
+	if err != nil {
+		return err
+	}
+	if shared := sharedIDs(s.ids, held.IDs); len(shared) > 0 {
+		s.sources = append(s.sources, engine.Only(blockSource{reader}, shared))
+		s.opened = append(s.opened, name)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/compactor"
+	"github.com/spanlake/spanlake/internal/objstore"
 	settings "github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -174,7 +175,7 @@ func TestSiftOtherRules(t *testing.T) {
 		require.Equal(t, 1, w.cycle(c).Rewrites)
 		require.Equal(t, []byte{1}, w.left())
 		rules.rules.Each[0].Filter = "{ name > }"
-		_, err := c.Cycle(t.Context(), nil)
+		_, err := c.Cycle(t.Context(), compactor.Run{})
 		require.ErrorContains(t, err, "rule")
 		require.Equal(t, []byte{1}, w.left(), "nothing is dropped by what is no filter")
 	})
@@ -230,7 +231,7 @@ func TestSiftSurvivesCrashes(t *testing.T) {
 			left := crash / 2
 			first := compactor.New(config(), w.log, dying{w.bucket, &left, crash%2 == 1}, rules, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 			for range 18 {
-				_, err := first.Cycle(t.Context(), nil)
+				_, err := first.Cycle(t.Context(), compactor.Run{})
 				require.True(t, err == nil || errors.Is(err, errDied), "%v", err)
 				time.Sleep(time.Hour)
 			}
@@ -248,4 +249,107 @@ func TestSiftSurvivesCrashes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSiftReadsTailsOnce: a block that was looked at for another one's traces is not
+// read again for those of a third, nor in a later cycle, unless a trace is in it.
+func TestSiftReadsTailsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const days = 12
+		w := newWorld(t)
+		reads := &getsCounted{Bucket: w.bucket}
+		rules := errorsKept(24 * hour)
+		rules.rules.Each[0].Retention = 90 * 24 * hour
+		c := compactor.New(config(), w.log, reads, rules, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		for day := range days {
+			at(24*day+1, 0)
+			w.batchOf(row(byte(2*day+1), 1, true), row(byte(2*day+2), 2, false))
+		}
+		w.idle()
+		at(24*(days+2), 0)
+		require.Equal(t, days, w.cycle(c).Rewrites)
+		// Of each block its rows, whole, and its tail.
+		require.LessOrEqual(t, reads.gets, 2*days)
+		require.Len(t, w.left(), days)
+
+		at(24*(days+2), 40)
+		w.cycle(c)
+		w.batchOf(row(200, 1, true), row(201, 2, false))
+		w.idle()
+		at(24*(days+4), 0)
+		reads.gets = 0
+		require.Equal(t, 1, w.cycle(c).Rewrites)
+		// The new one, and the tails of those that took the others' place.
+		require.LessOrEqual(t, reads.gets, days+2)
+		require.Len(t, w.left(), days+1)
+
+		at(24*(days+4), 40)
+		w.cycle(c)
+		reads.gets = 0
+		for range 3 {
+			require.Zero(t, w.cycle(c).Rewrites)
+		}
+		require.LessOrEqual(t, reads.gets, 1, "what the newest one says of rules")
+	})
+}
+
+// TestSiftForgetsWhatWasReplaced: a block whose tail is in memory, and that another
+// writer's of the same name has replaced, is opened anew by the next cycle.
+func TestSiftForgetsWhatWasReplaced(t *testing.T) {
+	for reads := range 2 {
+		t.Run(fmt.Sprintf("after %d reads", reads), func(t *testing.T) { testReplaced(t, reads) })
+	}
+}
+
+func testReplaced(t *testing.T, reads int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		rules := errorsKept(24 * hour)
+		rules.rules.Each[0].Retention = 90 * 24 * hour
+		at(1, 0)
+		w.batchOf(row(1, 1, false), row(2, 2, false))
+		at(25, 0)
+		w.batchOf(row(1, 3, true), row(3, 4, false))
+		w.idle()
+		bucket := &replaced{Bucket: w.bucket, key: w.keys()[1], left: reads}
+		c := compactor.New(config(), w.log, bucket, rules, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		at(48, 10) // the first day is judged, by the second too
+		require.Equal(t, 1, w.cycle(c).Void)
+		require.Equal(t, 1, w.cycle(c).Rewrites)
+		require.Equal(t, map[schema.TraceID]int{traceID(1): 2, traceID(3): 1}, w.traces())
+	})
+}
+
+// replaced is a bucket of which an object is replaced after it was opened once and
+// some more was read.
+type replaced struct {
+	objstore.Bucket
+
+	key         string
+	opens, left int
+}
+
+func (b *replaced) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
+	if key == b.key && opts.IfMatch == "" {
+		b.opens++
+	}
+	if key == b.key && opts.IfMatch != "" && b.opens == 1 {
+		if b.left--; b.left < 0 {
+			return nil, objstore.Object{}, objstore.ErrChanged
+		}
+	}
+	return b.Bucket.Get(ctx, key, opts)
+}
+
+// getsCounted counts what is read.
+type getsCounted struct {
+	objstore.Bucket
+
+	gets int
+}
+
+func (b *getsCounted) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
+	b.gets++
+	return b.Bucket.Get(ctx, key, opts)
 }

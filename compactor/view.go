@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
@@ -49,12 +50,12 @@ func (c *Compactor) floors(ctx context.Context) ([]Floor, error) {
 
 // floor reads one. Returns wal.ErrReset if it has moved meanwhile.
 func (c *Compactor) floor(ctx context.Context, partition int) (Floor, error) {
-	stream := c.log.Stream(partition)
+	stream, asked := c.log.Stream(partition), time.Now()
 	state, err := stream.State(ctx)
 	if err != nil {
 		return Floor{}, err
 	}
-	f := Floor{Partition: partition, Partitions: c.log.Partitions(), Epoch: stream.Epoch(), Position: state.Floor()}
+	f := Floor{Partition: partition, Partitions: c.log.Partitions(), Epoch: stream.Epoch(), Position: state.Floor(), Read: asked}
 	if next := f.Position + 1; next <= state.Last {
 		err = stream.ReadRange(ctx, next, next, func(m wal.Message) error {
 			f.Next = m.Time
@@ -101,7 +102,7 @@ func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floo
 	if err != nil {
 		return nil, err
 	}
-	if time.Since(v.listed) >= c.cfg.DeleteAfter {
+	if clock.Since(v.listed) >= c.cfg.DeleteAfter {
 		c.metrics.skipped.Inc()
 		return nil, errSlow
 	}
@@ -123,10 +124,14 @@ func (c *Compactor) keeps(ctx context.Context, project schema.ProjectID) (time.D
 // delete removes what the plan says while the listing is fresh: the block that
 // covers another one has been seen not longer ago than covered blocks stay. Blocks
 // that have expired stay if the retention was changed meanwhile, maybe to save them.
-func (c *Compactor) delete(ctx context.Context, v *view, s *Summary) error {
+func (c *Compactor) delete(ctx context.Context, v *view, s *Summary, run *Run) error {
 	for _, d := range v.plan.Deletions {
-		if time.Since(v.listed) >= c.cfg.DeleteAfter {
+		if clock.Since(v.listed) >= c.cfg.DeleteAfter {
 			return nil // the next look has a fresh one
+		}
+		if run.over() {
+			s.Unfinished = true
+			return nil
 		}
 		if d.Expired {
 			if keeps, err := c.keeps(ctx, v.project); err != nil || keeps != v.keeps {

@@ -141,7 +141,7 @@ func (w *world) compactor(retention compactor.Retention) *compactor.Compactor {
 
 func (w *world) cycle(c *compactor.Compactor) compactor.Summary {
 	w.t.Helper()
-	s, err := c.Cycle(w.t.Context(), nil)
+	s, err := c.Cycle(w.t.Context(), compactor.Run{})
 	require.NoError(w.t, err)
 	return s
 }
@@ -311,9 +311,57 @@ func TestSlowListingIsThrownAway(t *testing.T) {
 		w.batch(10)
 		c := compactor.New(config(), w.log, slow{w.bucket}, hours(8), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		at(20, 0)
-		_, err := c.Cycle(t.Context(), nil)
+		_, err := c.Cycle(t.Context(), compactor.Run{})
 		require.ErrorContains(t, err, "raise -compactor.delete-after")
 		require.Len(t, w.keys(), 1)
+	})
+}
+
+// lazy is a bucket that takes its time for storing and deleting.
+type lazy struct{ objstore.Bucket }
+
+func (l lazy) Put(ctx context.Context, key string, body io.ReadSeeker, opts objstore.PutOptions) error {
+	time.Sleep(10 * time.Second)
+	return l.Bucket.Put(ctx, key, body, opts)
+}
+
+func (l lazy) Delete(ctx context.Context, key string) error {
+	time.Sleep(time.Second)
+	return l.Bucket.Delete(ctx, key)
+}
+
+// TestUntil: when the time is over the merge or deletion at hand is finished, nothing
+// is begun, and the next run does the rest.
+func TestUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.hour(10)
+		for i := range 20 {
+			at(2, 3*i)
+			w.batch(10)
+		}
+		at(3, 2)
+		c := compactor.New(config(), w.log, lazy{w.bucket}, nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		run := func(within time.Duration) compactor.Summary {
+			t.Helper()
+			s, err := c.UntilDone(t.Context(), compactor.Run{Until: time.Now().Add(within)})
+			require.NoError(t, err)
+			return s
+		}
+		require.Equal(t, compactor.Summary{Projects: 1, Unfinished: true}, run(0))
+		s := run(5 * time.Second)
+		require.Equal(t, 1, s.Merges)
+		require.True(t, s.Unfinished)
+		s = run(time.Minute)
+		require.Equal(t, 1, s.Merges)
+		require.False(t, s.Unfinished)
+
+		at(4, 0)
+		require.Equal(t, compactor.Summary{Projects: 1, Covered: 3, Unfinished: true}, run(3*time.Second))
+		require.Equal(t, compactor.Summary{Projects: 1, Covered: 37}, run(time.Minute))
+		blocks, rows := w.visible()
+		require.Equal(t, 2, blocks)
+		require.Equal(t, w.rows, rows)
 	})
 }
 

@@ -3,6 +3,7 @@ package ingester
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -13,10 +14,10 @@ import (
 
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/catalog/tail"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -32,6 +33,7 @@ type Builder struct {
 	cfg        Config
 	log        Log
 	bucket     objstore.Bucket
+	prices     llm.Tables
 	stores     bool
 	logger     *slog.Logger
 	metrics    *builderMetrics
@@ -41,6 +43,7 @@ type Builder struct {
 	began      time.Time
 	aborted    abort
 	encoding   chan struct{} // holds a token per block that is being encoded
+	stored     tally
 }
 
 // maxEncoding is how many blocks are encoded at once. Partitions are often cut
@@ -48,21 +51,22 @@ type Builder struct {
 // processors can encode far more than all of them can receive.
 func maxEncoding() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
 
-// NewBuilder returns a builder that stores what it reads.
-func NewBuilder(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Builder {
-	return newBuilder(cfg, log, bucket, true, logger, reg)
+// NewBuilder returns a builder that stores what it reads, and prices by prices
+// what it says about models.
+func NewBuilder(cfg Config, log Log, bucket objstore.Bucket, prices llm.Tables, logger *slog.Logger, reg prometheus.Registerer) *Builder {
+	return newBuilder(cfg, log, bucket, prices, true, logger, reg)
 }
 
 // NewFollower returns a builder that only answers queries: for queriers that
 // run apart from the ingesters. It never writes to the bucket or the log.
-func NewFollower(cfg Config, log Log, bucket objstore.Bucket, logger *slog.Logger, reg prometheus.Registerer) *Builder {
-	return newBuilder(cfg, log, bucket, false, logger, reg)
+func NewFollower(cfg Config, log Log, bucket objstore.Bucket, prices llm.Tables, logger *slog.Logger, reg prometheus.Registerer) *Builder {
+	return newBuilder(cfg, log, bucket, prices, false, logger, reg)
 }
 
-func newBuilder(cfg Config, log Log, bucket objstore.Bucket, stores bool, logger *slog.Logger, reg prometheus.Registerer) *Builder {
+func newBuilder(cfg Config, log Log, bucket objstore.Bucket, prices llm.Tables, stores bool, logger *slog.Logger, reg prometheus.Registerer) *Builder {
 	b := &Builder{
-		cfg: cfg, log: log, bucket: bucket, stores: stores, logger: logger,
-		metrics: newBuilderMetrics(reg), tails: tail.New(log, bucket, reg), began: time.Now(), aborted: newAbort(),
+		cfg: cfg, log: log, bucket: bucket, prices: prices, stores: stores, logger: logger,
+		metrics: newBuilderMetrics(reg), tails: tail.New(log, bucket, prices, reg), began: time.Now(), aborted: newAbort(),
 		encoding: make(chan struct{}, maxEncoding()),
 	}
 	b.memory = newMemory(cfg.buildMemory(log.Partitions(), cap(b.encoding), processMemory()), b.metrics)
@@ -81,15 +85,9 @@ func (b *Builder) run(ctx context.Context) error {
 	// The work goes on while the last batches are flushed after ctx has ended.
 	workCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var work sync.WaitGroup
-	for _, p := range b.partitions {
-		work.Go(func() { p.read(workCtx) })
-		if b.stores {
-			work.Go(func() { p.store(workCtx) })
-		}
-	}
-	work.Go(func() { b.tick(workCtx) })
-	work.Go(func() { b.aborted.ends(workCtx, stop) })
+	wait := b.work(workCtx, workCtx)
+	var aborting sync.WaitGroup
+	aborting.Go(func() { b.aborted.ends(workCtx, stop) })
 	<-ctx.Done()
 	if b.stores {
 		if err := b.Flush(workCtx); err != nil {
@@ -97,8 +95,23 @@ func (b *Builder) run(ctx context.Context) error {
 		}
 	}
 	stop()
-	work.Wait()
+	wait()
+	aborting.Wait()
 	return nil
+}
+
+// work reads and stores every partition. When begin has ended nothing is begun any
+// more, and what was begun goes on until ctx ends. It returns what waits for that.
+func (b *Builder) work(ctx, begin context.Context) (wait func()) {
+	var work sync.WaitGroup
+	for _, p := range b.partitions {
+		work.Go(func() { p.read(begin) })
+		if b.stores {
+			work.Go(func() { p.store(ctx, begin) })
+		}
+	}
+	work.Go(func() { b.tick(begin) })
+	return work.Wait
 }
 
 // tick publishes the cuts that are due by age and lets old memory go.
@@ -197,24 +210,29 @@ func (b *Builder) trim() {
 }
 
 // covered reports whether a block of any project holds the position, which
-// tells a half-done purge from a loss.
-func (b *Builder) covered(ctx context.Context, partition int, epoch, position uint64) (bool, error) {
-	return catalog.Covered(ctx, b.bucket, partition, b.log.Partitions(), epoch, position)
+// tells a half-done purge from a loss. at is when its message was published.
+func (b *Builder) covered(ctx context.Context, partition int, epoch, position uint64, at time.Time) (bool, error) {
+	return catalog.Covered(ctx, b.bucket, partition, b.log.Partitions(), epoch, position, at)
 }
 
 // Flush cuts every partition now and returns once all that was acknowledged
-// before the call is in blocks.
-func (b *Builder) Flush(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, p := range b.partitions {
-		group.Go(func() error {
-			if err := p.flush(ctx); err != nil {
-				return fmt.Errorf("flush partition %d: %w", p.id, err)
+// before the call is in blocks. What fails in one partition keeps no other from
+// being flushed; the errors come back joined.
+func (b *Builder) Flush(ctx context.Context) error { return b.each(ctx, (*partition).flush) }
+
+// each does something in all partitions at once.
+func (b *Builder) each(ctx context.Context, do func(p *partition, ctx context.Context) error) error {
+	errs := make([]error, len(b.partitions))
+	var work sync.WaitGroup
+	for i, p := range b.partitions {
+		work.Go(func() {
+			if err := do(p, ctx); err != nil {
+				errs[i] = fmt.Errorf("flush partition %d: %w", p.id, errors.Join(err, p.lastTrouble()))
 			}
-			return nil
 		})
 	}
-	return group.Wait()
+	work.Wait()
+	return errors.Join(errs...)
 }
 
 // catchUpTimeout bounds how long a query waits for live data before it reads

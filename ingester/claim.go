@@ -87,7 +87,7 @@ func (p *partition) redeem(ctx context.Context, stream wal.Stream, position uint
 }
 
 func (p *partition) lostClaim(ctx context.Context, stream wal.Stream, position uint64, key string) error {
-	covered, err := p.builder.covered(ctx, p.id, stream.Epoch(), position)
+	covered, err := p.builder.covered(ctx, p.id, stream.Epoch(), position, time.Now())
 	if err != nil {
 		return err
 	}

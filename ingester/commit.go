@@ -80,7 +80,7 @@ type committer struct {
 	// sinceCut is the bytes published since this process last flagged a cut.
 	// Partitions begin at different ones: they take spans equally fast, and if
 	// all were cut at one time their batches would wait for each other in
-	// memory, all full. Run's alone.
+	// memory, all full. Config.CutPhase comes on top. Run's alone.
 	sinceCut int
 	payload  []byte // reused; run's alone
 }
@@ -89,7 +89,7 @@ type committer struct {
 func newCommitter(cfg *Config, log Log, partition int, m *metrics, r *rate) *committer {
 	return &committer{
 		cfg: cfg, log: log, id: partition, metrics: m, rate: r, wake: make(chan struct{}, 1),
-		sinceCut: int(cfg.CutBytes) / log.Partitions() * partition,
+		sinceCut: (int(cfg.CutBytes)/log.Partitions()*partition + cfg.CutPhase) % max(int(cfg.CutBytes), 1),
 	}
 }
 

@@ -23,6 +23,10 @@ type Config struct {
 	// MaxBodyBytes bounds a request before decompression, for those who receive
 	// it whole. 0: only what it becomes counts.
 	MaxBodyBytes int64 `yaml:"-"`
+	// CutPhase is how far on the way to its first cut a Receiver begins, up to
+	// CutBytes. Where there are many that send little each, they begin at random:
+	// else none of them ever ends a batch, or all do at once.
+	CutPhase int `yaml:"-"`
 }
 
 // RegisterFlagsWithPrefix registers every key as a flag and sets its default.

@@ -30,17 +30,31 @@ const (
 	HeaderProject = access.HeaderProject
 )
 
+// Bases are the paths below which SDKs for models expect OTLP's own, given
+// nothing but the address of a server: Langfuse, LangSmith, and the two bases of
+// a LangSmith that somebody hosts.
+func Bases() []string {
+	return []string{"", "/api/public/otel", "/otel", "/api/otel", "/api/v1/otel"}
+}
+
 // Handler serves OTLP over HTTP: POST /v1/traces, and /v1/logs and /v1/metrics,
-// which store nothing and say so.
+// which store nothing and say so, below each of the bases. LangSmith sends traces
+// to the base itself where the user has given it one of OTLP.
 func (r *Receiver) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/v1/traces", r.serve(r.exportTraces))
-	mux.HandleFunc("/v1/logs", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
-		return rejectLogs(b)
-	}))
-	mux.HandleFunc("/v1/metrics", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
-		return rejectMetrics(b)
-	}))
+	traces := r.serve(r.exportTraces)
+	for _, base := range Bases() {
+		mux.HandleFunc(base+"/v1/traces", traces)
+		mux.HandleFunc(base+"/v1/logs", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
+			return rejectLogs(b)
+		}))
+		mux.HandleFunc(base+"/v1/metrics", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
+			return rejectMetrics(b)
+		}))
+		if base != "" {
+			mux.HandleFunc(base, traces)
+		}
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
 		r.writeError(w, req, contentTypeOf(req), fmt.Errorf("%w %q: send OTLP traces to /v1/traces", errNotFound, req.URL.Path))
 	})
@@ -167,27 +181,8 @@ func writeOTLP(w http.ResponseWriter, status int, asJSON bool, jsonBody, protoBo
 // writeError answers with a google.rpc.Status, as OTLP prescribes, or in words
 // to who did not send OTLP to a path of OTLP.
 func (r *Receiver) writeError(w http.ResponseWriter, req *http.Request, contentType string, err error) {
-	status, code := http.StatusInternalServerError, codes.Internal
-	var refused *RefusedError
-	switch {
-	case errors.As(err, &refused):
-		status, code = http.StatusServiceUnavailable, codes.Unavailable
-		if refused.Overloaded {
-			status, code = http.StatusTooManyRequests, codes.ResourceExhausted
-		}
-		w.Header().Set("Retry-After", strconv.Itoa(int(refused.RetryAfter/time.Second)))
-	case errors.Is(err, errTooLarge):
-		status, code = http.StatusRequestEntityTooLarge, codes.InvalidArgument
-	case errors.Is(err, errNotFound):
-		status, code = http.StatusNotFound, codes.NotFound
-	case errors.Is(err, errMethod):
-		w.Header().Set("Allow", http.MethodPost)
-		status, code = http.StatusMethodNotAllowed, codes.InvalidArgument
-	case errors.Is(err, errUnsupported):
-		status, code = http.StatusUnsupportedMediaType, codes.InvalidArgument
-	case errors.Is(err, otlp.ErrMalformed), errors.Is(err, schema.ErrBadProject), errors.Is(err, errEncoding):
-		status, code = http.StatusBadRequest, codes.InvalidArgument
-	default:
+	status, code := statusOf(w.Header(), err)
+	if status == http.StatusInternalServerError {
 		r.logger.ErrorContext(req.Context(), "an export request failed", slog.Any("err", err))
 	}
 	if (errors.Is(err, errNotFound) || errors.Is(err, errMethod)) && contentType != contentProtobuf && contentType != contentJSON {
@@ -198,4 +193,30 @@ func (r *Receiver) writeError(w http.ResponseWriter, req *http.Request, contentT
 	jsonBody, _ := protojson.Marshal(body)
 	protoBody, _ := proto.Marshal(body) // a status of two scalars always marshals
 	writeOTLP(w, status, contentType == contentJSON, jsonBody, protoBody)
+}
+
+// statusOf is how a request is answered that failed, with the headers that belong
+// to the status.
+func statusOf(header http.Header, err error) (int, codes.Code) {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		header.Set("Retry-After", strconv.Itoa(int(refused.RetryAfter/time.Second)))
+		if refused.Overloaded {
+			return http.StatusTooManyRequests, codes.ResourceExhausted
+		}
+		return http.StatusServiceUnavailable, codes.Unavailable
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge, codes.InvalidArgument
+	case errors.Is(err, errNotFound):
+		return http.StatusNotFound, codes.NotFound
+	case errors.Is(err, errMethod):
+		header.Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed, codes.InvalidArgument
+	case errors.Is(err, errUnsupported):
+		return http.StatusUnsupportedMediaType, codes.InvalidArgument
+	case errors.Is(err, otlp.ErrMalformed), errors.Is(err, schema.ErrBadProject), errors.Is(err, errEncoding):
+		return http.StatusBadRequest, codes.InvalidArgument
+	}
+	return http.StatusInternalServerError, codes.Internal
 }

@@ -260,6 +260,29 @@ func TestHTTPPartialSuccess(t *testing.T) {
 	require.Contains(t, string(reply), `span 9`)
 }
 
+// SDKs add paths of their own to the address of the server, and some nothing.
+func TestHTTPPaths(t *testing.T) {
+	w := newWorld(t, logmem.Options{})
+	r, b := w.receiver(), w.builder()
+	url := w.serve(r).URL
+	for i, path := range []string{
+		"/v1/traces", "/api/public/otel/v1/traces", "/otel/v1/traces", "/otel", "/api/otel/v1/traces", "/api/v1/otel/v1/traces", "/api/v1/otel",
+	} {
+		project := "p" + strconv.Itoa(i)
+		resp, body := post(t, url+path, request(1), contentType, protobuf, ingester.HeaderProject, project)
+		require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", path, body)
+		require.Equal(t, []int{1}, w.seen(b, schema.ProjectID(project)), path)
+	}
+	for _, path := range []string{"/v1", "/api/public/otel/v1", "/otel/", "/otel/v1/traces/", "/api/public/v1/traces", "/traces", "/"} {
+		resp, _ := post(t, url+path, request(1), contentType, protobuf)
+		require.Equal(t, http.StatusNotFound, resp.StatusCode, path)
+	}
+	for _, path := range []string{"/api/public/otel/v1/logs", "/otel/v1/metrics"} {
+		resp, _ := post(t, url+path, nil, contentType, protobuf)
+		require.Equal(t, http.StatusOK, resp.StatusCode, path)
+	}
+}
+
 // Logs and metrics are refused in the way that makes a Collector say so once
 // rather than retry for ever.
 func TestOtherSignals(t *testing.T) {

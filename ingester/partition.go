@@ -41,6 +41,7 @@ type partition struct {
 	keptAt   time.Time  // since when the log keeps a cut with spans that are in blocks; zero: it keeps none
 	storing  *segment   // what the storing goroutine works on, perhaps void
 	stopped  bool       // reading waits for memory
+	trouble  error      // why a batch could not be read or stored, while that is so
 	changed  chan struct{}
 }
 
@@ -62,6 +63,7 @@ func (p *partition) read(ctx context.Context) {
 			break
 		}
 		p.builder.metrics.resets.Inc()
+		p.setTrouble(err)
 		level := slog.LevelWarn
 		if errors.Is(err, wal.ErrReset) {
 			level = slog.LevelInfo
@@ -178,7 +180,7 @@ func stillThere(ctx context.Context, stream wal.Stream, position uint64) error {
 func (p *partition) start(ctx context.Context, stream wal.Stream, msg wal.Message, cut bool) (done bool, err error) {
 	covered, kept := false, cut && msg.Position > 1
 	if !kept && msg.Position > 1 {
-		covered, err = p.builder.covered(ctx, p.id, stream.Epoch(), msg.Position)
+		covered, err = p.builder.covered(ctx, p.id, stream.Epoch(), msg.Position, msg.Time)
 		if err != nil {
 			return false, err
 		}
@@ -227,9 +229,21 @@ func (p *partition) openSegment(stream wal.Stream, msg wal.Message) *segment {
 	if n := len(p.segments); n > 0 && !p.segments[n-1].closed {
 		return p.segments[n-1]
 	}
-	seg := newSegment(stream, msg)
+	seg := newSegment(stream, p.builder.prices, msg)
 	p.segments = append(p.segments, seg)
 	return seg
+}
+
+func (p *partition) setTrouble(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trouble = err
+}
+
+func (p *partition) lastTrouble() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trouble
 }
 
 func (p *partition) observeLag(logged time.Time) {

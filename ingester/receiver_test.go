@@ -186,6 +186,26 @@ func TestCutsOfPartitionsAlternate(t *testing.T) {
 	require.Len(t, firsts, partitions)
 }
 
+// Receivers that begin at phases spread over a batch cut after a batch together,
+// however little each of them sends.
+func TestCutPhase(t *testing.T) {
+	const receivers = 32
+	w := newWorld(t, logmem.Options{})
+	w.cfg.CutBytes = flagext.Bytes(len(request(1000)) * receivers / 2)
+	for n := range receivers {
+		w.cfg.CutPhase = n * int(w.cfg.CutBytes) / receivers
+		w.send(w.receiver(), "p", 1000+n)
+	}
+	cuts := 0
+	require.NoError(t, w.log.Stream(0).ReadRange(t.Context(), 1, receivers, func(m wal.Message) error {
+		if wal.IsCut(m.Payload) {
+			cuts++
+		}
+		return nil
+	}))
+	require.InDelta(t, 2, cuts, 1)
+}
+
 // Requests of all sizes come back whole and in order, one by one as they grow,
 // and what a query holds does not change while more arrives.
 func TestRowsOfAllSizes(t *testing.T) {

@@ -1,9 +1,11 @@
 package ingester
 
 import (
+	"bytes"
+	"slices"
 	"unsafe"
 
-	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -13,24 +15,38 @@ import (
 type projectRows struct {
 	pages     otlp.Pages
 	byTrace   map[schema.TraceID][]int32 // numbers of rows
+	open      []schema.TraceID           // of the rows that are pieces of spans
 	oldestEnd uint64                     // of the row that expires first
+	derived   int                        // bytes of derived attributes
 }
 
 // add decodes wire into rows behind the others, all or none.
-func (r *projectRows) add(d *otlp.Decoder, wire []byte, position uint64) (int, error) {
+func (r *projectRows) add(d *otlp.Decoder, n *llm.Normalizer, wire []byte, position uint64) (int, error) {
 	before := r.pages.Rows()
 	rows, err := r.pages.Decode(d, wire, position)
 	if err != nil {
 		return 0, err
 	}
 	for i := range rows {
-		if end := engine.ExpiryNanos(&rows[i]); before+i == 0 || end < r.oldestEnd {
+		if end := rows[i].LastNanos(); before+i == 0 || end < r.oldestEnd {
 			r.oldestEnd = end
 		}
+		rows[i].Derived = n.Derive(&rows[i])
+		r.derived += len(rows[i].Derived)
 		id := rows[i].TraceID
 		r.byTrace[id] = append(r.byTrace[id], int32(before+i)) //nolint:gosec // a batch holds far fewer than 2^31 rows
+		if rows[i].Fragment != schema.FragmentNone {
+			r.open = append(r.open, id)
+		}
 	}
 	return len(rows), nil
+}
+
+// openTraces are the traces with pieces of spans, in ascending order.
+func (r *projectRows) openTraces() []schema.TraceID {
+	open := slices.Clone(r.open)
+	slices.SortFunc(open, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(open)
 }
 
 // What rows take besides the memory of their message: themselves, and their
@@ -44,5 +60,5 @@ const (
 
 // bytes is the memory that the rows take besides that of their messages.
 func (r *projectRows) bytes() int {
-	return r.pages.Rows()*indexRowBytes + len(r.byTrace)*indexTraceBytes + r.pages.Room()*rowBytes
+	return len(r.open)*len(schema.TraceID{}) + r.pages.Rows()*indexRowBytes + len(r.byTrace)*indexTraceBytes + r.pages.Room()*rowBytes + r.derived
 }

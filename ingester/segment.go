@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/llm"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -20,9 +22,11 @@ type segment struct {
 	logNanos uint64    // log time of its first message
 	opened   time.Time // when the batch began, by the earlier of the log's clock and ours
 
-	decoder *otlp.Decoder // of the appending goroutine
-	damaged []damaged     // of the appending goroutine, then of the storing one
-	bytes   int           // memory taken; of the appending goroutine until the batch is closed
+	decoder *otlp.Decoder   // of the appending goroutine
+	derive  *llm.Normalizer // likewise
+	prices  llm.Tables
+	damaged []damaged // of the appending goroutine, then of the storing one
+	bytes   int       // memory taken; of the appending goroutine until the batch is closed
 
 	waits    bool      // guarded by partition.mu: closed and not stored yet
 	storedAt time.Time // guarded by partition.mu; zero: not stored yet
@@ -43,7 +47,7 @@ type damaged struct {
 	err      error
 }
 
-func newSegment(stream wal.Stream, msg wal.Message) *segment {
+func newSegment(stream wal.Stream, prices llm.Tables, msg wal.Message) *segment {
 	opened := time.Now()
 	if msg.Time.Before(opened) {
 		opened = msg.Time
@@ -51,7 +55,7 @@ func newSegment(stream wal.Stream, msg wal.Message) *segment {
 	return &segment{
 		stream: stream, first: msg.Position, last: msg.Position - 1,
 		logNanos: uint64(max(msg.Time.UnixNano(), 0)), opened: opened,
-		decoder: otlp.NewDecoder(), projects: make(map[schema.ProjectID]*projectRows),
+		decoder: otlp.NewDecoder(), derive: llm.New(price.Shipped()), prices: prices, projects: make(map[schema.ProjectID]*projectRows),
 		claims: make(map[string]struct{}),
 	}
 }
@@ -84,7 +88,7 @@ func (s *segment) apply(msg wal.Message, payload wal.Payload, claims []string, e
 	if wal.IsCut(msg.Payload) {
 		s.closed = true
 		s.cutSpans = !wal.IsCutMarker(msg.Payload)
-		s.decoder = nil
+		s.decoder, s.derive = nil, nil
 	}
 	return spans, s.bytes - before
 }
@@ -96,7 +100,8 @@ func (s *segment) add(e wal.Entry, position uint64) (int, error) {
 		rows = &projectRows{byTrace: make(map[schema.TraceID][]int32)}
 	}
 	before := rows.bytes() + s.decoder.SharedBytes()
-	n, err := rows.add(s.decoder, e.Wire, position)
+	s.derive.SetPrices(s.prices(e.Project))
+	n, err := rows.add(s.decoder, s.derive, e.Wire, position)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +149,9 @@ func (s *segment) view(project schema.ProjectID) *view {
 		defer s.mu.RUnlock()
 		return rows.byTrace[id]
 	}
-	return &view{Memory: engine.NewMemory(slices.Clone(rows.pages), byTrace), first: s.first, last: s.last, oldestEnd: rows.oldestEnd}
+	memory := engine.NewMemory(slices.Clone(rows.pages), byTrace)
+	memory.SetOpen(rows.openTraces())
+	return &view{Memory: memory, first: s.first, last: s.last, oldestEnd: rows.oldestEnd}
 }
 
 // OldestEnd is when the row ended that expires first.

@@ -21,14 +21,14 @@ const UndecodablePrefix = "undecodable/"
 
 // store writes closed batches in the order of the log and purges each from the
 // log only when all of it is in the bucket. A crash between the two stores the
-// same objects again.
-func (p *partition) store(ctx context.Context) {
-	for ctx.Err() == nil {
-		seg, err := p.nextToStore(ctx)
+// same objects again. The last batch is begun before begin ends.
+func (p *partition) store(ctx, begin context.Context) {
+	for begin.Err() == nil {
+		seg, err := p.nextToStore(begin)
 		if err != nil {
 			return
 		}
-		p.storeSegment(ctx, seg)
+		p.storeSegment(ctx, begin, seg)
 		p.release(seg)
 	}
 }
@@ -57,9 +57,10 @@ func (p *partition) release(seg *segment) {
 	p.storing = nil
 }
 
-// storeSegment tries until it succeeds or the run that read seg is void.
-func (p *partition) storeSegment(ctx context.Context, seg *segment) {
-	retry := backoff.New(ctx, backoff.Config{MinBackoff: 100 * time.Millisecond, MaxBackoff: 10 * time.Second})
+// storeSegment tries until it succeeds, the run that read seg is void, or begin
+// has ended.
+func (p *partition) storeSegment(ctx, begin context.Context, seg *segment) {
+	retry := backoff.New(begin, backoff.Config{MinBackoff: 100 * time.Millisecond, MaxBackoff: 10 * time.Second})
 	for retry.Ongoing() && p.holds(seg) {
 		err := p.commit(ctx, seg)
 		if err == nil {
@@ -68,6 +69,7 @@ func (p *partition) storeSegment(ctx context.Context, seg *segment) {
 		}
 		if ctx.Err() == nil {
 			p.builder.metrics.storeFailures.Inc()
+			p.setTrouble(err)
 			p.logger.Error("storing a batch failed, trying again",
 				slog.Uint64("first", seg.first), slog.Uint64("last", seg.last), slog.Any("err", err))
 		}
@@ -121,6 +123,7 @@ func (p *partition) storeBlock(ctx context.Context, seg *segment, project schema
 	m.storedSpans.WithLabelValues(string(project)).Add(float64(object.Spans))
 	m.storedBlocks.WithLabelValues(string(project)).Inc()
 	m.storedBytes.WithLabelValues(string(project)).Add(float64(len(object.Data)))
+	p.builder.stored.add(Stored{Blocks: 1, Spans: object.Spans, Bytes: int64(len(object.Data))})
 	p.logger.Debug("block stored", slog.String("project", string(project)), slog.String("block", name.Key()),
 		slog.Int("spans", object.Spans), slog.Int("bytes", len(object.Data)))
 	return nil
@@ -167,6 +170,7 @@ func (p *partition) put(ctx context.Context, key string, data []byte) error {
 func (p *partition) committed(seg *segment) {
 	p.mu.Lock()
 	if slices.Contains(p.segments, seg) {
+		p.trouble = nil
 		seg.storedAt = time.Now()
 		p.stored = seg.last
 		p.keptAt = time.Time{}

@@ -18,6 +18,7 @@ import (
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/vec"
@@ -55,8 +56,8 @@ func newServerWorld(t *testing.T, partitions int) *world {
 	w := &world{t: t, bucket: bucketmem.New(), cfg: config()}
 	w.server, err = wal.Open(t.Context(), wal.Options{
 		Dial: server.Dial, ServerSyncAlways: true, Partitions: partitions, MaxBytesPerPartition: 128 << 20,
-		Covered: func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
-			return catalog.Highest(ctx, w.bucket, partition, partitions, epoch)
+		Covered: func(ctx context.Context, epochs []uint64, from time.Time) ([]uint64, error) {
+			return catalog.Highest(ctx, w.bucket, epochs, from)
 		},
 	})
 	require.NoError(t, err)
@@ -106,7 +107,7 @@ type builder struct {
 func (w *world) builder() builder {
 	w.t.Helper()
 	reg := prometheus.NewRegistry()
-	b := builder{ingester.NewBuilder(w.cfg, w.theLog(), w.bucket, slog.New(slog.DiscardHandler), reg), reg}
+	b := builder{ingester.NewBuilder(w.cfg, w.theLog(), w.bucket, llm.ShippedTables, slog.New(slog.DiscardHandler), reg), reg}
 	w.start(b)
 	return b
 }
@@ -114,7 +115,7 @@ func (w *world) builder() builder {
 func (w *world) follower() builder {
 	w.t.Helper()
 	reg := prometheus.NewRegistry()
-	b := builder{ingester.NewFollower(w.cfg, w.theLog(), w.bucket, slog.New(slog.DiscardHandler), reg), reg}
+	b := builder{ingester.NewFollower(w.cfg, w.theLog(), w.bucket, llm.ShippedTables, slog.New(slog.DiscardHandler), reg), reg}
 	w.start(b)
 	return b
 }

@@ -57,6 +57,10 @@ func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return nil, err
 	}
+	derived, err := derivedParam(req)
+	if err != nil {
+		return nil, err
+	}
 	find := func(ctx context.Context) (found *foundTrace, err error) {
 		err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
 			sources, err := q.sources(ctx, joined, within)
@@ -69,9 +73,23 @@ func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID,
 	}
 	found, err := find(ctx)
 	if err == nil {
-		found.again = find
+		found.again, found.derived = find, derived
 	}
 	return found, err
+}
+
+// derivedParam reads whether a trace is to be shown with what was derived of its
+// spans, and not just as it was sent.
+func derivedParam(req *http.Request) (bool, error) {
+	text := req.URL.Query().Get("derived")
+	if text == "" {
+		return false, nil
+	}
+	derived, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, badRequest("invalid derived %q: want true or false", text)
+	}
+	return derived, nil
 }
 
 // traceRange reads the optional start and end of a lookup, in Unix seconds.

@@ -47,6 +47,9 @@ func (q *Querier) limited(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errOutOfTime):
 		return &timeoutError{fmt.Sprintf("the query took longer than %s (querier.timeout): "+
 			"narrow the time range or the conditions", q.cfg.Timeout.Round(time.Millisecond))}
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		// Whoever asks has less time, and says why.
+		return &timeoutError{fmt.Sprintf("%v: narrow the time range or the conditions", context.Cause(ctx))}
 	}
 	return err
 }

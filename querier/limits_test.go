@@ -2,6 +2,9 @@ package querier_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"time"
@@ -53,6 +56,17 @@ type slow struct{ objstore.Bucket }
 func (slow) Get(ctx context.Context, _ string, _ objstore.GetOptions) ([]byte, objstore.Object, error) {
 	<-ctx.Done()
 	return nil, objstore.Object{}, ctx.Err()
+}
+
+// Who asks may have less time, and say why.
+func TestTimeIsLimitedFromOutside(t *testing.T) {
+	w := limitedWorld(t, func(b objstore.Bucket) objstore.Bucket { return slow{b} }, func(*querier.Config) {})
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, errors.New("the invocation is over"))
+	defer cancel()
+	answer := httptest.NewRecorder()
+	w.q.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, searchPath(`{ name = "a" }`), http.NoBody))
+	require.Equal(t, 504, answer.Code)
+	require.Equal(t, "the invocation is over: narrow the time range or the conditions", answer.Body.String())
 }
 
 func TestTimeIsLimited(t *testing.T) {

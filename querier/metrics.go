@@ -10,20 +10,23 @@ import (
 )
 
 type metrics struct {
-	queries    *prometheus.HistogramVec
-	retries    prometheus.Counter
-	blocks     prometheus.Counter
-	blockHits  prometheus.Counter
-	blockBytes prometheus.Gauge
-	jobs       *prometheus.HistogramVec
-	hedged     prometheus.Counter
-	lost       prometheus.Counter
+	queries *prometheus.HistogramVec
+	retries prometheus.Counter
+	jobs    *prometheus.HistogramVec
+	hedged  prometheus.Counter
+	lost    prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, pages *block.Cache, repeats *engine.Repeats, queue *jobs.Queue) *metrics {
+func newMetrics(reg prometheus.Registerer, blocks *block.Readers, pages *block.Cache, repeats *engine.Repeats, queue *jobs.Queue) *metrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_remembered_traces_bytes", Help: "Memory of what is known of traces with rows in several blocks."},
 		func() float64 { return float64(repeats.Bytes()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_bytes", Help: "Memory that the tails of blocks take."},
+		func() float64 { return float64(blocks.Stats().Bytes) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_blocks_cached_total", Help: "Uses of a block whose tail was in memory."},
+		func() float64 { return float64(blocks.Stats().Hits) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_blocks_opened_total", Help: "Blocks whose tail was fetched."},
+		func() float64 { return float64(blocks.Stats().Misses) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "spanlake_querier_cached_pages_bytes", Help: "Memory that parts of blocks take, decompressed."},
 		func() float64 { return float64(pages.Stats().Bytes) })
 	f.NewCounterFunc(prometheus.CounterOpts{Name: "spanlake_querier_pages_cached_total", Help: "Uses of a part of a block that was in memory."},
@@ -50,10 +53,7 @@ func newMetrics(reg prometheus.Registerer, pages *block.Cache, repeats *engine.R
 			Name: "spanlake_querier_query_duration_seconds", Help: "Duration of queries by kind and HTTP status.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}, []string{"query", "status"}),
-		retries:    f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_retries_total", Help: "Queries begun anew because a block was gone when read."}),
-		blocks:     f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_opened_total", Help: "Blocks whose tail was fetched."}),
-		blockHits:  f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_blocks_cached_total", Help: "Uses of a block whose tail was in memory."}),
-		blockBytes: f.NewGauge(prometheus.GaugeOpts{Name: "spanlake_querier_cached_bytes", Help: "Memory that the tails of blocks take."}),
+		retries: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_querier_retries_total", Help: "Queries begun anew because a block was gone when read."}),
 	}
 }
 

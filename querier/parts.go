@@ -80,7 +80,7 @@ func (q *Querier) inParts(ctx context.Context, r *reading, ask question, split [
 	group, ctx := errgroup.WithContext(ctx)
 	for _, traces := range split {
 		group.Go(func() error {
-			answers, err := q.partition(ctx, r, ask, traces, slots, q.workers != nil)
+			answers, err := q.partition(ctx, r, ask, traces, slots, q.workers != nil && count >= q.shareFrom)
 			if err != nil {
 				return err
 			}

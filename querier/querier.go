@@ -28,7 +28,7 @@ type Querier struct {
 	erasures   Erasures
 	erased     erasedBlocks
 	slots      slots
-	blocks     *blockCache
+	blocks     *block.Readers
 	repeats    *engine.Repeats
 	tallies    *engine.Tallies // nil if none are kept
 	partitions int
@@ -38,6 +38,7 @@ type Querier struct {
 	queue      *jobs.Queue // of what is done in this process
 	turns      *jobs.Turns
 	workers    Workers // nil: everything is done here
+	shareFrom  int     // jobs that a query must have for workers to be asked
 
 	maxErased     int           // traces that one erasure may be about
 	traceInMemory int64         // bytes up to which a trace is put together in memory
@@ -57,9 +58,10 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 		Running: cfg.MaxJobs, Bytes: int64(cfg.JobMemory), Waiting: cfg.MaxWaitingJobs, //nolint:gosec // Config.Validate bounds it
 	})
 	repeats := engine.NewRepeats()
-	m := newMetrics(reg, pages, repeats, queue)
+	blocks := block.NewReaders(budgeted{bucket}, int64(cfg.CacheBytes), pages)
+	m := newMetrics(reg, blocks, pages, repeats, queue)
 	return &Querier{
-		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: newBlockCache(budgeted{bucket}, int64(cfg.CacheBytes), pages, m),
+		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: blocks,
 		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		maxErased: erasure.MaxTraces, traceInMemory: traceInMemory, partialEvery: partialEvery,
 		turns: jobs.NewTurns(runtime.GOMAXPROCS(0)),

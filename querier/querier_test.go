@@ -262,6 +262,36 @@ func TestTraceLookup(t *testing.T) {
 	require.Len(t, rows, 2)
 }
 
+// A trace is what was sent unless somebody asks for what was derived of it too.
+func TestTraceDerived(t *testing.T) {
+	w := newWorld(t, nil)
+	rows := rowsOf(w, span(traceA, 1, "first", 0), span(traceA, 2, "second", 0))
+	value := func(s string) schema.Value { return schema.Value{Kind: schema.KindString, Str: s} }
+	rows[0].Attributes = otlp.AppendKeyValue(otlp.AppendKeyValue(nil, 9, "both", value("sent")), 9, "one", value("sent"))
+	rows[0].Derived = otlp.AppendKeyValue(otlp.AppendKeyValue(nil, 9, "both", value("derived")), 9, "two", value("derived"))
+	w.storeRows(rows)
+	attributesOf := func(path string) (list []string) {
+		got := w.get(path, "Accept", "application/protobuf")
+		require.Equal(t, 200, got.status, got.body)
+		rows, err := otlp.NewDecoder().Decode([]byte(got.body), 1, nil)
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+		for _, a := range otlp.SpanAttributes(&rows[0]) {
+			list = append(list, a.Key+"="+a.Value.Str)
+		}
+		return list
+	}
+	require.Equal(t, []string{"both=sent", "one=sent"}, attributesOf("/api/traces/aa"))
+	require.Equal(t, []string{"both=sent", "one=sent"}, attributesOf("/api/traces/aa?derived=false"))
+	require.Equal(t, []string{"one=sent", "both=derived", "two=derived"}, attributesOf("/api/traces/aa?derived=true"))
+	require.Contains(t, w.get("/api/v2/traces/aa?derived=1").body, `"two"`)
+	require.NotContains(t, w.get("/api/v2/traces/aa").body, `"two"`)
+	require.Contains(t, w.get("/api/v2/traces/aa?derived=1", "Accept", "application/vnd.grafana.llm").body, `"two"`)
+	bad := w.get("/api/v2/traces/aa?derived=maybe")
+	require.Equal(t, 400, bad.status)
+	require.Contains(t, bad.body, "want true or false")
+}
+
 func TestTraceNotFound(t *testing.T) {
 	w := newWorld(t, nil)
 	w.store(span(traceA, 1, "first", 0))

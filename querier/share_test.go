@@ -197,11 +197,30 @@ func TestNobodyToShareWith(t *testing.T) {
 	p := c.pool()
 	defer p.Close()
 	alone := c.querier(inParts())
-	alone.ShareWith(p)
+	alone.ShareWith(p, 2)
 	path := clusterQueries()[0]
 	require.Equal(t, c.querier(whole()).found(path), alone.found(path))
 	require.Positive(t, alone.jobs("here", "done"))
 	require.Zero(t, alone.jobs("elsewhere", "done"))
+}
+
+// What has fewer jobs than are worth it is done here.
+func TestFewJobsAreNotShared(t *testing.T) {
+	c := newCluster(t)
+	c.work(c.querier(inParts()).Work)
+	shared := c.asker(inParts())
+	path := clusterQueries()[0]
+	want := shared.found(path)
+	count := shared.jobs("elsewhere", "done")
+	require.Greater(t, count, 2)
+	for from, elsewhere := range map[int]int{count: count, count + 1: 0} {
+		q, p := c.querier(inParts()), c.pool()
+		t.Cleanup(p.Close)
+		q.ShareWith(p, from)
+		require.Equal(t, want, q.found(path))
+		require.Equal(t, elsewhere, q.jobs("elsewhere", "done"))
+		require.Equal(t, count-elsewhere, q.jobs("here", "done"))
+	}
 }
 
 // A block that is merged away under a query makes only its partition begin anew,

@@ -20,6 +20,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/catalog/tail"
 	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -150,7 +151,7 @@ func (c *cluster) querier(cfg querier.Config) *member {
 	cfg = withJobs(cfg)
 	require.NoError(c.t, cfg.Validate())
 	logger, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, reg), c.projects, c.erasures, c.bucket, clusterPartitions,
+	q := querier.New(cfg, catalog.New(c.bucket, c.log, logger, reg), tail.New(c.log, c.bucket, llm.ShippedTables, reg), c.projects, c.erasures, c.bucket, clusterPartitions,
 		querier.BuildInfo{Version: "1"}, logger, reg)
 	return &member{q, c.t, reg}
 }
@@ -164,7 +165,7 @@ func (c *cluster) pool() *workers.Pool {
 		require.NoError(c.t, err)
 		c.t.Cleanup(func() { require.NoError(c.t, c.server.Shutdown()) })
 	}
-	p, err := workers.Connect(workers.Options{Dial: c.server.Dial, Name: "test", Logger: slog.New(slog.DiscardHandler)})
+	p, err := workers.Connect(c.t.Context(), workers.Options{Dial: c.server.Dial, Name: "test", Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(c.t, err)
 	return p
 }
@@ -200,7 +201,7 @@ func (c *cluster) asker(cfg querier.Config) *member {
 		return err == nil
 	}, time.Minute, time.Millisecond)
 	m := c.querier(cfg)
-	m.ShareWith(p)
+	m.ShareWith(p, 2)
 	return m
 }
 

@@ -137,7 +137,7 @@ var (
 
 // blockSource reads one block, which it opens when first asked.
 type blockSource struct {
-	cache *blockCache
+	cache *block.Readers
 	name  schema.BlockName
 	known atomic.Pointer[block.Reader] // once it was opened
 }
@@ -146,7 +146,7 @@ func (s *blockSource) open(ctx context.Context) (*block.Reader, error) {
 	if reader := s.known.Load(); reader != nil {
 		return reader, nil
 	}
-	reader, err := s.cache.open(ctx, s.name)
+	reader, err := s.cache.Open(ctx, s.name)
 	if err == nil {
 		s.known.Store(reader)
 	}
@@ -356,7 +356,7 @@ func (s *blockSource) ofPartition(id schema.TraceID) bool {
 
 func (s *blockSource) forgetIfGone(err error) {
 	if errors.Is(err, objstore.ErrNotExist) || errors.Is(err, objstore.ErrChanged) {
-		s.cache.forget(s.name)
+		s.cache.Forget(s.name)
 	}
 }
 

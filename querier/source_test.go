@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
@@ -16,7 +15,6 @@ import (
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
 	"github.com/spanlake/spanlake/traceql"
 )
@@ -40,7 +38,7 @@ func workloadSpans(tb testing.TB, seed uint64, count int) []schema.Span {
 func storeBlocks(tb testing.TB, cacheBytes int64, parts ...[]schema.Span) []engine.Source {
 	tb.Helper()
 	bucket, pages := mem.New(), block.NewCache(cacheBytes)
-	cache := newBlockCache(bucket, 1<<30, pages, newMetrics(prometheus.NewRegistry(), pages, engine.NewRepeats(), jobs.NewQueue(jobs.Limits{})))
+	cache := block.NewReaders(bucket, 1<<30, pages)
 	sources := make([]engine.Source, len(parts))
 	for i, part := range parts {
 		o, err := block.Encode(schema.DefaultProject, part)

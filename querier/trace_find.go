@@ -27,6 +27,7 @@ type foundTrace struct {
 	survey  *survey       // of a large one, else nil
 	message string        // why it is not whole, "" if it is
 	cut     bool          // it is beyond the limit
+	derived bool          // shown with derived attributes
 
 	again func(context.Context) (*foundTrace, error) // finds it anew
 }

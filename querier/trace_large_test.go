@@ -58,7 +58,7 @@ func scattered(w *world, n int, seed uint64) {
 			}
 			row := rowsOf(w, s)[0]
 			if i%11 == 0 {
-				row.Fragment, row.FragmentNanos = schema.Fragment(1+rng.IntN(2)), rng.Uint64()
+				row.Fragment, row.FragmentNanos = schema.Fragment(1+rng.IntN(int(schema.MaxFragment))), rng.Uint64()
 			}
 			rows = append(rows, row)
 		}

@@ -49,6 +49,7 @@ const ofPieces = -1
 func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id schema.TraceID, filter *traceFilter) (*foundTrace, error) {
 	s := &survey{id: id, sources: sources, wanted: make([][]bool, len(sources))}
 	var bytes int64 // of pieces
+	var lastEnd uint64
 	for i, source := range sources {
 		row := 0
 		for page, err := range tracePages(ctx, source, id, nil) {
@@ -58,6 +59,7 @@ func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id s
 			for k := range page {
 				if span := &page[k]; span.Fragment == schema.FragmentNone {
 					s.add(span, i, row, filter)
+					lastEnd = max(lastEnd, span.EndNanos)
 				} else {
 					s.pieces = append(s.pieces, span.Detached())
 					bytes += int64(otlp.SizeHint(span))
@@ -71,7 +73,8 @@ func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id s
 		}
 		s.wanted[i] = make([]bool, row)
 	}
-	s.pieces = engine.Fold(s.pieces)
+	slices.SortStableFunc(s.pieces, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+	s.pieces = engine.FoldBeside(s.pieces, lastEnd)
 	for i := range s.pieces {
 		s.add(&s.pieces[i], ofPieces, i, filter)
 	}

@@ -35,7 +35,7 @@ func (t *foundTrace) reply(ctx context.Context, contentType string, w tempopb.Tr
 	var body []byte
 	if len(t.spans) > 0 {
 		var err error
-		if body, err = w.Append(nil, otlp.AppendTraces(nil, t.spans)); err != nil {
+		if body, err = w.Append(nil, otlp.AppendTraces(nil, t.shown(t.spans))); err != nil {
 			return reply{}, err
 		}
 	}
@@ -56,7 +56,7 @@ func (t *foundTrace) write(ctx context.Context, out io.Writer, w *tempopb.TraceW
 		}
 		for len(page) > 0 {
 			n := firstPart(page)
-			traces = otlp.AppendTraces(traces[:0], page[:n])
+			traces = otlp.AppendTraces(traces[:0], t.shown(page[:n]))
 			if body, err = w.Append(body[:0], traces); err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func firstPart(page []schema.Span) int {
 // what to say if these are not all.
 func (t *foundTrace) first(ctx context.Context, most int64) ([]schema.Span, string, error) {
 	if t.survey == nil {
-		return t.spans, t.message, nil
+		return t.shown(t.spans), t.message, nil
 	}
 	var spans []schema.Span
 	var size int64
@@ -97,10 +97,18 @@ func (t *foundTrace) first(ctx context.Context, most int64) ([]schema.Span, stri
 		}
 		for i := range page {
 			if size += int64(otlp.SizeHint(&page[i])); size > most {
-				return spans, fmt.Sprintf("the trace is too large for this form: %d spans are shown. Ask for fewer with q, or for JSON", len(spans)), nil
+				return t.shown(spans), fmt.Sprintf("the trace is too large for this form: %d spans are shown. Ask for fewer with q, or for JSON", len(spans)), nil
 			}
 			spans = append(spans, page[i].Detached())
 		}
 	}
-	return spans, t.message, nil
+	return t.shown(spans), t.message, nil
+}
+
+// shown is how spans are shown.
+func (t *foundTrace) shown(spans []schema.Span) []schema.Span {
+	if t.derived {
+		return otlp.WithDerived(spans)
+	}
+	return spans
 }

@@ -22,9 +22,9 @@ type Workers interface {
 	Ask(ctx context.Context, job []byte) ([]byte, error)
 }
 
-// ShareWith lets workers do jobs of queries that have several. It must be called
-// before the first query.
-func (q *Querier) ShareWith(w Workers) { q.workers = w }
+// ShareWith lets workers do jobs of queries that have at least so many. It must be
+// called before the first query.
+func (q *Querier) ShareWith(w Workers, from int) { q.workers, q.shareFrom = w, from }
 
 // Work does the job of another querier, and returns the encoded wire.Reply. What
 // is live it reads itself, up to the end of the log at that time.

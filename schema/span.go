@@ -41,7 +41,7 @@ type Span struct {
 	Rest       []byte // every other field
 
 	// Derived are attributes that were computed, not sent, in the form of
-	// Attributes. Searches look at them after Attributes; the trace as it was
+	// Attributes. Searches look at them before Attributes; the trace as it was
 	// sent does not have them.
 	Derived []byte
 
@@ -57,11 +57,16 @@ type Span struct {
 type Fragment int32
 
 // The kinds of rows. Pieces of one (trace id, span id) fold into one span:
-// creates before updates, then by FragmentNanos.
+// by kind, then by FragmentNanos.
 const (
 	FragmentNone   Fragment = iota // a whole span
 	FragmentCreate                 // what began a span
 	FragmentUpdate                 // a later piece
+	FragmentTrace                  // a trace's own row, as of Langfuse: it ends when the last of its spans does
+	FragmentScore                  // what was said of a trace later on: it is not among its spans
+
+	// MaxFragment is the last of them.
+	MaxFragment = FragmentScore
 )
 
 // Resource is what a ResourceSpans message says besides its spans.
@@ -85,6 +90,16 @@ type Scope struct {
 // stepped back within the span.
 func (s *Span) DurationNanos() int64 {
 	return int64(s.EndNanos - s.StartNanos) //nolint:gosec // wraps on purpose: start + duration gives the end back
+}
+
+// LastNanos is the time by which a row is as old as it is: the later of its start
+// and its end. A piece of a span that has neither is as old as the piece.
+func (s *Span) LastNanos() uint64 {
+	last := max(s.StartNanos, s.EndNanos)
+	if last == 0 && s.Fragment != FragmentNone {
+		return s.FragmentNanos
+	}
+	return last
 }
 
 // Detached returns a copy that shares no text or bytes with s, so that it does

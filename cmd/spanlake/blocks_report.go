@@ -38,11 +38,12 @@ type columnReport struct {
 	Scope           string `json:"scope,omitempty"`
 	Key             string `json:"key,omitempty"`
 	Kind            string `json:"kind,omitempty"`
-	Content         bool   `json:"content,omitempty"` // long texts, in smaller pages
+	Content         bool   `json:"content,omitempty"` // long texts, in a dictionary of frames
 	Values          int64  `json:"values"`            // rows that are not null
 	Encoding        string `json:"encoding"`
 	Pages           int    `json:"pages"`
 	Entries         int    `json:"dictionary_entries"`
+	Frames          int    `json:"dictionary_frames,omitempty"`
 	DictionaryBytes int64  `json:"dictionary_bytes"`
 	StoredBytes     int64  `json:"stored_bytes"`
 	RawBytes        int64  `json:"raw_bytes"`
@@ -106,7 +107,7 @@ func columnReports(columns []block.Column) []columnReport {
 	for i, c := range columns {
 		reports[i] = columnReport{
 			Name: c.Name, Type: c.Type, Optional: c.Optional, Scope: c.Scope, Key: c.Key, Kind: c.Kind,
-			Content: c.Content, Values: c.Values, Encoding: c.Encoding, Pages: c.Pages, Entries: c.Entries,
+			Content: c.Content, Values: c.Values, Encoding: c.Encoding, Pages: c.Pages, Entries: c.Entries, Frames: c.Frames,
 			DictionaryBytes: c.DictionaryBytes, StoredBytes: c.StoredBytes, RawBytes: c.RawBytes,
 		}
 	}

@@ -41,6 +41,7 @@ func commands() []command {
 		{"project", "Administer projects: retention, limits, keys.", projects, projectsHelp},
 		{"explain", "Say what a project's retention removes when.", explain, explainHelp},
 		{"erase", "Erase traces, such as all of a user's, and show what became of it.", erase, eraseHelp},
+		{"prices", "List what tokens of models cost, or price a call.", prices, pricesHelp},
 		{"blocks", "List the blocks of a bucket, show what one holds, verify one or all.", blocks, blocksHelp},
 		{"compact", "Merge blocks and delete those that are covered or have expired, once.", compact, compactHelp},
 		{"canary", "Write known traces, read them back and compare: is a deployment losing, doubling or changing anything?", canary, canaryHelp},

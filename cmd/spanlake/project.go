@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spanlake/spanlake/internal/app"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/settings"
 )
@@ -52,6 +56,7 @@ func projectVerbs() []projectVerb {
 		{"show", "<name>", "Show what is set for a project, and its keys.", true, nil, projectShow},
 		{"set-retention", "<name> <duration | unlimited | default>", "Set how long its spans are kept.", false, (*projectConfig).registerRetentionFlags, projectSetRetention},
 		{"set-limit", "<name> <limit> <number | unlimited | default>", "Set one of its limits.", false, nil, projectSetLimit},
+		{"set-prices", "<name> <file | default>", "Replace its own prices of models by those in a file.", false, nil, projectSetPrices},
 		{"set-aliases", "<name> [alias …]", "Replace the other spellings of its name.", false, nil, projectSetAliases},
 		{"add-key", "<name>", "Make a key, whose secret is shown once.", false, (*projectConfig).registerKeyFlags, projectAddKey},
 		{"revoke-key", "<name> <key>", "Refuse a key from now on, everywhere within seconds.", false, (*projectConfig).registerAllFlag, projectRevokeKey},
@@ -243,6 +248,24 @@ func parseLimit(text string) (int64, error) {
 	return int64(size), nil //nolint:gosec // Set bounds it
 }
 
+// projectSetPrices reads a JSON list of prices, in the form of the shipped table's
+// models.
+func projectSetPrices(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
+	own := []price.Entry{}
+	if args[1] != "default" {
+		data, err := os.ReadFile(args[1])
+		if err != nil {
+			return err
+		}
+		strict := json.NewDecoder(bytes.NewReader(data))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(&own); err != nil {
+			return fmt.Errorf("%s: want a JSON list of prices, such as [{\"model\": \"ours\", \"input\": 1e-6, \"output\": 4e-6}]: %w", args[1], err)
+		}
+	}
+	return c.patch(ctx, p, args[0], project.Patch{Prices: &own}, e)
+}
+
 func projectSetAliases(ctx context.Context, c *projectConfig, p *projectClient, args []string, e env) error {
 	aliases := append([]string{}, args[1:]...)
 	return c.patch(ctx, p, args[0], project.Patch{Aliases: &aliases}, e)
@@ -301,6 +324,8 @@ Examples:
   The first key of an administrator, on the bucket of a server that asks for keys, and its use:
     spanlake project add-key -all -scopes admin -bucket 's3://my-traces?region=eu-west-1'
     SPANLAKE_ADMIN_KEY=sk-sl-… spanlake project list -url https://traces.example.com
+  What a model costs that no table has, from now on:
+    spanlake project set-prices shop prices.json
   At most 5 MiB a second from a project, in each process:
     spanlake project set-limit shop ingest_bytes_per_second 5MiB
 `)

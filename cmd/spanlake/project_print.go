@@ -62,6 +62,9 @@ func printProject(c *projectConfig, p app.ProjectReply, keys []app.KeyReply, w i
 	for _, r := range p.Settings.Rules {
 		rows = append(rows, []string{"Rule", r.Filter + " " + r.Retention.String()})
 	}
+	for _, entry := range p.Settings.Prices {
+		rows = append(rows, []string{"Price", entry.Model + " " + ratesText(&entry.Rates)})
+	}
 	for name, value := range p.Limits.All() {
 		rows = append(rows, []string{"Limit " + name, limitText(value)})
 	}

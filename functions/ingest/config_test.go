@@ -18,8 +18,9 @@ func TestLoadConfig(t *testing.T) {
 	require.Equal(t, 3*time.Second, c.ingester.PublishTimeout)
 	require.EqualValues(t, 1<<20, c.ingester.MaxRequestBytes)
 	require.EqualValues(t, maxBodyBytes, c.ingester.MaxBodyBytes)
-	require.Len(t, c.nats.MonitorURLs, 2)
-	require.Equal(t, []string{"http://a", "http://b"}, c.log.Options(&c.nats).MonitorURLs)
+	require.Less(t, c.ingester.CutPhase, int(c.ingester.CutBytes))
+	require.Len(t, c.host.NATS.MonitorURLs, 2)
+	require.Equal(t, []string{"http://a", "http://b"}, c.log.Options(&c.host.NATS).MonitorURLs)
 }
 
 func TestLoadConfigRefuses(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/spanlake/spanlake/functions/internal/host"
 )
 
 func main() {
@@ -20,11 +22,12 @@ func main() {
 
 // run serves events until the environment is thrown away, which ends the process.
 func run(ctx context.Context) error {
+	host.LimitMemory(os.LookupEnv)
 	cfg, err := loadConfig(os.Environ())
 	if err != nil {
 		return err
 	}
-	f, err := newFunction(ctx, cfg, cfg.logging.New(os.Stderr))
+	f, err := newFunction(ctx, cfg, cfg.host.Logging.New(os.Stderr))
 	if err != nil {
 		return err
 	}

@@ -25,10 +25,16 @@ const MaxHeaderBytes = 128 << 10
 // Protect lets requests with a scope through to next, with the projects that they
 // may touch in the header.
 func (g *Guard) Protect(scope project.Scope, next http.Handler) http.Handler {
+	return g.ProtectWith(scope, nil, next)
+}
+
+// ProtectWith is Protect for clients who expect to be told otherwise than those of OTLP
+// that they may not. The headers that belong to the status are set already.
+func (g *Guard) ProtectWith(scope project.Scope, tell func(w http.ResponseWriter, status int, message string), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		granted, err := g.admit(scope, req.Header.Values)
 		if err != nil {
-			refuse(w, req, err)
+			refuse(w, req, err, tell)
 			return
 		}
 		req = req.WithContext(context.WithValue(req.Context(), grantKey{}, granted))
@@ -54,7 +60,7 @@ func KeyOf(ctx context.Context) *project.Key {
 
 // refuse answers as the client expects: a call of gRPC by its trailers, a
 // request of OTLP by a google.rpc.Status, others in words.
-func refuse(w http.ResponseWriter, req *http.Request, err error) {
+func refuse(w http.ResponseWriter, req *http.Request, err error, tell func(http.ResponseWriter, int, string)) {
 	r := refusalOf(err)
 	contentType, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
 	if IsCall(req) {
@@ -68,6 +74,10 @@ func refuse(w http.ResponseWriter, req *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="spanlake"`)
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
+	}
+	if tell != nil {
+		tell(w, r.status, err.Error())
+		return
 	}
 	body := &spb.Status{Code: int32(r.code), Message: err.Error()} //nolint:gosec // one of grpc's few codes
 	var encoded []byte

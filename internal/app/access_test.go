@@ -22,6 +22,9 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/ingester/langfuse"
+	"github.com/spanlake/spanlake/ingester/langsmith"
+	"github.com/spanlake/spanlake/ingester/phoenix"
 	"github.com/spanlake/spanlake/internal/objstore/fs"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
@@ -102,7 +105,8 @@ func TestEveryRoute(t *testing.T) {
 	}
 	ports := []port{
 		{api, slices.Concat(new(querier.Querier).Paths(), []string{"/api/", "/api/x", "/api/projectsx", "/api/../ready", "/api/v2/../projects"}), project.ScopeQuery},
-		{otlp, []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, project.ScopeIngest},
+		{otlp, slices.Concat([]string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, protocolPaths(t), []string{"/api/../runs", "/runs/"}), project.ScopeIngest},
+		{otlp, langfusePaths(t), project.ScopeIngest},
 		{api, adminPaths(), project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}
@@ -146,6 +150,86 @@ func TestEveryRoute(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, g.do(t, http.MethodGet, api+path, nil, nil).code, path)
 	}
 	require.Equal(t, http.StatusOK, g.do(t, http.MethodGet, api+"/ready", nil, nil).code, "open")
+}
+
+// protocolPaths are those of other protocols than OTLP that take a key.
+func protocolPaths(t *testing.T) (paths []string) {
+	t.Helper()
+	open := 0
+	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
+		_, path, _ := strings.Cut(r.Pattern, " ")
+		if r.Scope == "" {
+			open++ // TestOpenPaths
+			continue
+		}
+		if r.Scope == project.ScopeQuery {
+			require.True(t, strings.HasSuffix(r.Pattern, "/sessions"), r.Pattern) // TestReadingPaths
+			continue
+		}
+		require.Equal(t, project.ScopeIngest, r.Scope, r.Pattern)
+		paths = append(paths, path)
+	}
+	require.Equal(t, len(openPaths), open)
+	return paths
+}
+
+// TestReadingPaths: what is read on the port of OTLP takes a key for queries.
+func TestReadingPaths(t *testing.T) {
+	g := startGuarded(t, "keys")
+	for _, prefix := range []string{"", "/api", "/api/v1"} {
+		for key := range g.secrets {
+			want := http.StatusForbidden
+			switch {
+			case key == "none" || key == "revoked":
+				want = http.StatusUnauthorized
+			case strings.HasSuffix(key, " query"):
+				want = http.StatusOK
+			}
+			url := "http://" + g.OTLPHTTPAddr().String() + prefix + "/sessions?name=x"
+			require.Equal(t, want, g.do(t, http.MethodGet, url, g.headers(key, projectOf(key)), nil).code, "%s with %s", prefix, key)
+			require.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, g.do(t, http.MethodPost, url, g.headers(key, projectOf(key)), nil).code)
+		}
+	}
+}
+
+// openPaths tell everybody the same.
+var openPaths = []string{"/info", "/api/info", "/api/v1/info", "/arize_phoenix_version"}
+
+func TestOpenPaths(t *testing.T) {
+	g := startGuarded(t, "keys")
+	for _, path := range openPaths {
+		for _, method := range methods {
+			want := http.StatusUnauthorized
+			if method == http.MethodGet || method == http.MethodHead {
+				want = http.StatusOK
+			}
+			require.Equal(t, want, g.do(t, method, "http://"+g.OTLPHTTPAddr().String()+path, nil, nil).code, "%s %s", method, path)
+		}
+	}
+}
+
+// langfusePaths are those that need a key of the scope to ingest, and some beside them.
+// Of the others one needs another, and some none.
+func langfusePaths(t *testing.T) []string {
+	t.Helper()
+	paths := []string{"/api/public", "/api/public/x", "/api/public/../ingestion", "/api/public//ingestion", "/api/public/health/x"}
+	var others []string
+	for _, r := range langfuse.NewHandler(nil, nil, nil, "").Routes() {
+		method, path, ok := strings.Cut(r.Pattern, " ")
+		if !ok {
+			method, path = "", r.Pattern
+		}
+		if r.Scope != project.ScopeIngest {
+			others = append(others, strings.TrimSpace(string(r.Scope)+" "+method+" "+path))
+			continue
+		}
+		paths = append(paths, path)
+	}
+	require.Equal(t, []string{
+		"query GET /api/public/media/{id}", "PUT /api/public/media-content/{project}/{hash}", "GET /api/public/media-content/{project}/{hash}", "GET /api/public/health",
+	}, others)
+	// The path of one method needs another scope for another one: see TestLangfuseMediaKeys.
+	return slices.DeleteFunc(paths, func(path string) bool { return path == "/api/public/media/{id}" })
 }
 
 // adminPaths are those of project a, and some beside them.

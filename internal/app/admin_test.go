@@ -129,14 +129,3 @@ func TestFlushFails(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.Contains(t, w.Body.String(), "log is unavailable")
 }
-
-func TestSemverLabel(t *testing.T) {
-	for version, want := range map[string]string{
-		"v1.2.3":                             "1.2.3",
-		"":                                   "dev",
-		"v0.0.0-20260101000000-abcdef+dirty": "0.0.0-20260101000000-abcdef-dirty",
-		"a/b_c":                              "a-b-c",
-	} {
-		require.Equal(t, want, semverLabel(version), version)
-	}
-}

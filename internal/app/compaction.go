@@ -32,7 +32,7 @@ func (a *App) compactor() *compactor.Compactor {
 
 // CompactOnce opens the bucket and the log of a configuration, beside processes
 // that use them, and merges and deletes blocks until there is nothing left to
-// merge. Progress is told as by compactor.Cycle. A log inside of another process
+// merge. Progress is told as by compactor.Run. A log inside of another process
 // cannot be opened: then the data folder is in use.
 func CompactOnce(ctx context.Context, cfg Config, logger *slog.Logger, progress func(project schema.ProjectID, done, total int64)) (sum compactor.Summary, err error) {
 	cfg.Target = TargetCompactor
@@ -53,17 +53,5 @@ func CompactOnce(ctx context.Context, cfg Config, logger *slog.Logger, progress 
 			err = errors.Join(err, services.StopAndAwaitTerminated(context.WithoutCancel(ctx), s))
 		}()
 	}
-	return untilDone(ctx, a.compactor(), progress)
-}
-
-// untilDone looks for work until there is no merge any more: a merge may make
-// another one worth while.
-func untilDone(ctx context.Context, c *compactor.Compactor, progress func(project schema.ProjectID, done, total int64)) (sum compactor.Summary, err error) {
-	for {
-		s, err := c.Cycle(ctx, progress)
-		sum.Add(s)
-		if err != nil || s.Merges+s.Rewrites == 0 {
-			return sum, err
-		}
-	}
+	return a.compactor().UntilDone(ctx, compactor.Run{Progress: progress})
 }

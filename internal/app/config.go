@@ -120,6 +120,7 @@ func (c *Config) Validate() error {
 		c.Compactor.Validate(),
 		c.Querier.Validate(),
 		c.Shutdown.validate(),
+		c.NATS.Validate(),
 		c.Logging.Validate(),
 	)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/grafana/dskit/services"
@@ -12,6 +15,9 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/ingester/langfuse"
+	"github.com/spanlake/spanlake/ingester/langsmith"
+	"github.com/spanlake/spanlake/ingester/phoenix"
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 )
@@ -37,9 +43,49 @@ func (a *App) newReceiver() services.Service {
 
 func (a *App) newOTLPHTTP() services.Service {
 	return late(func(context.Context) (services.Service, error) {
-		s := newHTTPServer(a.access.Protect(project.ScopeIngest, a.receiver.Handler()), a.logger)
+		s := newHTTPServer(a.serveOTLP(), a.logger)
 		s.ReadTimeout, s.WriteTimeout = readTimeout, writeTimeout
 		return a.otlpHTTP.service(s.Serve, func(ctx context.Context) { shutdownHTTP(ctx, s) }), nil
+	})
+}
+
+// protocols are the paths of other protocols than OTLP.
+func (a *App) protocols() []ingester.Route {
+	var spans ingester.Spans
+	if a.querier != nil { // else the process that answers queries is another one
+		spans = a.querier
+	}
+	return slices.Concat(
+		langsmith.NewHandler(a.receiver, spans).Routes(),
+		phoenix.NewHandler(a.receiver, spans).Routes(),
+		langfuse.NewHandler(a.receiver, a.bucket, a.projects, a.cfg.Version).Routes(),
+	)
+}
+
+// serveOTLP is the port of OTLP over HTTP, with the other protocols beside it. What is
+// not a path of one of them is OTLP's, also to say that it does not exist.
+func (a *App) serveOTLP() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range a.protocols() {
+		if route.Scope != "" {
+			route.Handler = a.access.ProtectWith(route.Scope, route.Refuse, route.Handler)
+		}
+		mux.Handle(route.Pattern, route.Handler)
+	}
+	otlp := a.access.Protect(project.ScopeIngest, a.receiver.Handler())
+	for _, base := range ingester.Bases() {
+		if base != "" { // some lie below the paths of other protocols
+			mux.Handle(base, otlp)
+			mux.Handle(base+"/", otlp)
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		// A path that the mux would redirect is none of them.
+		if _, pattern := mux.Handler(req); pattern != "" && path.Clean(req.URL.Path) == req.URL.Path {
+			mux.ServeHTTP(w, req)
+			return
+		}
+		otlp.ServeHTTP(w, req)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/grafana/dskit/services"
 
@@ -55,8 +56,8 @@ func (a *App) logOptions() wal.Options {
 	opts.Logger = a.logger.With(slog.String("component", "log"))
 	opts.Registerer = a.reg
 	if a.cfg.receives() { // others only read
-		opts.Covered = func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
-			return catalog.Highest(ctx, a.bucket, partition, partitions, epoch)
+		opts.Covered = func(ctx context.Context, epochs []uint64, from time.Time) ([]uint64, error) {
+			return catalog.Highest(ctx, a.bucket, epochs, from)
 		}
 	}
 	return opts
@@ -102,7 +103,7 @@ func (a *App) newLive() services.Service {
 		if a.cfg.Target == TargetQuerier {
 			build = ingester.NewFollower
 		}
-		a.live = build(a.cfg.Ingester, a.log, a.bucket, a.logger.With(slog.String("component", "builder")), a.reg)
+		a.live = build(a.cfg.Ingester, a.log, a.bucket, a.projects.Prices, a.logger.With(slog.String("component", "builder")), a.reg)
 		return nil
 	}, nil)
 }
@@ -124,18 +125,18 @@ func (a *App) newFlush() services.Service {
 
 // newQuerier opens the query API, and at the end waits for the last answers.
 func (a *App) newQuerier() services.Service {
-	return services.NewIdleService(func(context.Context) error {
+	return services.NewIdleService(func(ctx context.Context) error {
 		a.querier = querier.New(a.cfg.Querier, a.catalog, a.live, a.projects, a.erasures.watch, a.bucket, a.log.Partitions(),
-			a.buildInfo(), a.logger.With(slog.String("component", "querier")), a.reg)
+			querier.NewBuildInfo(a.cfg.Version, a.cfg.Revision), a.logger.With(slog.String("component", "querier")), a.reg)
 		if a.onShared != nil {
 			a.querier.OnShared(a.onShared)
 		}
 		if a.cfg.Target == TargetQuerier {
 			var err error
-			if a.workers, err = workers.Connect(a.workersOptions()); err != nil {
+			if a.workers, err = workers.Connect(ctx, a.workersOptions()); err != nil {
 				return err
 			}
-			a.querier.ShareWith(a.workers)
+			a.querier.ShareWith(a.workers, 2)
 		}
 		a.queries.open(a.querier.Handler())
 		a.eraser.Store(a.querier)
@@ -154,7 +155,7 @@ func (a *App) newQuerier() services.Service {
 // something about the log has to be checked anew.
 func (a *App) workersOptions() workers.Options {
 	return workers.Options{
-		URL: a.cfg.NATS.URL, CredentialsFile: a.cfg.NATS.CredentialsFile, Name: wal.DefaultName,
+		URL: a.cfg.NATS.URL, Login: a.cfg.NATS.Login(), Name: wal.DefaultName,
 		Logger: a.logger.With(slog.String("component", "workers")),
 	}
 }

@@ -35,8 +35,8 @@ func blockShapes() []blockShape {
 		{"trace per row", shape{rows: 900, traces: 1 << 30, distinct: 3, payload: 10}, block.Limits{PageRows: 16, GroupRows: 50}, 18},
 		{"every text its own", shape{rows: 5000, traces: 50, payload: 10, resources: 4000}, block.Limits{PageRows: 512, GroupRows: 3000}, 1},
 		{"wild", shape{rows: 4000, traces: 50, distinct: 4, nulls: 0.5, payload: 40, wild: true, resources: 9}, block.Limits{PageRows: 128, GroupRows: 700}, 2},
-		{"pages of odd sizes", shape{rows: 2000, traces: 50, distinct: 4, resources: 9}, block.Limits{PageRows: 77, FineRows: 13, GroupRows: 700, ColumnRows: 1}, 2},
-		{"few columns", shape{rows: 2000, traces: 50, distinct: 4, resources: 9}, block.Limits{PageRows: 128, FineRows: 16, Columns: 3, ColumnRows: 1}, 1},
+		{"pages of odd sizes", shape{rows: 2000, traces: 50, distinct: 4, resources: 9}, block.Limits{PageRows: 77, FrameBytes: 13, GroupRows: 700, ColumnRows: 1}, 2},
+		{"few columns", shape{rows: 2000, traces: 50, distinct: 4, resources: 9}, block.Limits{PageRows: 128, FrameBytes: 16, Columns: 3, ColumnRows: 1}, 1},
 	}
 }
 

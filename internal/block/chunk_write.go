@@ -77,13 +77,6 @@ func (w *chunkWriter) account(p *parquet.Page, stored []byte) {
 	})
 }
 
-// accountStored adds a data page that was stored in another block.
-func (w *chunkWriter) accountStored(ref pageRef) {
-	w.raw += int64(ref.header) + int64(ref.levels) + int64(ref.raw)
-	w.chunk.compressed = w.chunk.compressed || ref.compressed()
-	w.chunk.pages = append(w.chunk.pages, ref)
-}
-
 // place tells where the first data page lies.
 func (w *chunkWriter) place(offset int64) {
 	w.data = offset

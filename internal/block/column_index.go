@@ -69,7 +69,7 @@ func (d *directory) memoryBytes() int64 {
 	n += len(d.open) * len(schema.TraceID{})
 	for i := range d.groups {
 		g := &d.groups[i]
-		n += int(unsafe.Sizeof(rowGroup{})) + words*(len(g.pages)+len(g.finePages))
+		n += int(unsafe.Sizeof(rowGroup{})) + words*len(g.pages)
 		n += len(g.traces) * int(unsafe.Sizeof(tracePage{}))
 		for _, keys := range g.keys {
 			n += len(keys.sorted) * int(unsafe.Sizeof(""))

@@ -66,7 +66,7 @@ func newDamageable(tb testing.TB, seed uint64) damageable {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	spans := withAttributes(randomSpans(rng, shape{rows: 120, traces: 12, distinct: 5, nulls: 0.4, payload: 60, resources: 4}), rng, 0.1)
 	spans[7].Fragment = schema.FragmentUpdate
-	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 32, FineRows: 8, GroupRows: 64, Columns: 9, ColumnRows: 9})
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 32, FrameBytes: 8, GroupRows: 64, Columns: 9, ColumnRows: 9})
 	require.NoError(tb, err)
 	d := damageable{spans: spans, object: o, key: keyOf(o)}
 	m := filterMaker{rng, spans}

@@ -67,14 +67,14 @@ type Column struct {
 	// Kind is that of the values: string, int, double, bool, any (a list, map,
 	// bytes or what is not written as encoders do) or list (JSON).
 	Kind    string
-	Content bool // long texts, in smaller pages
+	Content bool // long texts, in a dictionary of frames
 	// Values is the number of rows that are not null.
 	Values int64
 	// Encoding is plain, delta or dictionary, or absent if every row is null;
 	// of a block, all that its row groups use, joined by "+".
 	Encoding string
-	// Pages of data, Entries of dictionaries.
-	Pages, Entries int
+	// Pages of data, Entries of dictionaries, Frames that these consist of.
+	Pages, Entries, Frames int
 	// StoredBytes is what all pages take, RawBytes what they would if they
 	// were not compressed; DictionaryBytes is the dictionaries' part of
 	// StoredBytes.
@@ -170,11 +170,12 @@ func (d *Description) addGroup(r *groupReader, f *footerGroup) error {
 		MinStart: g.minStart, MaxEnd: g.maxEnd,
 	}
 	for i := range g.chunks {
-		pages, err := r.pages(i)
+		parts, err := r.chunkParts(i)
 		if err != nil {
 			return err
 		}
-		column := describeChunk(r.column(i), &g.chunks[i], pages)
+		column := describeChunk(r.column(i), &g.chunks[i], parts.pages)
+		column.Frames = len(parts.frames)
 		column.Values = int64(g.rows()) - max(f.nulls[i], 0)
 		group.Columns = append(group.Columns, column)
 		d.Columns[i].add(column)
@@ -205,7 +206,7 @@ func (d *Description) addOutside(dir *directory) {
 func describeColumn(c *fileColumn) Column {
 	column := Column{Name: c.name, Type: c.physical.String(), Optional: c.optional}
 	if a := c.attribute; a.owner != ownerNone {
-		column.Scope, column.Key, column.Kind, column.Content = a.owner.String(), a.key, a.kind.String(), c.fine
+		column.Scope, column.Key, column.Kind, column.Content = a.owner.String(), a.key, a.kind.String(), c.content
 	}
 	return column
 }
@@ -245,6 +246,7 @@ func (c *Column) add(part Column) {
 	part.Values += c.Values
 	part.Pages += c.Pages
 	part.Entries += c.Entries
+	part.Frames += c.Frames
 	part.StoredBytes += c.StoredBytes
 	part.RawBytes += c.RawBytes
 	part.DictionaryBytes += c.DictionaryBytes

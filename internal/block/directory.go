@@ -30,7 +30,7 @@ type fileColumn struct {
 	attribute attribute // owner is ownerNone in a fixed or unknown column
 	physical  physical
 	optional  bool
-	fine      bool // its pages are those of the fine grid
+	content   bool // its dictionary consists of frames, see frame
 }
 
 // known reports whether this program can read the column.
@@ -41,11 +41,9 @@ func (c *fileColumn) known() bool { return c.id < numColumns || c.attribute.owne
 type rowGroup struct {
 	firstTrace, lastTrace schema.TraceID
 	minStart, maxEnd      uint64
-	// pages and finePages are the first row of each page, and the number of
-	// rows. Every page of the fine grid, that of content, lies in one of pages.
-	pages, finePages []int
-	traces           []tracePage
-	chunks           []chunk // by column of the directory
+	pages                 []int // the first row of each, and the number of rows
+	traces                []tracePage
+	chunks                []chunk // by column of the directory
 	// keys are those that occur outside of columns, sorted. Of ownerNone it is
 	// the fixed columns that are not exact: the events' names, when one is not
 	// UTF-8.
@@ -64,14 +62,6 @@ type tracePage struct {
 }
 
 func (g *rowGroup) rows() int { return g.pages[len(g.pages)-1] }
-
-// grid is where the pages of a column begin.
-func (g *rowGroup) grid(c *fileColumn) []int {
-	if c.fine {
-		return g.finePages
-	}
-	return g.pages
-}
 
 // pageEncoding is the encoding of a chunk's data pages as the directory
 // numbers it.
@@ -93,9 +83,24 @@ type chunk struct {
 	absent     bool // every row is null: dict is all pages of the chunk, pages is nil
 	entries    int  // of the dictionary
 	dict       pageRef
+	frames     []frame   // that the dictionary of content is, of a chunk that is being written
 	pages      []pageRef // data pages, of a chunk that is being written
-	list       *pageList // data pages, of a chunk that was read
+	list       *pageList // both, of a chunk that was read
 }
+
+// frame is a part of the dictionary of a column of content, which is compressed by
+// itself: so that one text can be read without the others, and a merge may take a
+// frame over as it is. Each of its entries is the value of one row.
+type frame struct {
+	offset int64
+	first  uint32 // code of its first entry
+	n      uint32 // entries
+	size   uint32 // as stored
+	raw    uint32 // decompressed: plain values
+	sum    uint32 // of the size bytes at offset
+}
+
+func (f *frame) extent() extent { return extent{f.offset, f.offset + int64(f.size)} }
 
 // data is where the data pages lie, or the page that stands for the chunk.
 func (k *chunk) data() extent {
@@ -122,7 +127,7 @@ func (p pageRef) end() int64       { return p.offset + int64(p.size) }
 func (p pageRef) bodyBytes() int   { return int(p.size) - int(p.header) - int(p.levels) }
 func (p pageRef) compressed() bool { return p.bodyBytes() != int(p.raw) }
 
-// maxDirectoryPages is the most pages that a grid of one row group has.
+// maxDirectoryPages is the most pages that a column of one row group has.
 const maxDirectoryPages = 1 << 24
 
 // allows reports whether values of the type may have the encoding.

@@ -10,7 +10,7 @@ const (
 	flagAbsent    = 1 << 6 // of a chunk
 
 	columnOptional = 1 << 7 // of a column
-	columnFine     = 1 << 6 // of a column
+	columnContent  = 1 << 6 // of a column
 )
 
 // appendTo appends the directory as it stands in the tail.
@@ -47,8 +47,8 @@ func (c *fileColumn) appendTo(b []byte) []byte {
 	if c.optional {
 		kind |= columnOptional
 	}
-	if c.fine {
-		kind |= columnFine
+	if c.content {
+		kind |= columnContent
 	}
 	b = append(b, byte(c.attribute.owner), kind)
 	if c.attribute.owner == ownerNone {
@@ -59,7 +59,6 @@ func (c *fileColumn) appendTo(b []byte) []byte {
 
 func (g *rowGroup) appendTo(b []byte, columns []fileColumn) []byte {
 	b = appendGrid(b, g.pages)
-	b = appendGrid(b, g.finePages)
 	b = append(b, g.firstTrace[:]...)
 	b = append(b, g.lastTrace[:]...)
 	b = binary.AppendUvarint(b, g.minStart)
@@ -120,10 +119,24 @@ func (c *chunk) appendTo(b []byte, optional bool) []byte {
 		return appendText(b, alias(c.list.stored))
 	}
 	var list []byte
+	if len(c.frames) > 0 {
+		list = binary.AppendUvarint(list, uint64(len(c.frames)))
+	}
+	for i := range c.frames {
+		list = c.frames[i].appendTo(list)
+	}
 	for _, p := range c.pages {
 		list = p.appendTo(list, optional)
 	}
 	return appendText(b, alias(list))
+}
+
+// appendTo leaves out what adds up: offset and first code.
+func (f *frame) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(f.n))
+	b = binary.AppendUvarint(b, uint64(f.size))
+	b = binary.AppendUvarint(b, uint64(f.raw))
+	return binary.LittleEndian.AppendUint32(b, f.sum)
 }
 
 // appendTo leaves the offset out: pages follow each other without gaps.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -65,14 +66,21 @@ func (c *cursor) chunk(k *chunk, l *pageList, g *rowGroup, column *fileColumn, n
 		k.dict = c.page(next, false)
 		return
 	}
+	if column.content && (k.encoding != encodingCodes || !k.compressed) {
+		c.fail(errStructure)
+		return
+	}
+	*l = pageList{pages: len(g.pages) - 1, optional: column.optional, compressed: k.compressed}
 	if k.encoding == encodingCodes {
 		k.entries = int(c.uvarint(uint64(g.rows())))
-		k.dict = c.page(next, false)
+		k.dict = c.dictionary(next, column)
 		if !k.compressed && k.dict.bodyBytes() != int(k.dict.raw) {
 			c.fail(errStructure)
 		}
+		if column.content {
+			l.framed = k
+		}
 	}
-	*l = pageList{pages: len(g.grid(column)) - 1, optional: column.optional, compressed: k.compressed}
 	// A size is below what pages can have.
 	size := int64(c.uvarint(uint64(l.pages) * maxRawBytes))
 	l.extent = extent{*next, *next + size}
@@ -82,11 +90,23 @@ func (c *cursor) chunk(k *chunk, l *pageList, g *rowGroup, column *fileColumn, n
 }
 
 func (c *cursor) page(next *int64, optional bool) pageRef {
+	return c.pageUpTo(maxRawBytes, next, optional)
+}
+
+// dictionary reads a dictionary page. That of content is never read as a whole.
+func (c *cursor) dictionary(next *int64, column *fileColumn) pageRef {
+	if column.content {
+		return c.pageUpTo(maxFramedBytes, next, false)
+	}
+	return c.page(next, false)
+}
+
+func (c *cursor) pageUpTo(limit uint64, next *int64, optional bool) pageRef {
 	p := pageRef{
 		offset: *next,
-		size:   uint32(c.uvarint(maxRawBytes)),
+		size:   uint32(c.uvarint(limit)),
 		header: uint16(c.uvarint(math.MaxUint16)),
-		raw:    uint32(c.uvarint(maxRawBytes)),
+		raw:    uint32(c.uvarint(limit)),
 	}
 	if optional {
 		p.levels = uint16(c.uvarint(math.MaxUint16))
@@ -107,29 +127,39 @@ type pageList struct {
 	extent               extent
 	pages                int
 	optional, compressed bool
+	framed               *chunk // of which the dictionary consists of frames, nil: it does not
 
-	read atomic.Pointer[[]pageRef]
+	read atomic.Pointer[chunkParts]
+}
+
+// chunkParts are the data pages of a chunk, and the frames of its dictionary.
+type chunkParts struct {
+	pages  []pageRef
+	frames []frame
 }
 
 // get returns the pages, and whether they had not been read before. What it
 // reads is checked as parseDirectory checks the rest: the pages must end where
 // the next chunk begins.
-func (l *pageList) get() (pages []pageRef, first bool, err error) {
+func (l *pageList) get() (parts *chunkParts, first bool, err error) {
 	if read := l.read.Load(); read != nil {
-		return *read, false, nil
+		return read, false, nil
 	}
-	parsed, err := l.parse()
-	if err != nil {
+	if parts, err = l.parse(); err != nil {
 		return nil, false, err
 	}
-	return parsed, l.read.CompareAndSwap(nil, &parsed), nil
+	return parts, l.read.CompareAndSwap(nil, parts), nil
 }
 
-func (l *pageList) parse() ([]pageRef, error) {
+func (l *pageList) parse() (*chunkParts, error) {
 	if l.pages > len(l.stored)/minPageBytes {
 		return nil, errTruncated
 	}
 	c := &cursor{b: l.stored}
+	parts := &chunkParts{}
+	if l.framed != nil {
+		parts.frames = c.frames(l.framed)
+	}
 	next := l.extent.offset
 	pages := make([]pageRef, l.pages)
 	for i := range pages {
@@ -142,8 +172,38 @@ func (l *pageList) parse() ([]pageRef, error) {
 	if next != l.extent.end || len(c.b) > 0 {
 		c.fail(errStructure)
 	}
-	return pages, c.err
+	parts.pages = pages
+	return parts, c.err
 }
 
-// memoryBytes is what the pages take once they were read.
-func (l *pageList) memoryBytes() int64 { return int64(l.pages) * int64(unsafe.Sizeof(pageRef{})) }
+// frames reads where the frames of a dictionary lie.
+func (c *cursor) frames(k *chunk) []frame {
+	list := make([]frame, c.count(minFrameBytes))
+	offset, first, raw := k.dict.offset+int64(k.dict.header), uint64(0), uint64(0)
+	for i := range list {
+		f := &list[i]
+		f.offset, f.first = offset, uint32(first)
+		f.n = uint32(c.uvarint(uint64(k.entries)))
+		f.size = uint32(c.uvarint(uint64(k.dict.size)))
+		f.raw = uint32(c.uvarint(maxRawBytes))
+		f.sum = c.uint32()
+		if f.n == 0 || uint64(f.raw) < encoding.LengthBytes*uint64(f.n) {
+			c.fail(errStructure)
+		}
+		if offset, first, raw = f.extent().end, first+uint64(f.n), raw+uint64(f.raw); first > uint64(k.entries) || offset > k.dict.end() {
+			c.fail(errStructure) // and what is added up stays in range
+		}
+		if c.err != nil {
+			return nil
+		}
+	}
+	if first != uint64(k.entries) || offset != k.dict.end() || raw != uint64(k.dict.raw) {
+		c.fail(errStructure)
+	}
+	return list
+}
+
+// memoryBytes is what the parts take.
+func (p *chunkParts) memoryBytes() int64 {
+	return int64(len(p.pages))*int64(unsafe.Sizeof(pageRef{})) + int64(len(p.frames))*int64(unsafe.Sizeof(frame{}))
+}

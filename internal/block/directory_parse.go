@@ -43,11 +43,12 @@ func parseDirectory(b []byte) (*directory, []byte, error) {
 	return d, c.b, c.err
 }
 
-// What a row group, a chunk, a page, a page's traces and a key take at least.
+// What a row group, a chunk, a page, a frame, a page's traces and a key take at least.
 const (
 	minGroupBytes     = 2*16 + 7
 	minChunkBytes     = 3
 	minPageBytes      = 3 + 4
+	minFrameBytes     = 3 + 4
 	minTracePageBytes = 16 + 1 + 1 + 4 + 1 + 4
 	minKeyBytes       = 1
 )
@@ -154,13 +155,13 @@ func (c *cursor) index(list []fileColumn) columnIndex {
 func (c *cursor) column() fileColumn {
 	from, kind := owner(c.byte()), c.byte()
 	col := fileColumn{
-		id: numColumns, physical: physical(kind &^ (columnOptional | columnFine)),
-		optional: kind&columnOptional != 0, fine: kind&columnFine != 0,
+		id: numColumns, physical: physical(kind &^ (columnOptional | columnContent)),
+		optional: kind&columnOptional != 0, content: kind&columnContent != 0,
 	}
 	if from == ownerNone {
 		col.name = c.text()
 		col.id = columnByName(col.name)
-		if col.id < numColumns && (col.physical != columns[col.id].physical || col.optional != columns[col.id].optional || col.fine) {
+		if col.id < numColumns && (col.physical != columns[col.id].physical || col.optional != columns[col.id].optional || col.content) {
 			c.fail(errStructure)
 		}
 		return col
@@ -176,9 +177,7 @@ func (c *cursor) column() fileColumn {
 
 func (c *cursor) group(g *rowGroup, d *directory, next *int64) {
 	g.pages = c.grid()
-	g.finePages = c.grid()
-	if c.err != nil || !refines(g.finePages, g.pages) {
-		c.fail(errStructure)
+	if c.err != nil {
 		return
 	}
 	copy(g.firstTrace[:], c.take(len(g.firstTrace)))
@@ -208,17 +207,6 @@ func (c *cursor) grid() []int {
 		grid[p+1] = grid[p] + rows
 	}
 	return grid
-}
-
-// refines reports whether every page of fine lies in one of coarse.
-func refines(fine, coarse []int) bool {
-	next := 0
-	for _, row := range fine {
-		if next < len(coarse) && row == coarse[next] {
-			next++
-		}
-	}
-	return next == len(coarse) && fine[len(fine)-1] == coarse[next-1]
 }
 
 func (c *cursor) traces(g *rowGroup, next *int64) {

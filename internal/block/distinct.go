@@ -112,7 +112,7 @@ func (g *groupReader) lacks(from owner, key string) bool {
 
 // dictionaryOf fetches the dictionary of a column. It is nil if there is none.
 func (g *groupReader) dictionaryOf(ctx context.Context, c int) (*dictionary, error) {
-	if k := g.chunk(c); k.absent || k.encoding != encodingCodes {
+	if !g.hasDictionary(c) {
 		return nil, nil
 	}
 	if err := g.keep(ctx, []extent{g.chunk(c).dict.extent()}); err != nil {

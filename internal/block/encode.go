@@ -47,7 +47,6 @@ func encode(project schema.ProjectID, pages [][]schema.Span, lim limits) (*Objec
 // encoder writes one block.
 type encoder struct {
 	limits  limits
-	codec   *codec // of the column that is being written
 	content *codec // of content
 	out     []byte
 	before  int64 // bytes of the block that stand before out
@@ -90,7 +89,7 @@ func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	cuts := planGroups(s.rows, e.limits.groupRows)
+	cuts := planGroups(s.rows, s.valueBytes, e.limits)
 	if len(cuts) > math.MaxInt16 {
 		return nil, fmt.Errorf("%w: %d row groups", ErrTooLarge, len(cuts)-1)
 	}
@@ -172,8 +171,8 @@ func (e *encoder) begin() rowGroup {
 		e.hashes = append(e.hashes, schema.TraceID(id).Hash())
 	}
 	g := rowGroup{
-		pages: e.gathered.pager.pages, finePages: e.gathered.pager.fine,
-		keys: e.gathered.keys(), chunks: make([]chunk, len(e.dir.columns)),
+		pages: e.gathered.pager.pages,
+		keys:  e.gathered.keys(), chunks: make([]chunk, len(e.dir.columns)),
 		firstTrace: f.trace(0), lastTrace: f.trace(int(f.traces[e.rows-1])), minStart: f.minStart, maxEnd: f.maxEnd,
 	}
 	e.traces(&g)
@@ -201,23 +200,15 @@ type pageRows struct{ from, to, firstCell, endCell int }
 func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data cells.Column) (int64, error) {
 	w := chunkWriter{chunk: &g.chunks[column], start: e.offset(), rows: g.rows(), encoding: directoryEncoding(data.Encoding)}
 	data.Stats.Nulls = g.rows() - data.Values
-	if e.codec = sharedCodec(); e.dir.columns[column].fine {
-		e.codec = e.content
-	}
 	if data.Values == 0 {
 		e.absent(&w, g.rows())
 		return w.finish(meta, data.Stats)
 	}
-	e.scratch.pages = e.scratch.pages[:0]
-	grid := g.grid(&e.dir.columns[column])
-	w.chunk.pages = make([]pageRef, 0, len(grid)-1)
-	p := pageRows{}
-	for i := range len(grid) - 1 {
-		p.from, p.to = grid[i], grid[i+1]
-		if err := e.page(&w, &data, &p); err != nil {
-			return 0, err
-		}
-		p.firstCell = p.endCell
+	if e.dir.columns[column].content {
+		return e.contentChunk(meta, &w, g.pages, data)
+	}
+	if err := e.pages(&w, g.pages, &data); err != nil {
+		return 0, err
 	}
 	if data.Encoding == parquet.Codes {
 		e.dictionary(&w, &data)
@@ -225,6 +216,21 @@ func (e *encoder) chunk(meta *parquet.Group, g *rowGroup, column int, data cells
 	w.place(e.offset())
 	e.out = append(e.out, e.scratch.pages...)
 	return w.finish(meta, data.Stats)
+}
+
+// pages encodes the data pages of a chunk into e.scratch.pages.
+func (e *encoder) pages(w *chunkWriter, grid []int, data *cells.Column) error {
+	e.scratch.pages = e.scratch.pages[:0]
+	w.chunk.pages = make([]pageRef, 0, len(grid)-1)
+	p := pageRows{}
+	for i := range len(grid) - 1 {
+		p.from, p.to = grid[i], grid[i+1]
+		if err := e.page(w, data, &p); err != nil {
+			return err
+		}
+		p.firstCell = p.endCell
+	}
+	return nil
 }
 
 // absent writes the one page of a chunk without values.
@@ -250,7 +256,7 @@ func (e *encoder) dictionary(w *chunkWriter, data *cells.Column) {
 	if len(body) < len(data.Dict) {
 		w.chunk.compressed = true
 	} else if w.chunk.compressed {
-		e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], data.Dict)
+		e.scratch.compressed = sharedCodec().compress(e.scratch.compressed[:0], data.Dict)
 		body = e.scratch.compressed
 	}
 	w.chunk.entries = data.Entries
@@ -301,7 +307,7 @@ func (e *encoder) shrink(raw []byte) []byte {
 	if len(raw) == 0 {
 		return raw
 	}
-	e.scratch.compressed = e.codec.compress(e.scratch.compressed[:0], raw)
+	e.scratch.compressed = sharedCodec().compress(e.scratch.compressed[:0], raw)
 	if 10*len(e.scratch.compressed) > 9*len(raw) {
 		return raw
 	}

@@ -10,7 +10,7 @@ import (
 
 // Limits are where a block is cut and how many columns it gets; zeros are the
 // defaults.
-type Limits struct{ PageRows, PageBytes, FineRows, GroupRows, Columns, ColumnRows int }
+type Limits struct{ PageRows, PageBytes, FrameBytes, GroupBytes, GroupRows, Columns, ColumnRows int }
 
 func (l Limits) limits() limits {
 	lim := defaultLimits()
@@ -20,7 +20,8 @@ func (l Limits) limits() limits {
 	}{
 		{l.PageRows, &lim.pageRows},
 		{l.PageBytes, &lim.pageBytes},
-		{l.FineRows, &lim.fineRows},
+		{l.FrameBytes, &lim.frameBytes},
+		{l.GroupBytes, &lim.groupBytes},
 		{l.GroupRows, &lim.groupRows},
 		{l.Columns, &lim.columns},
 		{l.ColumnRows, &lim.columnRows},
@@ -62,15 +63,23 @@ func WithForgedChecksums(r *Reader, bucket Ranger, data []byte) *Reader {
 		}
 		for c := range g.chunks {
 			k := &g.chunks[c]
-			forge(&k.dict)
+			if dir.columns[c].content && !k.absent {
+				k.dict.sum = pageSum(data[k.dict.offset:][:k.dict.header])
+			} else {
+				forge(&k.dict)
+			}
 			if k.list == nil {
 				continue
 			}
-			pages, _, err := k.list.get()
+			parts, _, err := k.list.get()
 			if err != nil {
 				panic(err)
 			}
-			k.list, k.pages = nil, slices.Clone(pages)
+			k.list, k.pages, k.frames = nil, slices.Clone(parts.pages), slices.Clone(parts.frames)
+			for i := range k.frames {
+				f := &k.frames[i]
+				f.sum = pageSum(data[f.offset:f.extent().end])
+			}
 			for p := range k.pages {
 				forge(&k.pages[p])
 			}
@@ -127,20 +136,17 @@ func (r *Reader) Selected(ctx context.Context, filter *vec.Filter) (n int, err e
 	}
 }
 
-// ContentPages are the checksums of all pages of content.
-func (r *Reader) ContentPages() map[uint32]bool {
+// ContentFrames are the checksums of all frames of content.
+func (r *Reader) ContentFrames() map[uint32]bool {
 	sums := map[uint32]bool{}
 	for i := range r.dir.groups {
 		for c := range r.dir.columns {
-			if !r.dir.columns[c].fine {
-				continue
-			}
-			pages, err := r.groupReader(i).pages(c)
+			frames, err := r.groupReader(i).frames(c)
 			if err != nil {
 				panic(err)
 			}
-			for _, p := range pages {
-				sums[p.sum] = true
+			for _, f := range frames {
+				sums[f.sum] = true
 			}
 		}
 	}

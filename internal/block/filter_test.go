@@ -154,9 +154,9 @@ func fieldValues(s *schema.Span, f vec.Field) []schema.Value {
 	case vec.ScopeIntrinsic:
 		return intrinsic(s, f.Key)
 	case vec.ScopeSpan:
-		v, found := otlp.Lookup(s.Attributes, f.Key)
+		v, found := otlp.Lookup(s.Derived, f.Key)
 		if !found {
-			v, found = otlp.Lookup(s.Derived, f.Key)
+			v, found = otlp.Lookup(s.Attributes, f.Key)
 		}
 		if !found {
 			return nil

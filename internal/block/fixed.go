@@ -85,7 +85,7 @@ func (f *fixedCells) addIDs(rows []*schema.Span) {
 		if f.rows+i == 0 {
 			f.minStart = s.StartNanos
 		}
-		f.minStart, f.maxEnd = min(f.minStart, s.StartNanos), max(f.maxEnd, s.StartNanos, s.EndNanos)
+		f.minStart, f.maxEnd = min(f.minStart, s.StartNanos), max(f.maxEnd, s.LastNanos())
 	}
 }
 

@@ -2,12 +2,14 @@ package block
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block/encoding"
 	"github.com/spanlake/spanlake/internal/block/verdict"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -37,7 +39,7 @@ func FuzzTraceTable(f *testing.F) {
 // catalogue are all absent, and one column more.
 func fuzzedGroup(n int, c fileColumn, k chunk) *groupReader {
 	dir := &directory{columns: []fileColumn{c}, groups: []rowGroup{{
-		pages: []int{0, n}, finePages: []int{0, n}, chunks: []chunk{k},
+		pages: []int{0, n}, chunks: []chunk{k},
 	}}}
 	index, _ := indexColumns(dir.columns)
 	return &groupReader{reader: &Reader{dir: dir, columns: index}, group: &dir.groups[0], dicts: make([]*dictionary, 1)}
@@ -81,6 +83,48 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
+// FuzzFrame reads any bytes as a frame of content, and any as codes of it: reading
+// all rows, one of them, and a predicate must agree.
+func FuzzFrame(f *testing.F) {
+	f.Add([]byte{1, 0, 0, 0, 'a', 2, 0, 0, 0, 'b', 'c'}, []byte{1, 3, 0b10}, uint8(2), uint8(2), true)
+	f.Add([]byte{0, 0, 0, 0}, []byte{0, 4}, uint8(2), uint8(1), true)
+	f.Add([]byte{9, 0, 0, 0}, []byte{0, 4}, uint8(2), uint8(1), false)
+	f.Fuzz(func(t *testing.T, frameRaw, codes []byte, n, entries uint8, compressed bool) {
+		if n == 0 || entries == 0 || len(frameRaw) < encoding.LengthBytes*int(entries) {
+			return
+		}
+		c := fileColumn{
+			id: numColumns, attribute: attribute{ownerSpan, kindString, "k"}, physical: physicalBytes, optional: true, content: true,
+		}
+		stored := frameRaw
+		if compressed {
+			stored = sharedCodec().compress(nil, frameRaw)
+		}
+		levels := encoding.AppendLevels(nil, vec.FullBitmap(int(n)), int(n))
+		page := append(levels, codes...)
+		k := chunk{encoding: encodingCodes, compressed: true, entries: int(entries)}
+		k.pages = []pageRef{{size: uint32(len(page)), raw: uint32(len(codes)), levels: uint16(len(levels)), sum: pageSum(page)}}
+		k.frames = []frame{{
+			offset: 1 << 20, n: uint32(entries), size: uint32(len(stored)), raw: uint32(len(frameRaw)), sum: pageSum(stored),
+		}}
+		g := fuzzedGroup(int(n), c, k)
+		g.kept, g.texts = pieces{{data: page}}, pieces{{offset: 1 << 20, data: stored}}
+		rows := make([]int32, n)
+		for i := range rows {
+			rows[i] = int32(i)
+		}
+		var all, one values
+		if g.load(&all, 0, rows) != nil {
+			return
+		}
+		for i := range rows {
+			require.NoError(t, g.load(&one, 0, rows[i:i+1]))
+			requireSameValue(t, &c, &all, &one, i)
+		}
+		requireSameMatches(t, g, &c, &all, int(n))
+	})
+}
+
 // requireSameMatches decides a predicate on the page and on its values.
 func requireSameMatches(t *testing.T, g *groupReader, c *fileColumn, all *values, n int) {
 	t.Helper()
@@ -101,7 +145,10 @@ func requireSameMatches(t *testing.T, g *groupReader, c *fileColumn, all *values
 	}
 	pl.holds = encoding.NewCodeSet(holds)
 	open, held := vec.FullBitmap(n), vec.NewBitmap(n)
-	s := &selector{groupReader: g}
+	s := &selector{groupReader: g, fetchFrames: func([]extent) error { return nil }}
+	if g.framed(0) {
+		require.NoError(t, s.decideTexts(&pl, 0, 1, open))
+	}
 	require.NoError(t, s.testPage(&pl, p, 0, open, held))
 	for i := range n {
 		var present, want bool
@@ -157,7 +204,7 @@ func FuzzShape(f *testing.F) {
 		for id := range numColumns {
 			columns = append(columns, fixedColumn(id))
 		}
-		dir := &directory{columns: columns, groups: []rowGroup{{pages: []int{0, 1}, finePages: []int{0, 1}, chunks: make([]chunk, len(columns))}}}
+		dir := &directory{columns: columns, groups: []rowGroup{{pages: []int{0, 1}, chunks: make([]chunk, len(columns))}}}
 		for i := range columns {
 			dir.groups[0].chunks[i].pages = make([]pageRef, 1)
 		}
@@ -195,6 +242,17 @@ func FuzzDirectory(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(o.Data[len(o.Data)-o.TailBytes+tailSumBytes:])
 	}
+	var texts []schema.Span
+	for i := range 9 {
+		text := strings.Repeat(string(rune('a'+i)), 200)
+		fields := otlp.AppendKeyValue(nil, spanAttributes, "content", schema.Value{Kind: schema.KindString, Str: text})
+		texts = append(texts, schema.Span{TraceID: schema.TraceID{1}, Attributes: fields})
+	}
+	lim := defaultLimits()
+	lim.frameBytes = 500
+	o, err := encode("p", [][]schema.Span{texts}, lim)
+	require.NoError(f, err)
+	f.Add(o.Data[len(o.Data)-o.TailBytes+tailSumBytes:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, rest, err := parseDirectory(b)
 		if err != nil {
@@ -227,10 +285,11 @@ func readLists(t *testing.T, d *directory) bool {
 				require.True(t, k.absent)
 				continue
 			}
-			pages, first, err := k.list.get()
+			parts, first, err := k.list.get()
 			if err != nil {
 				return false
 			}
+			pages := parts.pages
 			require.True(t, first)
 			require.Equal(t, extent{pages[0].offset, pages[len(pages)-1].end()}, k.list.extent)
 			_, first, err = k.list.get()
@@ -246,7 +305,8 @@ func forgetLists(d *directory) {
 	for i := range d.groups {
 		for c := range d.groups[i].chunks {
 			if k := &d.groups[i].chunks[c]; k.list != nil {
-				k.pages, k.list = *k.list.read.Load(), nil
+				parts := k.list.read.Load()
+				k.pages, k.frames, k.list = parts.pages, parts.frames, nil
 			}
 		}
 	}

@@ -20,7 +20,6 @@ type gatherer struct {
 	columns  []*cells.Cells // by column of the directory; nil if not of a row's attributes
 	// shapeNumber is what stands for a column in a shape.
 	shapeNumber []uint64
-	fine        []int // by column of the directory: its number among those of content
 	arena       cells.Arena
 
 	shapes [2]*cells.Texts // of attributes and derived
@@ -41,10 +40,9 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 	g := &gatherer{
 		survey: s, ordinal: int32(ordinal),
 		columns: make([]*cells.Cells, len(s.columns)), shapeNumber: make([]uint64, len(s.columns)),
-		fine: make([]int, len(s.columns)), lists: make([][]byte, len(s.columns)),
+		lists: make([][]byte, len(s.columns)),
 	}
 	var next [numOwners]uint64
-	contents := 0
 	for i := range s.columns {
 		c := &s.columns[i]
 		owner := c.attribute.owner
@@ -55,24 +53,20 @@ func newGatherer(s *survey, ordinal, rows int) *gatherer {
 		switch kind := c.attribute.kind.cells(); {
 		case kind != cells.Text:
 			g.columns[i] = cells.NewNumbers(kind, rows, expected)
-		case c.fine:
+		case c.content:
 			g.columns[i] = cells.NewOptional(rows, cells.NewTexts(0, expected, &g.arena))
 		default:
 			g.columns[i] = cells.NewOptional(rows, cells.NewTexts(maxDictBytes, expected, &g.arena))
 		}
 		next[owner]++
 		g.shapeNumber[i] = next[owner]
-		if c.fine {
-			g.fine[i] = contents
-			contents++
-		}
 	}
 	for i := range g.shapes {
 		g.shapes[i] = cells.NewTexts(maxDictBytes, rows, &g.arena)
 		g.rests[i] = cells.NewOptional(rows, cells.NewTexts(0, 0, nil))
 	}
 	g.names = cells.NewOptional(rows, cells.NewTexts(maxDictBytes, 0, &g.arena))
-	g.pager = newPager(s.limits, contents)
+	g.pager = newPager(s.limits)
 	return g
 }
 
@@ -156,9 +150,7 @@ func (g *gatherer) place(row int, info *keyInfo, value []byte) int16 {
 	switch kind {
 	case kindString, kindAny:
 		column.AddText(row, alias(text))
-		if g.survey.columns[number-1].fine {
-			g.pager.content(g.fine[number-1], len(text))
-		} else {
+		if !g.survey.columns[number-1].content {
 			g.pager.wide(len(text))
 		}
 	case kindInt, kindDouble:

@@ -100,7 +100,7 @@ func TestGolden(t *testing.T) {
 // goldenKeys are the keys that the golden blocks were stored under.
 func goldenKeys() map[string]string {
 	return map[string]string{
-		"v1": "blocks/proj/1970-01-01/p0of1/0-1-9_L0g0o_1_1700000000000000000-18446744073709551615_8_4275.parquet",
+		"v1": "blocks/proj/1970-01-01/p0of1/0-1-9_L0g0o_1_1700000000000000000-18446744073709551615_8_4273.parquet",
 	}
 }
 

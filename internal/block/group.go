@@ -19,6 +19,7 @@ type groupReader struct {
 	dicts  []*dictionary // by column, nil: not decoded yet
 	kept   pieces        // fetched for as long as the group is read; never written to
 	window pieces        // fetched for some of its pages
+	texts  pieces        // fetched frames of content, for some rows of these
 	parts  partTable     // from the cache
 
 	section *traceSection // read last
@@ -27,13 +28,15 @@ type groupReader struct {
 
 // groupScratch is memory that pages use one after another.
 type groupScratch struct {
-	raw     []byte
-	view    pageView
-	part    pagePart
-	defined []uint64
-	codes   []uint32
-	ints    []int64
-	dense   []int32
+	raw         []byte
+	view        pageView
+	part        pagePart
+	defined     []uint64
+	codes       []uint32
+	codesOfRows []uint32
+	ints        []int64
+	dense       []int32
+	entries     [][][]byte // of frames, by number
 }
 
 func (r *Reader) groupReader(ordinal int) *groupReader {
@@ -49,22 +52,26 @@ func (g *groupReader) chunk(c int) *chunk { return &g.group.chunks[c] }
 
 // pages are the data pages of a column, nil if it is absent.
 func (g *groupReader) pages(c int) ([]pageRef, error) {
-	k := g.chunk(c)
-	if k.list == nil {
-		return k.pages, nil
-	}
-	pages, first, err := k.list.get()
-	if err != nil {
-		section := fmt.Sprintf("directory, row group %d, pages of column %s", g.ordinal, g.column(c).name)
-		return nil, g.reader.corrupt(section, g.reader.dir.dataBytes+tailSumBytes, err, hintRestore)
-	}
-	if first {
-		g.reader.held.Add(k.list.memoryBytes())
-	}
-	return pages, nil
+	parts, err := g.chunkParts(c)
+	return parts.pages, err
 }
 
-func (g *groupReader) grid(c int) []int { return g.group.grid(g.column(c)) }
+// chunkParts says where the parts of a column lie.
+func (g *groupReader) chunkParts(c int) (chunkParts, error) {
+	k := g.chunk(c)
+	if k.list == nil {
+		return chunkParts{k.pages, k.frames}, nil
+	}
+	parts, first, err := k.list.get()
+	if err != nil {
+		section := fmt.Sprintf("directory, row group %d, pages of column %s", g.ordinal, g.column(c).name)
+		return chunkParts{}, g.reader.corrupt(section, g.reader.dir.dataBytes+tailSumBytes, err, hintRestore)
+	}
+	if first {
+		g.reader.held.Add(parts.memoryBytes())
+	}
+	return *parts, nil
+}
 
 // fixed is the number of a column of the catalogue.
 func (g *groupReader) fixed(id columnID) int { return g.reader.columns.fixed[id] }
@@ -84,7 +91,7 @@ func (g *groupReader) keep(ctx context.Context, list []extent) error {
 
 // fetch fetches extents in place of those of the last call.
 func (g *groupReader) fetch(ctx context.Context, list []extent) error {
-	g.window = nil // let go of it first
+	g.window, g.texts = nil, nil // let go of them first
 	if list = g.missing(list); len(list) == 0 {
 		return nil
 	}
@@ -146,7 +153,7 @@ func (g *groupReader) page(c, p, n int, scratch *[]byte) (*pageView, error) {
 		return nil, g.corruptPage(c, p, err)
 	}
 	view, bitmap := &g.scratch.view, &g.scratch.defined
-	kept := g.reader.cache != nil && ref.raw <= maxPartBytes && !g.column(c).fine
+	kept := g.reader.cache != nil && ref.raw <= maxPartBytes
 	if kept {
 		view, bitmap, scratch = &pageView{}, new([]uint64), new([]byte)
 	}
@@ -204,19 +211,27 @@ func decompressBehind(scratch *[]byte, src []byte, size int) ([]byte, error) {
 
 // stored returns the parts of a fetched page and verifies its checksum.
 func (g *groupReader) stored(ref pageRef) (body, levels []byte, err error) {
-	x := ref.extent()
-	data := g.window.at(x)
-	if data == nil {
-		data = g.kept.at(x)
-	}
-	if data == nil {
-		return nil, nil, errTruncated
-	}
-	if pageSum(data) != ref.sum {
-		return nil, nil, errChecksum
+	data, err := g.verified(ref.extent(), ref.sum)
+	if err != nil {
+		return nil, nil, err
 	}
 	data = data[ref.header:]
 	return data[ref.levels:], data[:ref.levels], nil
+}
+
+// verified returns what was fetched of an extent.
+func (g *groupReader) verified(x extent, sum uint32) ([]byte, error) {
+	for _, fetched := range [...]pieces{g.window, g.texts, g.kept} {
+		data := fetched.at(x)
+		switch {
+		case data == nil:
+		case pageSum(data) != sum:
+			return nil, errChecksum
+		default:
+			return data, nil
+		}
+	}
+	return nil, errTruncated
 }
 
 func (g *groupReader) corruptPage(c, p int, err error) error {

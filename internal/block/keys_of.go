@@ -226,7 +226,7 @@ func (f *keyFinder) growing(ctx context.Context, columns func() []int, look func
 // anyValue reports whether a selected row of a task is not null. REQUIRES: its
 // pages were fetched.
 func (f *keyFinder) anyValue(c int, t *task, selected vec.Bitmap) (bool, error) {
-	grid := f.grid(c)
+	grid := f.group.pages
 	for i := 0; i < len(t.rows); {
 		p := pageOf(grid, int(t.rows[i]))
 		defined, err := f.definedOf(c, p, grid[p+1]-grid[p])

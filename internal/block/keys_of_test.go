@@ -22,7 +22,7 @@ var attributeScopes = []vec.Scope{vec.ScopeSpan, vec.ScopeResource, vec.ScopeIns
 func TestKeysOfRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	all := []block.Limits{
-		{}, {PageRows: 16, GroupRows: 50}, {PageRows: 77, FineRows: 13, GroupRows: 300, ColumnRows: 1}, {PageRows: 64, Columns: 3, ColumnRows: 1},
+		{}, {PageRows: 16, GroupRows: 50}, {PageRows: 77, FrameBytes: 13, GroupRows: 300, ColumnRows: 1}, {PageRows: 64, Columns: 3, ColumnRows: 1},
 	}
 	for range 30 / thinning {
 		spans := vectest.Spans(rng, []int{1, 150, 600}[rng.IntN(3)])

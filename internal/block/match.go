@@ -25,7 +25,7 @@ type matchScratch struct {
 
 // testPage is test for one page.
 func (s *selector) testPage(pl *place, p *vec.Predicate, page int, open, held vec.Bitmap) error {
-	grid := s.grid(pl.column)
+	grid := s.group.pages
 	from, n := grid[page], grid[page+1]-grid[page]
 	s.scratch.raw = s.scratch.raw[:0]
 	view, err := s.page(pl.column, page, n, &s.scratch.raw)
@@ -81,7 +81,7 @@ func (s *selector) matchValues(pl *place, p *vec.Predicate, view *pageView) erro
 	case pl.never && pl.present == nil:
 		clear(m.holds)
 		return nil
-	case s.coded(pl):
+	case s.coded(pl), s.framed(pl.column):
 		return m.matchCodes(pl, body, count)
 	case pl.kind == placeInts && p.Between != nil:
 		return m.matchBetween(s.chunk(pl.column).encoding, s.column(pl.column).physical, p.Between, view)

@@ -24,7 +24,7 @@ var _ vec.Rows = (*rowMatcher)(nil)
 // matched returns which of the rows the filter holds for. REQUIRES: the selector
 // is settled.
 func (m *rowMatcher) matched(ctx context.Context) (vec.Bitmap, error) {
-	m.fetchPages = func(list []extent) error { return m.fetch(ctx, list) }
+	m.begin(ctx)
 	selected := vec.FullBitmap(len(m.rows))
 	switch m.fate(m.filter) {
 	case fateNever:
@@ -79,6 +79,15 @@ func (m *rowMatcher) testPlace(pl *place, p *vec.Predicate, selected vec.Bitmap)
 	if err := m.fetchPages(wanted); err != nil {
 		return err
 	}
+	if m.framed(pl.column) {
+		list, err := m.appendFrames(nil, pl.column, m.open)
+		if err == nil {
+			err = m.fetchFrames(list)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err := m.load(&m.value, pl.column, m.open); err != nil {
 		return err
 	}
@@ -92,7 +101,7 @@ func (m *rowMatcher) testPlace(pl *place, p *vec.Predicate, selected vec.Bitmap)
 			selected.Unset(int(m.at[i]))
 		case verdict.Holds:
 		case verdict.Malformed:
-			return m.corruptPage(pl.column, pageOf(m.grid(pl.column), int(row)), errStructure)
+			return m.corruptPage(pl.column, pageOf(m.group.pages, int(row)), errStructure)
 		}
 	}
 	m.open, m.at = m.open[:left], m.at[:left]

@@ -31,6 +31,9 @@ type MergeOptions struct {
 	// for none. They leave nothing behind: no column, key or dictionary entry.
 	// It may be asked several times.
 	Drop func(id schema.TraceID) (upTo uint64)
+	// Settle says that no merge of several blocks will follow: content is compressed
+	// anew, better, in larger frames and in the order of the rows.
+	Settle bool
 	// Sifted is kept with the block, for Reader.Sifted: by what Drop has decided.
 	Sifted string
 }
@@ -124,7 +127,9 @@ func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, er
 		return nil, err
 	}
 	e := newEncoder(m.limits, m.survey)
-	e.content = strongCodec()
+	if m.Settle {
+		e.content, e.limits.frameBytes = strongCodec(), settledFrames*e.limits.frameBytes
+	}
 	e.dir.columns = m.survey.columns
 	m.encoder = e
 	var err error
@@ -190,7 +195,7 @@ func (m *merger) write(ctx context.Context, p *mergePlan) error {
 	meta, g := m.file.Group(e.rows), e.begin()
 	var size int64
 	for i := range e.dir.columns {
-		if e.dir.columns[i].fine {
+		if e.dir.columns[i].content {
 			continue
 		}
 		raw, err := e.columnChunk(meta, &g, i)

@@ -27,7 +27,7 @@ func attributeColumnOf(a attribute) func(*groupReader) int {
 func (c *copier) attributeColumns(ctx context.Context) error {
 	for i := range c.g.survey.columns {
 		column := &c.g.survey.columns[i]
-		if !column.ofSpans() || column.fine {
+		if !column.ofSpans() || column.content {
 			continue
 		}
 		if err := c.read(ctx, attributeColumnOf(column.attribute)); err != nil {

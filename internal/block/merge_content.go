@@ -6,77 +6,68 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/block/parquet"
+	"github.com/spanlake/spanlake/internal/vec"
 )
 
-// contentCopier copies the columns of content, which are too large to be held: some
-// rows of all columns at a time. Of a row group what is compressed is held.
+// contentCopier copies a column of content. Frames of which all texts stay go over
+// as they are, in the order of their first rows; texts of others, and those that
+// stood in no frame, are put into new frames, some rows at a time. What is
+// compressed is held.
 type contentCopier struct {
 	*copier
 
-	encoder *encoder
-	group   *rowGroup
-	columns []contentColumn
-	pager   pager
-	main    int   // page of the group's grid that has the last row, of those that are cut
-	sizes   []int // of a row's content, by part, about
-	most    int   // bytes of a slice
+	column   int // of the output
+	find     func(*groupReader) int
+	writer   *frameWriter
+	promoted []promotion
+	defined  vec.Bitmap
+	parts    []contentPart
+	most     int // bytes of the texts of a slice
 
 	row        int // to go on with
 	next, used int // its run, and how many rows of that are done
-	whole      []wholePages
+	raw        []byte
 }
 
-// contentColumn is one column, written up to some row.
-type contentColumn struct {
-	number int
-	writer chunkWriter
-	pages  []byte
-	values int
-	had    []int // of them, by part
+// contentPart is what a part has of the column.
+type contentPart struct {
+	column  int // -1: none
+	rowSize int // of a text, about
+	had     int // texts
 
-	widths []int // by row of the slice
-	data   cells.Column
-	place  pageRows
+	// Of a column that is content there, too: by row of the part the code, and by
+	// frame the code that its first entry gets, or what is to be done with it.
+	framed  bool
+	codes   []uint32
+	frames  []frame
+	codesOf []int64
+	entries [][][]byte // of frames that are taken apart, in the slice
+	last    int        // frame that was looked at
 }
+
+// minFrameParts is how many small frames are joined to one.
+const minFrameParts = 4
+
+const (
+	frameWhole = -1 // goes over, and has not yet
+	frameParts = -2 // is taken apart
+)
 
 // content writes the columns of content and returns their uncompressed size.
 func (m *merger) content(ctx context.Context, c *copier, meta *parquet.Group, g *rowGroup) (size int64, err error) {
 	e := m.encoder
-	x := contentCopier{copier: c, encoder: e, group: g, pager: c.g.pager, most: m.groupBytes / 4}
-	for i := range e.dir.columns {
-		if e.dir.columns[i].fine {
-			w := chunkWriter{chunk: &g.chunks[i], rows: g.rows(), encoding: encodingPlain}
-			x.columns = append(x.columns, contentColumn{number: i, writer: w, had: make([]int, len(c.plan.parts))})
-		}
-	}
-	if len(x.columns) == 0 {
-		g.finePages = g.pages
-		return 0, nil
-	}
 	c.values = make([]values, len(c.values)) // lets go of what was read last
-	if err := x.measure(); err != nil {
-		return 0, err
-	}
-	x.findWhole()
-	for x.row < g.rows() {
-		if err := x.copyWhole(ctx); err != nil {
-			return 0, err
+	for i := range e.dir.columns {
+		if !e.dir.columns[i].content {
+			continue
 		}
-		row := x.row
-		if n := x.slice(); n > 0 {
-			if err := x.copySlice(ctx, row, n); err != nil {
-				return 0, err
-			}
+		x := contentCopier{
+			copier: c, column: i, find: attributeColumnOf(e.dir.columns[i].attribute), writer: e.frames(), promoted: c.promoted[i],
+			defined: vec.NewBitmap(g.rows()), parts: make([]contentPart, len(c.plan.parts)), most: m.groupBytes / 4,
 		}
-	}
-	g.finePages = append(x.pager.fine, g.rows())
-	for i := range x.columns {
-		if err := c.compare(x.columns[i].number, x.columns[i].had); err != nil {
-			return 0, err
-		}
-		raw, err := x.finish(meta, &x.columns[i])
+		raw, err := x.write(ctx, m, meta, g)
 		if err != nil {
-			return 0, fmt.Errorf("column %s: %w", e.dir.columns[x.columns[i].number].name, err)
+			return 0, fmt.Errorf("column %s: %w", e.dir.columns[i].name, err)
 		}
 		if err := m.flush(); err != nil {
 			return 0, err
@@ -86,46 +77,105 @@ func (m *merger) content(ctx context.Context, c *copier, meta *parquet.Group, g 
 	return size, nil
 }
 
-// measure finds out about how large the content of a row is.
-func (x *contentCopier) measure() error {
-	x.sizes = make([]int, len(x.plan.parts))
-	for i := range x.plan.parts {
-		p := &x.plan.parts[i]
-		for k := range x.columns {
-			column := attributeColumnOf(x.encoder.dir.columns[x.columns[k].number].attribute)(p.groupReader)
-			if column < 0 || p.chunk(column).absent {
-				continue
+// write writes the column.
+func (x *contentCopier) write(ctx context.Context, m *merger, meta *parquet.Group, g *rowGroup) (int64, error) {
+	for i := range x.parts {
+		if err := x.begin(ctx, i, !m.Settle); err != nil {
+			return 0, err
+		}
+	}
+	for x.row < g.rows() {
+		row := x.row
+		x.slice()
+		if err := x.copySlice(ctx, row); err != nil {
+			return 0, err
+		}
+	}
+	had := make([]int, len(x.parts))
+	for i := range x.parts {
+		had[i] = x.parts[i].had
+	}
+	if err := x.compare(x.column, had); err != nil {
+		return 0, err
+	}
+	e := m.encoder
+	w := chunkWriter{chunk: &g.chunks[x.column], start: e.offset(), rows: g.rows()}
+	data := cells.Column{Defined: x.defined, Values: len(x.writer.codes)}
+	if data.Values == 0 {
+		e.absent(&w, w.rows)
+		return w.finish(meta, parquet.Stats{Nulls: w.rows})
+	}
+	return e.framedChunk(meta, &w, g.pages, x.writer, data)
+}
+
+// begin finds out what a part has, and what becomes of its frames.
+func (x *contentCopier) begin(ctx context.Context, i int, move bool) (err error) {
+	p, part := &x.parts[i], &x.plan.parts[i]
+	if p.column = x.find(part.groupReader); p.column < 0 || part.chunk(p.column).absent {
+		p.column = -1
+		return nil
+	}
+	defer part.reader.guard("content", &err)
+	k := part.chunk(p.column)
+	if p.framed = part.framed(p.column); !p.framed {
+		pages, err := part.pages(p.column)
+		for _, page := range pages {
+			p.rowSize += int(page.raw)
+		}
+		p.rowSize /= part.group.rows()
+		return err
+	}
+	p.rowSize = int(k.dict.raw) / part.group.rows()
+	if p.frames, err = part.frames(p.column); err != nil {
+		return err
+	}
+	p.codes, p.codesOf, p.entries = make([]uint32, part.to-part.from), make([]int64, len(p.frames)), make([][][]byte, len(p.frames))
+	if err := part.readFrameCodes(ctx, p.codes, p.column, x.ordinal[part.from:part.to], x.scratch); err != nil {
+		return err
+	}
+	stay := vec.NewBitmap(k.entries)
+	for _, r := range x.plan.runs {
+		if int(r.part) == i {
+			for _, code := range p.codes[r.from:][:r.n] {
+				if code != noCode {
+					stay.Set(int(code))
+				}
 			}
-			pages, err := p.pages(column)
-			if err != nil {
-				return err
-			}
-			grid := p.grid(column)
-			size, first, last := 0, pageOf(grid, p.from), pageOf(grid, p.to-1)
-			for page := first; page <= last; page++ {
-				size += int(pages[page].raw)
-			}
-			x.sizes[i] += size / (grid[last+1] - grid[first])
+		}
+	}
+	for n := range p.frames {
+		f := &p.frames[n]
+		p.codesOf[n] = frameParts
+		// Small ones, of blocks of few rows, are joined.
+		if move && minFrameParts*int(f.raw) >= x.writer.bytes && stay.CountIn(int(f.first), int(f.first+f.n)) == int(f.n) {
+			p.codesOf[n] = frameWhole
 		}
 	}
 	return nil
 }
 
-// slice makes the next rows those that are copied, up to a page that may go over as
-// it is, and returns how many they are.
-func (x *contentCopier) slice() (rows int) {
+// readFrameCodes reads the codes of rows.
+func (g *groupReader) readFrameCodes(ctx context.Context, dst []uint32, c int, rows []int32, scratch *groupScratch) error {
+	var list []extent
+	g.eachRowPage(c, &task{rows: rows}, func(ref pageRef) { list = append(list, ref.extent()) })
+	if err := g.fetch(ctx, list); err != nil {
+		return err
+	}
+	g.scratch = *scratch
+	err := g.loadFrameCodes(dst, c, rows)
+	*scratch, g.scratch = g.scratch, groupScratch{}
+	g.window = nil
+	return err
+}
+
+// slice makes the next rows those that are copied.
+func (x *contentCopier) slice() {
 	x.runs = nil
 	clear(x.spans)
 	for size := 0; x.next < len(x.plan.runs) && size < x.most; {
 		r := x.plan.runs[x.next]
-		each := x.sizes[r.part] + 1
+		each := x.parts[r.part].rowSize + 1
 		n := min(int(r.n)-x.used, (x.most-size)/each+1)
-		if _, before, ok := x.nextWhole(); ok {
-			if before == 0 {
-				break
-			}
-			n = min(n, before)
-		}
 		r.from, r.n = r.from+int32(x.used), int32(n)
 		x.runs = append(x.runs, r)
 		span := &x.spans[r.part]
@@ -133,105 +183,123 @@ func (x *contentCopier) slice() (rows int) {
 			span.from = int(r.from)
 		}
 		span.to = int(r.from) + n
-		rows, size = rows+n, size+n*each
-		x.advance(n)
-	}
-	return rows
-}
-
-// advance goes on by n rows of the run that is next.
-func (x *contentCopier) advance(n int) {
-	x.row, x.used = x.row+n, x.used+n
-	if x.used == int(x.plan.runs[x.next].n) {
-		x.next, x.used = x.next+1, 0
+		size += n * each
+		if x.row, x.used = x.row+n, x.used+n; x.used == int(x.plan.runs[x.next].n) {
+			x.next, x.used = x.next+1, 0
+		}
 	}
 }
 
-// copySlice copies n rows from the given one on.
-func (x *contentCopier) copySlice(ctx context.Context, row, n int) error {
-	for i := range x.columns {
-		c := &x.columns[i]
-		column := &x.encoder.dir.columns[c.number]
-		if err := x.read(ctx, attributeColumnOf(column.attribute)); err != nil {
+// copySlice copies the rows of the slice, the first of which is row.
+func (x *contentCopier) copySlice(ctx context.Context, row int) error {
+	x.raw = x.raw[:0]
+	for i := range x.parts {
+		if err := x.readSlice(ctx, i); err != nil {
 			return err
 		}
-		resize(&c.widths, n)
-		clear(c.widths)
-		values := cells.NewOptional(n, cells.NewTexts(0, 0, nil))
-		x.had = c.had
-		x.attributeCells(cells.Text, values, c.widths, x.promotedIn(c.number, row, n))
-		c.data, c.place = values.Column(), pageRows{}
-		c.values += c.data.Values
 	}
-	for from, to := range x.cut(row, n) {
-		for i := range x.columns {
-			if err := x.page(&x.columns[i], from-row, to-row); err != nil {
-				return fmt.Errorf("column %s: %w", x.encoder.dir.columns[x.columns[i].number].name, err)
+	for _, r := range x.runs {
+		if err := x.copyRun(&r, row); err != nil {
+			return err
+		}
+		row += int(r.n)
+	}
+	for i := range x.parts {
+		if g := x.plan.parts[i].groupReader; x.parts[i].framed {
+			g.texts = nil
+			clear(x.parts[i].entries)
+		}
+	}
+	return nil
+}
+
+// readSlice reads what the slice needs of a part.
+func (x *contentCopier) readSlice(ctx context.Context, i int) (err error) {
+	p, part, span := &x.parts[i], &x.plan.parts[i], x.spans[i]
+	if p.column < 0 || span.to == span.from {
+		return nil
+	}
+	if !p.framed {
+		return x.readPart(ctx, &x.values[i], i, p.column)
+	}
+	defer part.reader.guard("content", &err)
+	var list []extent
+	needed, at := vec.NewBitmap(len(p.frames)), 0
+	for _, code := range p.codes[span.from:span.to] {
+		if code != noCode {
+			if at = frameOf(p.frames, code, at); p.codesOf[at] < 0 {
+				needed.Set(at)
+			}
+		}
+	}
+	for n := needed.Next(0); n < len(p.frames); n = needed.Next(n + 1) {
+		list = append(list, p.frames[n].extent())
+	}
+	if err := part.fetchTextExtents(ctx, list); err != nil {
+		return err
+	}
+	for n := needed.Next(0); n < len(p.frames); n = needed.Next(n + 1) {
+		if p.codesOf[n] == frameParts {
+			if p.entries[n], err = part.frameEntries(p.column, n, &p.frames[n], &x.raw); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// promotedIn takes off the promoted values of n rows from the given one on, by their
-// rows in the slice.
-func (x *contentCopier) promotedIn(column, row, n int) []promotion {
-	list, k := x.promoted[column], 0
-	for ; k < len(list) && list[k].row < row+n; k++ {
-		list[k].row -= row
-	}
-	x.promoted[column] = list[k:]
-	return list[:k]
-}
-
-// cut yields the pages of n rows from the given one on: they end with the slice, and
-// with each page of the group's grid.
-func (x *contentCopier) cut(row, n int) func(yield func(from, to int) bool) {
-	return func(yield func(from, to int) bool) {
-		start := row
-		for r := row; r < row+n; r++ {
-			for i := range x.columns {
-				x.pager.rowFine[i] = x.columns[i].widths[r-row]
+// copyRun copies rows of a part, and the texts that stood in no column there.
+func (x *contentCopier) copyRun(r *run, row int) error {
+	p := &x.parts[r.part]
+	for i := int(r.from); i < int(r.from+r.n); i, row = i+1, row+1 {
+		if len(x.promoted) > 0 && x.promoted[0].row == row {
+			x.add(row, []byte(x.promoted[0].text))
+			x.promoted = x.promoted[1:]
+			continue
+		}
+		switch {
+		case p.column < 0:
+		case p.framed:
+			if err := x.addCode(p, int(r.part), row, p.codes[i]); err != nil {
+				return err
 			}
-			begins := false
-			for ; x.group.pages[x.main+1] <= r; x.main++ {
-				begins = true
-			}
-			if x.pager.endFine(r, begins || r == row && r > 0) {
-				if r > start && !yield(start, r) {
-					return
-				}
-				start = r
+		default:
+			if text := x.values[r.part].text(i - x.spans[r.part].from); text != nil {
+				x.add(row, text)
+				p.had++
 			}
 		}
-		yield(start, row+n)
 	}
+	return nil
 }
 
-// page writes a page of one column, of the rows [from, to) of the slice.
-func (x *contentCopier) page(c *contentColumn, from, to int) error {
-	e := x.encoder
-	e.codec = e.content
-	e.scratch.pages, c.pages = c.pages, e.scratch.pages
-	c.place.from, c.place.to = from, to
-	err := e.page(&c.writer, &c.data, &c.place)
-	c.place.firstCell = c.place.endCell
-	e.scratch.pages, c.pages = c.pages, e.scratch.pages
-	return err
+func (x *contentCopier) add(row int, text []byte) {
+	x.defined.Set(row)
+	x.writer.add(text)
 }
 
-// finish writes what there is of a column.
-func (x *contentCopier) finish(meta *parquet.Group, c *contentColumn) (int64, error) {
-	e, w := x.encoder, &c.writer
-	w.start = e.offset()
-	stats := parquet.Stats{Nulls: x.group.rows() - c.values}
-	if c.values == 0 {
-		w.chunk.pages, w.chunk.compressed, w.raw = nil, false, 0
-		e.absent(w, w.rows)
-		return w.finish(meta, stats)
+// addCode copies an entry of a frame, with the frame if that goes over.
+func (x *contentCopier) addCode(p *contentPart, part, row int, code uint32) error {
+	if code == noCode {
+		return nil
 	}
-	w.place(w.start)
-	e.out = append(e.out, c.pages...)
-	c.pages = nil
-	return w.finish(meta, stats)
+	p.had++
+	n := frameOf(p.frames, code, p.last)
+	p.last = n
+	f := &p.frames[n]
+	if p.codesOf[n] == frameParts {
+		x.add(row, p.entries[n][code-f.first])
+		return nil
+	}
+	if p.codesOf[n] == frameWhole {
+		g := x.plan.parts[part].groupReader
+		stored, err := g.verified(f.extent(), f.sum)
+		if err != nil {
+			return g.corrupt(p.column, frameName(n), f.extent(), err)
+		}
+		p.codesOf[n] = int64(x.writer.copy(f, stored))
+	}
+	x.defined.Set(row)
+	x.writer.codes = append(x.writer.codes, uint32(p.codesOf[n])+code-f.first)
+	return nil
 }

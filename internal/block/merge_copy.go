@@ -184,7 +184,12 @@ func (c *copier) numbers(ctx context.Context) error {
 		{colStatusCode, func(_ int, v uint64) { f.statusCodes = append(f.statusCodes, int32(v)) }},
 		{colFlags, func(_ int, v uint64) { f.flags = append(f.flags, int32(v)) }},
 		{colFragment, func(_ int, v uint64) { f.fragments = append(f.fragments, int32(v)) }},
-		{colFragmentTime, func(row int, v uint64) { f.fragmentTimes.AddNumber(row, int64(v)) }},
+		{colFragmentTime, func(row int, v uint64) {
+			f.fragmentTimes.AddNumber(row, int64(v))
+			if f.starts[row] == 0 && f.durations[row] == 0 && f.fragments[row] != 0 { // as schema.Span.LastNanos
+				f.maxEnd = max(f.maxEnd, v)
+			}
+		}},
 		{colSpanID, func(_ int, v uint64) { f.spanIDs = binary.BigEndian.AppendUint64(f.spanIDs, v) }},
 		{colParentSpanID, func(row int, v uint64) {
 			f.hasParent.Set(row)
@@ -345,7 +350,7 @@ func (c *copier) cut() {
 				pager.row[place] = sizes[row]
 			}
 		}
-		pager.endPage(row)
+		pager.end(row)
 	}
-	pager.pages = append(pager.pages, c.plan.rows())
+	pager.finish(c.plan.rows())
 }

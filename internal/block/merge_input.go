@@ -20,6 +20,7 @@ type mergeInput struct {
 	group    int // that is read
 	pages    *groupReader
 	rowBytes []int // about what a row takes in memory while it is merged, by page
+	rowText  int   // about what a row has of the column with the most content
 	section  int   // likewise, of its tables
 	traces   *traceSection
 	trace    int // the next one, of traces
@@ -51,6 +52,7 @@ func (in *mergeInput) advance(ctx context.Context) (more bool, err error) {
 		if in.rowBytes, err = in.pages.rowBytes(); err != nil {
 			return false, err
 		}
+		in.rowText = in.pages.rowText()
 	}
 	return true, nil
 }
@@ -73,29 +75,37 @@ const heldBytes = 256
 // rowBytes is about what a row takes until its row group is written, by page:
 // texts without a dictionary as they are, content as it is stored.
 func (g *groupReader) rowBytes() ([]int, error) {
-	sizes := make([]int, len(g.group.pages)-1)
+	sizes, content := make([]int, len(g.group.pages)-1), 0
 	for c := range g.group.chunks {
 		column := g.column(c)
-		if g.chunk(c).absent || g.chunk(c).encoding == encodingCodes || column.physical != physicalBytes {
-			continue
-		}
-		pages, err := g.pages(c)
-		if err != nil {
-			return nil, err
-		}
-		grid := g.grid(c)
-		for p := range pages {
-			size := pages[p].raw
-			if column.fine {
-				size = pages[p].size
+		switch {
+		case g.framed(c):
+			content += int(g.contentBytes(c, g.group.rows()))
+		case g.chunk(c).absent, g.chunk(c).encoding == encodingCodes, column.physical != physicalBytes:
+		default:
+			pages, err := g.pages(c)
+			if err != nil {
+				return nil, err
 			}
-			sizes[pageOf(g.group.pages, grid[p])] += int(size)
+			for p := range pages {
+				sizes[p] += int(pages[p].raw)
+			}
 		}
 	}
 	for p := range sizes {
-		sizes[p] = heldBytes + sizes[p]/(g.group.pages[p+1]-g.group.pages[p])
+		sizes[p] = heldBytes + content/g.group.rows() + sizes[p]/(g.group.pages[p+1]-g.group.pages[p])
 	}
 	return sizes, nil
+}
+
+// rowText is about what a row has of the column with the most content.
+func (g *groupReader) rowText() (most int) {
+	for c := range g.group.chunks {
+		if g.framed(c) {
+			most = max(most, int(g.chunk(c).dict.raw)/g.group.rows())
+		}
+	}
+	return most
 }
 
 // inputHeap has the inputs that have more traces, the one with the smallest next
@@ -130,6 +140,7 @@ type mergePiece struct {
 	group    *groupReader
 	from, to int
 	bytes    int  // about what they take
+	text     int  // about what they have of the column with the most content
 	folds    bool // two of them may be of one span
 }
 
@@ -141,6 +152,7 @@ func (h *inputHeap) take(ctx context.Context) (*mergeTrace, error) {
 		s := in.traces
 		p := mergePiece{in: in, group: in.pages, from: s.first[in.trace], to: s.first[in.trace+1], folds: s.split(in.trace)}
 		p.bytes = (p.to - p.from) * in.rowBytes[pageOf(in.pages.group.pages, p.from)]
+		p.text = (p.to - p.from) * in.rowText
 		t.pieces = append(t.pieces, p)
 		in.trace++
 		more, err := in.advance(ctx)
@@ -156,10 +168,11 @@ func (h *inputHeap) take(ctx context.Context) (*mergeTrace, error) {
 	return t, nil
 }
 
-func (t *mergeTrace) size() (rows, bytes int) {
+func (t *mergeTrace) size() (rows, bytes, text int) {
 	for i := range t.pieces {
 		rows += t.pieces[i].to - t.pieces[i].from
 		bytes += t.pieces[i].bytes
+		text += t.pieces[i].text
 	}
-	return rows, bytes
+	return rows, bytes, text
 }

@@ -61,7 +61,7 @@ func (m *merger) begin(ctx context.Context) error {
 // none left.
 func (m *merger) plan(ctx context.Context) (*mergePlan, error) {
 	p := &mergePlan{}
-	size := 0
+	size, texts := 0, 0
 	for m.trace != nil || len(m.heap) > 0 {
 		if m.trace == nil {
 			var err error
@@ -69,11 +69,11 @@ func (m *merger) plan(ctx context.Context) (*mergePlan, error) {
 				return nil, err
 			}
 		}
-		rows, bytes := m.trace.size()
-		if p.read > 0 && (p.read+rows > m.limits.groupRows || size+bytes > m.groupBytes) {
+		rows, bytes, text := m.trace.size()
+		if p.read > 0 && (p.read+rows > m.limits.groupRows || size+bytes > m.groupBytes || texts+text > m.limits.groupBytes) {
 			break
 		}
-		size += bytes
+		size, texts = size+bytes, texts+text
 		m.add(p, m.trace)
 		m.trace = nil
 	}

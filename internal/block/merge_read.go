@@ -13,17 +13,20 @@ func (g *groupReader) read(ctx context.Context, v *values, c int, rows []int32, 
 		return err
 	}
 	var list []extent
-	if g.chunk(c).encoding == encodingCodes {
+	if g.hasDictionary(c) {
 		list = append(list, g.chunk(c).dict.extent())
 	}
 	g.eachRowPage(c, &task{rows: rows}, func(ref pageRef) { list = append(list, ref.extent()) })
 	if err := g.fetch(ctx, list); err != nil {
 		return err
 	}
+	if err := g.fetchTextsOf(ctx, []int{c}, rows); err != nil {
+		return err
+	}
 	g.scratch = *scratch
 	err = g.load(v, c, rows)
 	*scratch, g.scratch = g.scratch, groupScratch{}
-	g.window, g.dicts[c] = nil, nil
+	g.window, g.texts, g.dicts[c] = nil, nil, nil
 	return err
 }
 

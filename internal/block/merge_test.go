@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -89,7 +90,10 @@ func scattered(rng *rand.Rand, rows []schema.Span, n int) [][]schema.Span {
 	position := uint64(len(rows) + 1)
 	for _, row := range rows {
 		if rng.IntN(8) == 0 {
-			row.Fragment, row.FragmentNanos = schema.Fragment(1+rng.IntN(2)), rng.Uint64N(3)
+			row.Fragment, row.FragmentNanos = schema.Fragment(1+rng.IntN(int(schema.MaxFragment))), rng.Uint64N(3)
+			if len(row.Name)%3 == 0 {
+				row.StartNanos, row.EndNanos, row.FragmentNanos = 0, 0, row.StartNanos+1e18
+			}
 		}
 		p := rng.IntN(n)
 		parts[p] = append(parts[p], row)
@@ -156,7 +160,7 @@ func TestMergeIsWhatEncodeMakes(t *testing.T) {
 			var readers []*block.Reader
 			for i, part := range parts {
 				o, err := block.EncodeLimited(project, part, block.Limits{
-					PageRows: 1 + rng.IntN(300), GroupRows: 1 + rng.IntN(600), FineRows: 1 + rng.IntN(50), Columns: 1 + rng.IntN(60), ColumnRows: 1 + rng.IntN(9),
+					PageRows: 1 + rng.IntN(300), GroupRows: 1 + rng.IntN(600), FrameBytes: 1 + rng.IntN(50), Columns: 1 + rng.IntN(60), ColumnRows: 1 + rng.IntN(9),
 				})
 				require.NoError(t, err)
 				key := keyOf(o)
@@ -169,7 +173,7 @@ func TestMergeIsWhatEncodeMakes(t *testing.T) {
 				parts[i], err = scanAll(ctx, readers[i]) // attributes may have been turned around
 				require.NoError(t, err)
 			}
-			tt.limits.Columns, tt.limits.ColumnRows, tt.limits.FineRows = 1+rng.IntN(60), 1+rng.IntN(9), 1+rng.IntN(80)
+			tt.limits.Columns, tt.limits.ColumnRows, tt.limits.FrameBytes = 1+rng.IntN(60), 1+rng.IntN(9), 1+rng.IntN(80)
 			var out bytes.Buffer
 			m, err := block.MergeLimited(ctx, &out, readers, block.MergeOptions{}, tt.limits, 1+rng.IntN(1<<20))
 			require.NoError(t, err, "%s, seed %d", tt.name, seed)
@@ -355,10 +359,10 @@ func TestMergeOfAWorkload(t *testing.T) {
 	require.Less(t, m.Bytes, int64(len(encode(t, all).Data)))
 }
 
-// TestRewriteCopiesPagesOfContent leaves some traces out of a block that was merged
+// TestRewriteCopiesFrames leaves some traces out of a block that was merged
 // before: most of its content goes over as it is.
-func TestRewriteCopiesPagesOfContent(t *testing.T) {
-	pages, _ := decoded(t, slices.Collect(corpus.Workload(5, 10_000/thinning, corpus.MixLLM)))
+func TestRewriteCopiesFrames(t *testing.T) {
+	pages, _ := decoded(t, slices.Collect(corpus.Workload(5, 8_000/min(thinning, 2), corpus.MixLLM)))
 	all := slices.Concat(pages...)
 	var merged bytes.Buffer
 	m, err := block.Merge(t.Context(), &merged, opened(t, all[:len(all)/2], all[len(all)/2:]), block.MergeOptions{})
@@ -383,14 +387,61 @@ func TestRewriteCopiesPagesOfContent(t *testing.T) {
 	require.NoError(t, err)
 	requireSame(t, leftBy(drop, [][]schema.Span{want})[0], have)
 
-	old, copied := before.ContentPages(), 0
-	sums := after.ContentPages()
+	old, copied := before.ContentFrames(), 0
+	sums := after.ContentFrames()
 	for sum := range sums {
 		if old[sum] {
 			copied++
 		}
 	}
-	require.Greater(t, 10*copied, 7*len(sums), "of %d pages %d were copied", len(sums), copied)
+	require.Greater(t, 10*copied, 7*len(sums), "of %d frames %d were copied", len(sums), copied)
+}
+
+// TestMergeCopiesFrames merges blocks whose traces interleave: their content goes over
+// as it is, unless the output will not be merged again or frames are small.
+func TestMergeCopiesFrames(t *testing.T) {
+	pages, _ := decoded(t, slices.Collect(corpus.Workload(5, 8_000/min(thinning, 2), corpus.MixLLM)))
+	all := slices.Concat(pages...)
+	for name, tt := range map[string]struct {
+		parts       int
+		settle      bool
+		limits      block.Limits
+		least, most int // per cent of the output's frames that are copied
+		fewer       bool
+	}{
+		"whole":   {parts: 3, least: 70, most: 100},
+		"settled": {parts: 3, settle: true, fewer: true},
+		"small":   {parts: 3, limits: block.Limits{FrameBytes: 1 << 20}, most: 30, fewer: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var parts [][]schema.Span
+			for part := range slices.Chunk(all, (len(all)+tt.parts-1)/tt.parts) {
+				parts = append(parts, part)
+			}
+			inputs, old := opened(t, parts...), map[uint32]bool{}
+			for _, r := range inputs {
+				maps.Copy(old, r.ContentFrames())
+			}
+			var out bytes.Buffer
+			m, err := block.MergeLimited(t.Context(), &out, inputs, block.MergeOptions{Settle: tt.settle}, tt.limits, 128<<20)
+			require.NoError(t, err)
+			merged := openMerged(t, m, out.Bytes())
+			require.NoError(t, merged.Verify(t.Context(), nil))
+			require.NoError(t, merged.VerifyRows(t.Context(), nil))
+			have, err := scanAll(t.Context(), merged)
+			require.NoError(t, err)
+			requireSame(t, folded(parts...), have)
+			sums, copied := merged.ContentFrames(), 0
+			for sum := range sums {
+				if old[sum] {
+					copied++
+				}
+			}
+			require.GreaterOrEqual(t, 100*copied, tt.least*len(sums), "of %d frames %d were copied", len(sums), copied)
+			require.LessOrEqual(t, 100*copied, tt.most*len(sums), "of %d frames %d were copied", len(sums), copied)
+			require.Equal(t, tt.fewer, 3*len(sums) < 2*len(old), "%d frames, of %d", len(sums), len(old))
+		})
+	}
 }
 
 // TestMergeOfDifferentContent merges blocks that have different columns of content:
@@ -417,7 +468,7 @@ func TestMergeOfDifferentContent(t *testing.T) {
 		require.NoError(t, err)
 		parts, readers = append(parts, rows), append(readers, r)
 	}
-	for _, limits := range []block.Limits{{}, {FineRows: 100}, {GroupRows: 400}, {GroupRows: 700, PageRows: 300}} {
+	for _, limits := range []block.Limits{{}, {FrameBytes: 100}, {GroupBytes: 100_000}, {GroupRows: 400}, {GroupRows: 700, PageRows: 300}} {
 		var out bytes.Buffer
 		m, err := block.MergeLimited(t.Context(), &out, readers, block.MergeOptions{}, limits, 128<<20)
 		require.NoError(t, err)

@@ -63,8 +63,8 @@ func (g *groupReader) newProbe(p *vec.Predicate) *probe {
 	case vec.ScopeIntrinsic:
 		pr.intrinsic(g, p.Field.Key)
 	case vec.ScopeSpan:
-		pr.attributes(g, ownerSpan, colAttributes, verdict.Attributes(p))
 		pr.attributes(g, ownerDerived, colDerived, verdict.Attributes(p))
+		pr.attributes(g, ownerSpan, colAttributes, verdict.Attributes(p))
 	case vec.ScopeResource:
 		pr.add(g, g.fixed(colResource), 0, verdict.Resource(p))
 	case vec.ScopeInstrumentation:
@@ -121,7 +121,10 @@ func (pr *probe) intrinsic(g *groupReader, key string) {
 // attributes adds the columns of a key's attributes, and the column of the
 // fragments that may have it.
 func (pr *probe) attributes(g *groupReader, from owner, rest columnID, fragments verdict.Decider) {
-	key, rank := pr.predicate.Field.Key, 2*int(from)
+	key, rank := pr.predicate.Field.Key, 0
+	if n := len(pr.places); n > 0 {
+		rank = pr.places[n-1].rank + 1 // behind those of another owner
+	}
 	for _, c := range g.reader.columns.byKey[attributeKey{from, key}] {
 		switch g.column(c).attribute.kind {
 		case kindString:
@@ -177,7 +180,7 @@ func (pr *probe) addNumbers(g *groupReader, c, rank int, kind placeKind) {
 }
 
 // coded reports whether the values of a place stand in a dictionary.
-func (g *groupReader) coded(pl *place) bool { return g.chunk(pl.column).encoding == encodingCodes }
+func (g *groupReader) coded(pl *place) bool { return g.hasDictionary(pl.column) }
 
 // decideEntries decides the entries of the dictionary. REQUIRES: it was
 // fetched.
@@ -277,7 +280,11 @@ func (pr *probe) always() bool {
 func (pr *probe) none() bool { return len(pr.places) == 0 && !pr.predicate.Absent }
 
 func (g *groupReader) costOf(pl *place) int {
-	return int(g.chunk(pl.column).data().size())/256*g.weight(pl) + 1
+	size := g.chunk(pl.column).data().size()
+	if g.framed(pl.column) {
+		size += int64(g.chunk(pl.column).dict.size)
+	}
+	return int(size)/256*g.weight(pl) + 1
 }
 
 func (g *groupReader) weight(pl *place) int {

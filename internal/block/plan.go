@@ -1,6 +1,10 @@
 package block
 
-import "github.com/spanlake/spanlake/schema"
+import (
+	"math"
+
+	"github.com/spanlake/spanlake/schema"
+)
 
 const (
 	// maxPageRows is the rows of a page and of a chunk in memory.
@@ -11,10 +15,17 @@ const (
 	// maxPageBytes bounds the memory of a scan: a page of long texts has
 	// fewer rows.
 	maxPageBytes = 8 << 20
-	// maxFineRows and maxFineBytes bound the pages of content, so that reading
-	// one text costs little.
-	maxFineRows  = 1024
-	maxFineBytes = 256 << 10
+	// frameBytes is from when on a frame of content ends: reading one text of it
+	// costs little, and a merge finds that few of its texts go apart. Four times as
+	// much would save 5 % of what content takes.
+	frameBytes = 64 << 10
+	// settledFrames is how many times as large frames are in blocks that stay.
+	settledFrames = 4
+	// maxFramedBytes is the most that Parquet lets the dictionary of content have,
+	// maxGroupBytes what the values of a row group have at most, unless it is one
+	// trace.
+	maxFramedBytes = math.MaxInt32
+	maxGroupBytes  = 512 << 20
 	// maxColumns bounds the footer, which grows with every column.
 	maxColumns = 256
 	// minColumnRows is the least rows that have a value of a column.
@@ -25,9 +36,9 @@ const (
 
 // limits are where a block is cut; tests lower them.
 type limits struct {
-	pageRows, pageBytes int
-	fineRows, fineBytes int // of pages of content
-	groupRows           int
+	pageRows, pageBytes   int
+	groupRows, groupBytes int
+	frameBytes            int // of content
 	// columns is the most columns of attributes of spans, events and links,
 	// columnRows the least rows of one; resourceColumns the most of resources.
 	columns, columnRows, resourceColumns int
@@ -36,8 +47,8 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		pageRows: maxPageRows, pageBytes: maxPageBytes, fineRows: maxFineRows, fineBytes: maxFineBytes,
-		groupRows: maxGroupRows, columns: maxColumns, columnRows: minColumnRows, resourceColumns: maxColumns, sampleRows: minSampleRows,
+		pageRows: maxPageRows, pageBytes: maxPageBytes, groupRows: maxGroupRows, groupBytes: maxGroupBytes, frameBytes: frameBytes,
+		columns: maxColumns, columnRows: minColumnRows, resourceColumns: maxColumns, sampleRows: minSampleRows,
 	}
 }
 
@@ -57,10 +68,18 @@ func columnBytes(s *schema.Span) [12]int {
 }
 
 // planGroups returns the first row of each row group and the number of rows.
-// A group exceeds the limit only by being one trace.
-func planGroups(rows []*schema.Span, limit int) []int {
+// A group exceeds the limits only by being one trace. bytes are those of the values
+// of all rows.
+func planGroups(rows []*schema.Span, bytes int, lim limits) []int {
 	cuts := []int{0}
-	for start := 0; len(rows)-start > limit; {
+	for start := 0; ; {
+		limit := lim.groupRows
+		if bytes > lim.groupBytes {
+			limit = min(limit, max(rowsWithin(rows[start:], lim.groupBytes), 1))
+		}
+		if len(rows)-start <= limit {
+			break
+		}
 		cut := start + limit
 		for cut > start && rows[cut].TraceID == rows[cut-1].TraceID {
 			cut--
@@ -81,17 +100,24 @@ func planGroups(rows []*schema.Span, limit int) []int {
 	return append(cuts, len(rows))
 }
 
+// rowsWithin is how many of the rows have values of no more than so many bytes.
+func rowsWithin(rows []*schema.Span, bytes int) int {
+	for i, s := range rows {
+		if bytes -= len(s.Attributes) + len(s.Derived) + len(s.Events) + len(s.Links) + len(s.Rest); bytes < 0 {
+			return i
+		}
+	}
+	return len(rows)
+}
+
 // pager decides where pages begin: a page ends when it has enough rows, or
 // enough bytes in one column.
 type pager struct {
 	limits limits
 	pages  []int
-	fine   []int
 
-	held     [12]int // bytes of the current page, as columnBytes; attributes without content
-	heldFine []int   // bytes of content, by its number
-	row      [12]int // of the current row
-	rowFine  []int
+	held [12]int // bytes of the current page, as columnBytes; attributes without content
+	row  [12]int // of the current row
 }
 
 const (
@@ -105,53 +131,26 @@ const (
 	sharedBytes = 8
 )
 
-func newPager(lim limits, contents int) pager {
-	return pager{
-		limits: lim, pages: []int{0}, fine: []int{0},
-		heldFine: make([]int, contents), rowFine: make([]int, contents),
-	}
-}
+func newPager(lim limits) pager { return pager{limits: lim, pages: []int{0}} }
 
 // begin starts a row.
 func (p *pager) begin(s *schema.Span) {
 	p.row = columnBytes(s)
 	p.row[attributeBytes], p.row[attributeBytes+1] = 0, 0
-	clear(p.rowFine)
 }
 
 // wide adds an attribute of the row that is not content.
 func (p *pager) wide(n int) { p.row[attributeBytes] += n }
 
-// content adds an attribute that is.
-func (p *pager) content(number, n int) { p.rowFine[number] = n }
-
 // end ends the given row and cuts before it if it does not fit.
-func (p *pager) end(row int) { p.endFine(row, p.endPage(row)) }
-
-// endPage does that but for the pages of content, and reports whether it has cut.
-func (p *pager) endPage(row int) bool {
-	full := row-p.pages[len(p.pages)-1] >= p.limits.pageRows || overflows(p.held[:], p.row[:], p.limits.pageBytes)
-	if full {
+func (p *pager) end(row int) {
+	if row-p.pages[len(p.pages)-1] >= p.limits.pageRows || overflows(p.held[:], p.row[:], p.limits.pageBytes) {
 		p.pages = append(p.pages, row)
 		clear(p.held[:])
 	}
 	for c, n := range p.row {
 		p.held[c] += n
 	}
-	return full
-}
-
-// endFine does so for the pages of content. It cuts in any case where all pages
-// begin.
-func (p *pager) endFine(row int, full bool) bool {
-	if full = full || row-p.fine[len(p.fine)-1] >= p.limits.fineRows || overflows(p.heldFine, p.rowFine, p.limits.fineBytes); full {
-		p.fine = append(p.fine, row)
-		clear(p.heldFine)
-	}
-	for c, n := range p.rowFine {
-		p.heldFine[c] += n
-	}
-	return full
 }
 
 // overflows reports whether what a row adds to a page is too much for it.
@@ -165,10 +164,4 @@ func overflows(held, row []int, limit int) bool {
 }
 
 // finish ends the pages of a row group of so many rows.
-func (p *pager) finish(rows int) {
-	p.pages = append(p.pages, rows)
-	p.fine = append(p.fine, rows)
-	if len(p.heldFine) == 0 {
-		p.fine = p.pages
-	}
-}
+func (p *pager) finish(rows int) { p.pages = append(p.pages, rows) }

@@ -72,13 +72,16 @@ type pagePart struct {
 func (g *groupReader) load(v *values, c int, rows []int32) error {
 	k := g.chunk(c)
 	v.dict, v.raw, g.scratch.raw = nil, v.raw[:0], g.scratch.raw[:0]
+	if g.framed(c) {
+		return g.loadTexts(v, c, rows)
+	}
 	if k.encoding == encodingCodes {
 		var err error
 		if v.dict, err = g.dictionary(c); err != nil {
 			return err
 		}
 		resize(&v.codes, len(rows))
-		return g.eachPage(c, rows, &g.scratch.raw, func(p *pagePart) error { return g.loadCodes(v, k.entries, p) })
+		return g.eachPage(c, rows, &g.scratch.raw, func(p *pagePart) error { return g.loadCodes(v.codes, k.entries, p) })
 	}
 	if g.column(c).physical == physicalBytes {
 		resize(&v.bytes, len(rows))
@@ -92,7 +95,7 @@ func (g *groupReader) load(v *values, c int, rows []int32) error {
 // eachPage calls f with every page of a column that has some of the rows.
 // Pages are decompressed behind what scratch holds.
 func (g *groupReader) eachPage(c int, rows []int32, scratch *[]byte, f func(*pagePart) error) error {
-	grid := g.grid(c)
+	grid := g.group.pages
 	for first := 0; first < len(rows); {
 		p := pageOf(grid, int(rows[first]))
 		end := len(rows)
@@ -181,8 +184,8 @@ func (p *pagePart) spread() {
 // each than to decode all.
 func (p *pagePart) some() bool { return len(p.dense)*16 < p.count }
 
-func (g *groupReader) loadCodes(v *values, entries int, p *pagePart) error {
-	codes := v.codes[p.first:][:len(p.dense)]
+func (g *groupReader) loadCodes(dst []uint32, entries int, p *pagePart) error {
+	codes := dst[p.first:][:len(p.dense)]
 	if p.count == 0 {
 		for i := range codes {
 			codes[i] = noCode

@@ -75,7 +75,7 @@ func TestFilterHasNoFalseNegatives(t *testing.T) {
 func TestScanReadsOnlySelectedColumns(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	spans := withAttributes(randomSpans(rng, shape{rows: 3000, traces: 90, distinct: 9, nulls: 0.5, payload: 400, resources: 5}), rng, 0.05)
-	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 256, FineRows: 32, Columns: 30})
+	o, err := block.EncodeLimited(project, spans, block.Limits{PageRows: 256, FrameBytes: 32, Columns: 30})
 	require.NoError(t, err)
 	for _, columns := range []vec.Columns{
 		{},

@@ -80,10 +80,6 @@ func (r *rowReader) eachColumn(t *task, f func(c int)) {
 // is not known where they lie because the directory is damaged, there are none,
 // and reading the column returns the error.
 func (g *groupReader) eachRef(c int, t *task, f func(pageRef)) {
-	if g.column(c).fine {
-		g.eachRowPage(c, t, f)
-		return
-	}
 	if pages, err := g.pages(c); err == nil {
 		f(pages[t.page])
 	}
@@ -95,7 +91,7 @@ func (g *groupReader) eachRowPage(c int, t *task, f func(pageRef)) {
 	if err != nil {
 		return
 	}
-	grid := g.grid(c)
+	grid := g.group.pages
 	for i := 0; i < len(t.rows); {
 		p := pageOf(grid, int(t.rows[i]))
 		f(pages[p])
@@ -118,7 +114,7 @@ func (r *rowReader) fetchTasks(ctx context.Context) error {
 		r.eachColumn(t, func(c int) {
 			r.eachRef(c, t, func(ref pageRef) {
 				pages = append(pages, ref.extent())
-				size += int64(ref.size)
+				size += int64(ref.size) + r.contentBytes(c, len(t.rows))
 			})
 		})
 		if i > 0 && size > windowBytes {
@@ -129,13 +125,16 @@ func (r *rowReader) fetchTasks(ctx context.Context) error {
 		r.eachColumn(t, func(c int) { need[c] = true })
 		r.ready++
 	}
-	return r.fetchWith(ctx, wanted, need)
+	if err := r.fetchWith(ctx, wanted, need); err != nil {
+		return err
+	}
+	return r.fetchTexts(ctx, r.tasks[:r.ready], func(t *task, f func(c int)) { r.eachColumn(t, f) })
 }
 
 // fetchWith fetches extents and the dictionaries of the needed columns.
 func (r *rowReader) fetchWith(ctx context.Context, wanted []extent, need []bool) error {
 	for c, needed := range need {
-		need[c] = needed && r.chunk(c).encoding == encodingCodes && !r.chunk(c).absent && r.dicts[c] == nil
+		need[c] = needed && r.hasDictionary(c) && r.dicts[c] == nil
 		if need[c] {
 			wanted = append(wanted, r.chunk(c).dict.extent())
 		}

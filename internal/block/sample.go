@@ -185,7 +185,7 @@ func (s *groupSampler) fetchTasks(ctx context.Context) error {
 		for _, c := range s.columns {
 			s.eachRef(c, t, func(ref pageRef) {
 				wanted = append(wanted, ref.extent())
-				size += int64(ref.size)
+				size += int64(ref.size) + s.contentBytes(c, len(t.rows))
 			})
 		}
 		if i > 0 && size > windowBytes {
@@ -194,13 +194,16 @@ func (s *groupSampler) fetchTasks(ctx context.Context) error {
 		}
 		s.ready++
 	}
-	return s.fetch(ctx, append(wanted, s.missingDictionaries(s.columns)...))
+	if err := s.fetch(ctx, append(wanted, s.missingDictionaries(s.columns)...)); err != nil {
+		return err
+	}
+	return s.fetchTexts(ctx, s.tasks[:s.ready], func(_ *task, f func(c int)) { each(s.columns, f) })
 }
 
 // missingDictionaries are those of columns that were not decoded yet.
 func (g *groupReader) missingDictionaries(columns []int) (list []extent) {
 	for _, c := range columns {
-		if g.chunk(c).encoding == encodingCodes && g.dicts[c] == nil {
+		if g.hasDictionary(c) && g.dicts[c] == nil {
 			list = append(list, g.chunk(c).dict.extent())
 		}
 	}
@@ -232,6 +235,9 @@ func (s *groupSampler) show(ctx context.Context, row []int32) (list []schema.Val
 		s.eachRowPage(c, &task{rows: row}, func(ref pageRef) { wanted = append(wanted, ref.extent()) })
 	}
 	if err := s.keep(ctx, wanted); err != nil {
+		return nil, err
+	}
+	if err := s.fetchTextsOf(ctx, columns, row); err != nil {
 		return nil, err
 	}
 	list = make([]schema.Value, len(s.shown))

@@ -209,14 +209,24 @@ func (p *codedPart) codeOfWord(d *vec.Dictionary, word uint64) uint32 {
 }
 
 // present reports which rows have a value that is a label, without numbering
-// the values. Of long texts it reads no more than where there are some.
+// the values. Of long texts it reads no more than where there are some. REQUIRES: the
+// pages, and texts of the columns that lookedAt returns, were fetched.
 func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
 	out := make([]bool, len(rows))
 	decided := make([]bool, len(rows))
 	for i := range c.parts {
 		part := &c.parts[i]
-		if len(c.parts) == 1 && part.kind == kindString && g.chunk(part.column).encoding == encodingPlain && g.column(part.column).optional {
-			return out, g.loadDefined(out, part.column, rows)
+		if part.merelyThere(g) {
+			there := make([]bool, len(rows))
+			if err := g.loadDefined(there, part.column, rows); err != nil {
+				return nil, err
+			}
+			for k, is := range there {
+				if !decided[k] {
+					decided[k], out[k] = is, is
+				}
+			}
+			continue
 		}
 		if err := g.load(&part.values, part.column, rows); err != nil {
 			return nil, err
@@ -228,6 +238,21 @@ func (c *coder) present(g *groupReader, rows []int32) ([]bool, error) {
 		}
 	}
 	return out, nil
+}
+
+// merelyThere reports whether every value here is a label, whichever it is.
+func (p *codedPart) merelyThere(g *groupReader) bool {
+	return p.kind == kindString && g.column(p.column).optional && !g.hasDictionary(p.column)
+}
+
+// lookedAt are the columns of which present reads values.
+func (c *coder) lookedAt(g *groupReader) (list []int) {
+	for i := range c.parts {
+		if !c.parts[i].merelyThere(g) {
+			list = append(list, c.parts[i].column)
+		}
+	}
+	return list
 }
 
 // has reports whether a row has a value here, and whether that is one.
@@ -250,7 +275,7 @@ func (p *codedPart) has(row int) (has, full bool) {
 // loadDefined reports which rows of an optional column are not null, without
 // decompressing it. REQUIRES: the pages were fetched.
 func (g *groupReader) loadDefined(out []bool, c int, rows []int32) error {
-	grid := g.grid(c)
+	grid := g.group.pages
 	for i := 0; i < len(rows); {
 		p := pageOf(grid, int(rows[i]))
 		defined, err := g.definedOf(c, p, grid[p+1]-grid[p])

@@ -24,8 +24,8 @@ func (g *groupReader) holdingsOf(column vec.Column) (list []holding) {
 		case vec.ScopeIntrinsic:
 			list = g.appendIntrinsic(list, i, field.Key)
 		case vec.ScopeSpan:
-			list = g.appendAttributes(list, i, ownerSpan, colAttributes, field.Key)
 			list = g.appendAttributes(list, i, ownerDerived, colDerived, field.Key)
+			list = g.appendAttributes(list, i, ownerSpan, colAttributes, field.Key)
 		case vec.ScopeResource:
 			list = g.appendMessages(list, i, colResource, func(stored []byte) (schema.Value, bool) {
 				return findFirst(otlp.ResourceMessages(stored), otlp.ResourceKeyValues, field.Key)

@@ -25,7 +25,9 @@ type selector struct {
 	list   []*probe // in the order of the filter
 	// fetchPages fetches extents in place of those of the last call.
 	fetchPages func([]extent) error
-	match      matchScratch
+	// fetchFrames does so with frames of content.
+	fetchFrames func([]extent) error
+	match       matchScratch
 }
 
 var _ vec.Rows = (*selector)(nil)
@@ -93,8 +95,14 @@ func (s *selector) narrow(ctx context.Context, selected vec.Bitmap) error {
 	if err := s.prefetch(ctx, selected); err != nil {
 		return err
 	}
-	s.fetchPages = func(list []extent) error { return s.fetch(ctx, list) }
+	s.begin(ctx)
 	return s.filter.Select(s, selected)
+}
+
+// begin says how to fetch what predicates need.
+func (s *selector) begin(ctx context.Context) {
+	s.fetchPages = func(list []extent) error { return s.fetch(ctx, list) }
+	s.fetchFrames = func(list []extent) error { return s.fetchTextExtents(ctx, list) }
 }
 
 // settle decides what dictionaries decide. REQUIRES: they were fetched.
@@ -120,7 +128,7 @@ func (s *selector) prefetch(ctx context.Context, selected vec.Bitmap) error {
 		}
 		for i := range pr.places {
 			pl := &pr.places[i]
-			grid, size := s.grid(pl.column), s.chunk(pl.column).data().size()
+			grid, size := s.group.pages, s.chunk(pl.column).data().size()
 			if seen[pl.column] || s.weight(pl) > costNumbers || size > min(prefetchColumnBytes, left) {
 				continue
 			}
@@ -234,7 +242,7 @@ func (s *selector) Test(p *vec.Predicate, selected vec.Bitmap) error {
 // test decides the open rows that have a value in one place: they are no longer
 // open, and held if the predicate holds.
 func (s *selector) test(pl *place, p *vec.Predicate, open, held vec.Bitmap) error {
-	grid := s.grid(pl.column)
+	grid := s.group.pages
 	pages, err := s.pages(pl.column)
 	if err != nil {
 		return err
@@ -251,6 +259,11 @@ func (s *selector) test(pl *place, p *vec.Predicate, open, held vec.Bitmap) erro
 		}
 		if err := s.fetchPages(wanted); err != nil {
 			return err
+		}
+		if s.framed(pl.column) && !pl.never {
+			if err := s.decideTexts(pl, next, end, open); err != nil {
+				return err
+			}
 		}
 		for ; next < end; next++ {
 			if !encoding.AnyBit(open, grid[next], grid[next+1]) {

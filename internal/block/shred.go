@@ -178,7 +178,7 @@ func (s *survey) visit(pages [][]schema.Span) ([]rowPlace, error) {
 			if number == 0 {
 				s.minStart = row.StartNanos
 			}
-			s.minStart, s.maxEnd = min(s.minStart, row.StartNanos), max(s.maxEnd, row.StartNanos, row.EndNanos)
+			s.minStart, s.maxEnd = min(s.minStart, row.StartNanos), max(s.maxEnd, row.LastNanos())
 			s.resources.add(resourceOf(row))
 			s.scopes.add(scopeOf(row))
 			if len(row.Events) > 0 {
@@ -271,8 +271,8 @@ func fixedColumn(id columnID) fileColumn {
 	return fileColumn{name: c.name, id: id, physical: c.physical, optional: c.optional}
 }
 
-func attributeColumn(a attribute, fine bool) fileColumn {
-	return fileColumn{name: a.name(), id: numColumns, attribute: a, physical: kindTypes[a.kind], optional: true, fine: fine}
+func attributeColumn(a attribute, content bool) fileColumn {
+	return fileColumn{name: a.name(), id: numColumns, attribute: a, physical: kindTypes[a.kind], optional: true, content: content}
 }
 
 // place makes a candidate a column.

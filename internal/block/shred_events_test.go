@@ -117,12 +117,14 @@ func TestTracesThatMustBeFolded(t *testing.T) {
 	require.False(t, encode(t, spans[:1]).Open)
 }
 
-func TestContentHasSmallPages(t *testing.T) {
+func TestContentStandsInFrames(t *testing.T) {
 	value := func(i int) string { return fmt.Sprintf("%0136d", i) }
 	o := encode(t, rowsWith(5000, func(i int) []byte { return text("content", value(i)) }))
-	_, f := readParquet(t, o.Data)
-	require.Equal(t, 5, pagesOf(t, o, f, "span.content"))
-	require.Equal(t, 2, pagesOf(t, o, f, block.ColumnShape))
+	content := columnOf(t, o, "span.content")
+	require.Equal(t, 2, content.Pages)
+	require.Equal(t, 5000, content.Entries)
+	require.Equal(t, (5000*140+64<<10-1)/(64<<10), content.Frames)
+	require.Zero(t, columnOf(t, o, block.ColumnShape).Frames)
 }
 
 // TestBoundsAreSigned is about what other readers skip row groups by.

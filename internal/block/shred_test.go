@@ -1,6 +1,7 @@
 package block_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -8,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/block"
@@ -230,26 +230,23 @@ func TestContentStandsLast(t *testing.T) {
 		require.Positive(t, at, name)
 		require.Equal(t, want, at > order.ColumnIndexByName(block.ColumnRest), name)
 	}
-	for name, pages := range map[string][2]int{"span.n:int": {2, 2}, "span.prompt": {2, 2}, "span.content": {16, 24}, "span.huge": {16, 24}} {
-		n := pagesOf(t, o, f, name)
-		require.GreaterOrEqual(t, n, pages[0], name)
-		require.LessOrEqual(t, n, pages[1], name)
+	for name, frames := range map[string][2]int{"span.n:int": {0, 0}, "span.prompt": {0, 0}, "span.content": {10, 11}, "span.huge": {40, 110}} {
+		n := columnOf(t, o, name).Frames
+		require.GreaterOrEqual(t, n, frames[0], name)
+		require.LessOrEqual(t, n, frames[1], name)
 	}
 }
 
-// pagesOf counts the data pages of a column's only chunk.
-func pagesOf(t *testing.T, o *block.Object, f *file.Reader, name string) (n int) {
+// columnOf describes a column of a block of one row group.
+func columnOf(t *testing.T, o *block.Object, name string) block.Column {
 	t.Helper()
 	r, _ := open(t, o)
 	d, err := r.Describe(t.Context())
 	require.NoError(t, err)
-	for _, c := range d.Columns {
-		if c.Name == name {
-			n = c.Pages
-		}
-	}
-	require.Equal(t, 1, f.NumRowGroups())
-	return n
+	require.Len(t, d.RowGroups, 1)
+	i := slices.IndexFunc(d.Columns, func(c block.Column) bool { return c.Name == name })
+	require.GreaterOrEqual(t, i, 0, name)
+	return d.Columns[i]
 }
 
 // TestKeysOutsideOfColumns is about what the directory says of other keys.
@@ -331,4 +328,38 @@ func TestShapesUseLongNumbers(t *testing.T) {
 		shape = shape[used:]
 	}
 	requireParquet(t, o.Data, spans, newOracle(spans))
+}
+
+// TestGroupsAreBoundedInBytes: a row group ends where its values are too many bytes,
+// but not within a trace.
+func TestGroupsAreBoundedInBytes(t *testing.T) {
+	const rows, size = 10, 300
+	spans := rowsWith(rows, func(i int) []byte { return text("content", fmt.Sprintf("%0*d", size, i)) })
+	attributes := rows * len(spans[0].Attributes)
+	groups := func(r *block.Reader) int { return len(r.RowGroups()) }
+	encoded := func(limit int) *block.Reader {
+		o, err := block.EncodeLimited(project, spans, block.Limits{GroupBytes: limit, ColumnRows: 1})
+		require.NoError(t, err)
+		r, _ := open(t, o)
+		return r
+	}
+	require.Equal(t, 1, groups(encoded(1)), "one trace")
+	for i := range spans {
+		spans[i].TraceID = traceID(i)
+	}
+	require.Equal(t, 1, groups(encoded(attributes)))
+	require.Equal(t, 2, groups(encoded(attributes-1)))
+	require.Equal(t, rows, groups(encoded(1)))
+
+	input := encoded(attributes)
+	merged := func(limit int) *block.Reader {
+		var out bytes.Buffer
+		m, err := block.MergeLimited(t.Context(), &out, []*block.Reader{input}, block.MergeOptions{}, block.Limits{GroupBytes: limit, ColumnRows: 1}, 128<<20)
+		require.NoError(t, err)
+		return openMerged(t, m, out.Bytes())
+	}
+	content := rows * (size + 4) // with their lengths
+	require.Equal(t, 1, groups(merged(content)))
+	require.Equal(t, 2, groups(merged(content-1)))
+	require.Equal(t, rows, groups(merged(1)))
 }

@@ -113,7 +113,7 @@ func (s *summarizer) fetchFacts(ctx context.Context) error {
 	t := task{rows: s.rows}
 	for _, id := range [...]columnID{colServiceName, colStatusCode, colName} {
 		c := s.fixed(id)
-		if s.chunk(c).encoding == encodingCodes && s.dicts[c] == nil {
+		if s.hasDictionary(c) && s.dicts[c] == nil {
 			list = append(list, s.chunk(c).dict.extent())
 		}
 		s.eachRowPage(c, &t, func(ref pageRef) { list = append(list, ref.extent()) })

@@ -185,13 +185,13 @@ func TestSummaryOfSpansThatHaveNotEnded(t *testing.T) {
 	require.Equal(t, []uint64{50, 0, 10, 90}, ends)
 }
 
-// Of an attribute that was sent and derived, what was sent counts: dictionaries
+// Of an attribute that was sent and derived, what was derived counts: dictionaries
 // do not tell which values these are.
 func TestHiddenValuesAreNotDistinct(t *testing.T) {
 	const rows = 200
-	spans := rowsWith(rows, func(int) []byte { return text("key", "sent") })
+	spans := rowsWith(rows, func(int) []byte { return text("key", "hidden") })
 	for i := range rows / 2 {
-		spans[i].Derived = text("key", "hidden")
+		spans[i].Derived = text("key", "derived")
 	}
 	never := func(*schema.Span) bool {
 		require.Fail(t, "a value was yielded")
@@ -213,5 +213,5 @@ func TestHiddenValuesAreNotDistinct(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.True(t, ok)
-	require.Equal(t, []schema.Value{{Kind: schema.KindString, Str: "hidden"}}, values)
+	require.Equal(t, []schema.Value{{Kind: schema.KindString, Str: "derived"}}, values)
 }

@@ -175,9 +175,9 @@ func (t *tabulator) field(ctx context.Context, field vec.Field) error {
 	many := false
 	err := t.eachTask(ctx, t.tasks, c.appendColumns(nil), func(task *task) error {
 		if many {
-			return t.countPresent(c, task.rows)
+			return t.countPresent(ctx, c, task.rows)
 		}
-		if err := t.countCodes(c, task.rows); err != nil {
+		if err := t.countCodes(ctx, c, task.rows); err != nil {
 			return err
 		}
 		if many = t.labels.count > t.MaxValues || c.dictionary.Longest > t.MaxText; many {
@@ -196,7 +196,10 @@ func (t *tabulator) field(ctx context.Context, field vec.Field) error {
 	})
 }
 
-func (t *tabulator) countCodes(c *coder, rows []int32) error {
+func (t *tabulator) countCodes(ctx context.Context, c *coder, rows []int32) error {
+	if err := t.fetchTextsOf(ctx, c.appendColumns(nil), rows); err != nil {
+		return err
+	}
 	codes, err := c.codes(t.groupReader, rows)
 	if err != nil {
 		return err
@@ -239,7 +242,10 @@ func isLabel(v schema.Value) bool {
 }
 
 // countPresent counts the rows that have a value, whichever.
-func (t *tabulator) countPresent(c *coder, rows []int32) error {
+func (t *tabulator) countPresent(ctx context.Context, c *coder, rows []int32) error {
+	if err := t.fetchTextsOf(ctx, c.lookedAt(t.groupReader), rows); err != nil {
+		return err
+	}
 	present, err := c.present(t.groupReader, rows)
 	for i, is := range present {
 		if is {
@@ -306,7 +312,7 @@ func (t *tabulator) others(ctx context.Context) error {
 		}
 		for i, row := range task.rows {
 			seen = seen[:0]
-			for _, from := range [...]*values{sent, derived} {
+			for _, from := range [...]*values{derived, sent} {
 				if from == nil {
 					continue
 				}

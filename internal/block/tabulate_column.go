@@ -28,7 +28,7 @@ func (t *tabulator) whole(ctx context.Context, field vec.Field, parts []codedPar
 	t.tally.many = !t.table.TellsApart(field) || t.haveMany(parts)
 	for i := range parts {
 		c := &columnCounter{tabulator: t, number: parts[i].column, kind: parts[i].kind}
-		if err := t.eachPageOf(ctx, c.number, c.page); err != nil {
+		if err := t.eachPageOf(ctx, c.number, func(p, from, n int) error { return c.page(ctx, p, from, n) }); err != nil {
 			return true, err
 		}
 	}
@@ -38,14 +38,14 @@ func (t *tabulator) whole(ctx context.Context, field vec.Field, parts []codedPar
 // eachPageOf calls f with the pages of a column that have rows which count,
 // and the rows that they have.
 func (t *tabulator) eachPageOf(ctx context.Context, c int, f func(p, from, n int) error) error {
-	grid := t.grid(c)
+	grid := t.group.pages
 	pages, err := t.pages(c)
 	if err != nil {
 		return err
 	}
 	for next := 0; next < len(pages); {
 		wanted, size, end, window := t.missingDictionaries([]int{c}), int64(0), next, int64(windowBytes)
-		if t.column(c).fine && !t.tally.many {
+		if t.column(c).content && !t.tally.many {
 			window = 0 // one will do to see that these are texts
 		}
 		for ; end < len(pages) && (size == 0 || size+int64(pages[end].size) <= window); end++ {
@@ -86,7 +86,7 @@ type columnCounter struct {
 }
 
 // page counts those of a page.
-func (c *columnCounter) page(p, from, n int) error {
+func (c *columnCounter) page(ctx context.Context, p, from, n int) error {
 	c.part = c.counted.Extract(c.part, from, from+n)
 	if c.tally.many {
 		return c.present(p, from, n)
@@ -103,6 +103,8 @@ func (c *columnCounter) page(p, from, n int) error {
 		return nil
 	}
 	switch k := c.chunk(c.number); {
+	case c.framed(c.number):
+		return c.content(ctx, p, view, from)
 	case k.encoding == encodingCodes:
 		err = c.codes(view, k.entries, from)
 	case c.column(c.number).physical == physicalBytes:

@@ -27,7 +27,7 @@ const (
 
 // isLarge reports whether the cache does not take a page.
 func (t *tabulator) isLarge(c, p int) bool {
-	return t.column(c).fine || t.ref(c, p).raw > maxPartBytes
+	return t.column(c).content || t.ref(c, p).raw > maxPartBytes
 }
 
 // ref is where a page lies. REQUIRES: the list of the column's pages was read.
@@ -70,7 +70,7 @@ func (t *tabulator) knownValues(c, p int) (known, some bool) {
 	case !t.column(c).optional:
 		return true, true
 	}
-	offset, grid := t.ref(c, p).offset+definedBehind, t.grid(c)
+	offset, grid := t.ref(c, p).offset+definedBehind, t.group.pages
 	if !t.has(offset) {
 		return false, true
 	}
@@ -92,7 +92,7 @@ func anyBoth(rows vec.Bitmap, defined []uint64) bool {
 	return false
 }
 
-// marks are the marks of a page's values and the rows that have one.
+// marks are the marks of a page's values that were looked at, and their rows.
 type marks struct {
 	defined []uint64 // nil: all
 	values  []uint16
@@ -113,8 +113,14 @@ func (t *tabulator) markTexts(c, p int, view *pageView) error {
 		}
 		m.values[i] = markOf(text)
 	}
-	t.reader.remember(offset, m, 8*len(m.defined)+2*len(m.values))
+	t.rememberMarks(c, p, m)
 	return nil
+}
+
+func (t *tabulator) rememberMarks(c, p int, m *marks) {
+	if offset := t.ref(c, p).offset + marksBehind; !t.has(offset) {
+		t.reader.remember(offset, m, 8*len(m.defined)+2*len(m.values))
+	}
 }
 
 func markOf(text []byte) uint16 {
@@ -127,7 +133,7 @@ func markOf(text []byte) uint16 {
 // haveMany reports whether marks prove that columns have too many values to tell
 // apart, or a longer one: more values have different marks.
 func (t *tabulator) haveMany(parts []codedPart) bool {
-	if len(parts) != 1 || parts[0].kind != kindString || t.chunk(parts[0].column).encoding == encodingCodes || t.MaxText > longText {
+	if len(parts) != 1 || parts[0].kind != kindString || t.hasDictionary(parts[0].column) || t.MaxText > longText {
 		return false
 	}
 	c := parts[0].column
@@ -135,7 +141,7 @@ func (t *tabulator) haveMany(parts []codedPart) bool {
 		return false // as the reading of it says
 	}
 	seen, left := vec.NewBitmap(1<<16), t.MaxValues
-	grid := t.grid(c)
+	grid := t.group.pages
 	for p := range len(grid) - 1 {
 		from, to := grid[p], grid[p+1]
 		if !t.isLarge(c, p) || !encoding.AnyBit(t.counted, from, to) || !t.has(t.ref(c, p).offset+marksBehind) {

@@ -29,7 +29,7 @@ func (t *tabulator) messages(ctx context.Context, id columnID, f func(wire []byt
 	t.tally.reset(math.MaxInt, math.MaxInt)
 	if c := t.fixed(id); !t.chunk(c).absent {
 		counter := &columnCounter{tabulator: t, number: c, kind: kindString}
-		if err := t.eachPageOf(ctx, c, counter.page); err != nil {
+		if err := t.eachPageOf(ctx, c, func(p, from, n int) error { return counter.page(ctx, p, from, n) }); err != nil {
 			return err
 		}
 	}

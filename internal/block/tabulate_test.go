@@ -199,7 +199,7 @@ func TestTablesAreExact(t *testing.T) {
 	}{
 		{1, block.Limits{}},
 		{150, block.Limits{PageRows: 16, GroupRows: 50}},
-		{600, block.Limits{PageRows: 77, FineRows: 13, GroupRows: 300, ColumnRows: 1}},
+		{600, block.Limits{PageRows: 77, FrameBytes: 13, GroupRows: 300, ColumnRows: 1}},
 		{600, block.Limits{PageRows: 64, Columns: 3, ColumnRows: 1}},
 	}
 	for range 24 / thinning {

@@ -105,12 +105,11 @@ func (r *rowReader) bytesOf(t *task) (bytes int64) {
 		if r.chunk(c).absent {
 			continue
 		}
-		r.eachRef(c, t, func(ref pageRef) {
-			if bytes += int64(ref.raw); !r.column(c).fine {
-				rows := r.group.pages[t.page+1] - r.group.pages[t.page]
-				bytes -= int64(ref.raw) * int64(rows-len(t.rows)) / int64(rows)
-			}
-		})
+		rows := int64(r.group.pages[t.page+1] - r.group.pages[t.page])
+		r.eachRef(c, t, func(ref pageRef) { bytes += int64(ref.raw) * int64(len(t.rows)) / rows })
+		if k := r.chunk(c); r.framed(c) {
+			bytes += int64(k.dict.raw) * int64(len(t.rows)) / int64(r.group.rows())
+		}
 	}
 	return bytes
 }

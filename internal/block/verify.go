@@ -118,16 +118,25 @@ func (v *verifier) group(ctx context.Context, ordinal int) error {
 			}
 			continue
 		}
-		if k.encoding == encodingCodes {
-			if err := add(k.dict, column+", dictionary"); err != nil {
-				return err
-			}
-		}
-		pages, err := r.pages(c)
+		parts, err := r.chunkParts(c)
 		if err != nil {
 			_ = v.note(err) // it is damage
 		}
-		for p, ref := range pages {
+		if k.encoding == encodingCodes {
+			dict := k.dict
+			if r.framed(c) {
+				dict.size = uint32(dict.header)
+			}
+			if err := add(dict, column+", dictionary"); err != nil {
+				return err
+			}
+		}
+		for i, f := range parts.frames {
+			if err := add(pageRef{offset: f.offset, size: f.size, sum: f.sum}, column+", "+frameName(i)); err != nil {
+				return err
+			}
+		}
+		for p, ref := range parts.pages {
 			if err := add(ref, column+", "+pageName(p)); err != nil {
 				return err
 			}

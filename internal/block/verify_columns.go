@@ -6,6 +6,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block/cells"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -21,6 +22,7 @@ type columnCheck struct {
 	resources map[*schema.Resource]resourceCells
 	scopes    map[*schema.Scope]*schema.Scope // as their messages say
 	values    values
+	seen      map[int]vec.Bitmap // by column of content: entries of its frames
 }
 
 // resourceCells are what the columns of resources should hold.
@@ -39,7 +41,7 @@ type cell struct {
 func newColumnCheck(v *rowVerifier, g *groupReader) columnCheck {
 	return columnCheck{
 		groupReader: g, block: v, survey: g.reader.dir.surveyed(),
-		resources: map[*schema.Resource]resourceCells{}, scopes: map[*schema.Scope]*schema.Scope{},
+		resources: map[*schema.Resource]resourceCells{}, scopes: map[*schema.Scope]*schema.Scope{}, seen: map[int]vec.Bitmap{},
 	}
 }
 
@@ -98,6 +100,7 @@ func (c *columnCheck) compare(column int, t *task, want func(row int) cell) erro
 		if err := c.load(&c.values, column, t.rows); err != nil {
 			return err
 		}
+		c.see(column)
 	}
 	text := c.column(column).physical == physicalBytes
 	for i, row := range t.rows {
@@ -118,8 +121,29 @@ func (c *columnCheck) compare(column int, t *task, want func(row int) cell) erro
 	return nil
 }
 
-// finish compares the lists of keys: one that lacks a key hides it.
+// see notes the entries of frames that rows have.
+func (c *columnCheck) see(column int) {
+	if !c.framed(column) {
+		return
+	}
+	if c.seen[column] == nil {
+		c.seen[column] = vec.NewBitmap(c.chunk(column).entries)
+	}
+	for _, code := range c.values.codes {
+		if code != noCode {
+			c.seen[column].Set(int(code))
+		}
+	}
+}
+
+// finish compares the texts in frames, which no row may outlive, and
+// the lists of keys: one that lacks a key hides it.
 func (c *columnCheck) finish(g *groupCheck) {
+	for column, seen := range c.seen {
+		if n := seen.Count(); n != c.chunk(column).entries {
+			g.bounds("column %s has texts of %d rows, not %d", c.column(column).name, c.chunk(column).entries, n)
+		}
+	}
 	for from, keys := range c.keys {
 		if keys.any && !c.group.keys[from].any {
 			g.bounds("%s: a list of keys, of more than are listed", owner(from))

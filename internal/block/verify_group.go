@@ -30,7 +30,7 @@ func newGroupCheck(v *rowVerifier, g *groupReader) *groupCheck {
 func (v *rowVerifier) disagree(g *groupReader, c int, row int32, what string) {
 	at, page := g.chunk(c).data(), pageName(0)
 	if pages, err := g.pages(c); err == nil && len(pages) > 0 { // rows of it were read
-		p := pageOf(g.grid(c), int(row))
+		p := pageOf(g.group.pages, int(row))
 		at, page = pages[p].extent(), pageName(p)
 	}
 	section := fmt.Sprintf("row group %d, column %s, %s", g.ordinal, g.column(c).name, page)
@@ -52,7 +52,7 @@ func (c *groupCheck) rowsOf(t *task, spans []schema.Span) error {
 	ids := c.fixed(colTraceID)
 	codes := resize(&c.codes.codes, len(spans))
 	err := c.eachPage(ids, t.rows, &c.scratch.raw, func(p *pagePart) error {
-		return c.loadCodes(&c.codes, c.chunk(ids).entries, p)
+		return c.loadCodes(codes, c.chunk(ids).entries, p)
 	})
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (c *groupCheck) rowsOf(t *task, spans []schema.Span) error {
 			c.block.disagree(c.groupReader, ids, t.rows[i], "the trace id")
 		}
 		c.block.row(s)
-		c.minStart, c.maxEnd = min(c.minStart, s.StartNanos), max(c.maxEnd, s.StartNanos, s.EndNanos)
+		c.minStart, c.maxEnd = min(c.minStart, s.StartNanos), max(c.maxEnd, s.LastNanos())
 		c.trace.add(traceRowOf(s))
 		if c.block.full() {
 			break

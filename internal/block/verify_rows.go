@@ -150,7 +150,7 @@ func (v *rowVerifier) row(s *schema.Span) {
 	if v.rows == 0 {
 		v.minStart = s.StartNanos
 	}
-	v.minStart, v.maxEnd = min(v.minStart, s.StartNanos), max(v.maxEnd, s.StartNanos, s.EndNanos)
+	v.minStart, v.maxEnd = min(v.minStart, s.StartNanos), max(v.maxEnd, s.LastNanos())
 	if v.strayTrace == nil && v.last.TraceID != s.TraceID && s.TraceID.Partition(name.Partitions) != name.Partition {
 		id := s.TraceID
 		v.strayTrace = &id

@@ -242,7 +242,7 @@ func TestVerifiedRowsAreWhatSearchesFind(t *testing.T) {
 	for seed := range uint64(4) {
 		d := newDamageable(t, seed)
 		asDecoded(d.spans)
-		o, err := block.EncodeLimited(project, d.spans, block.Limits{PageRows: 32, FineRows: 8, GroupRows: 64, Columns: 9, ColumnRows: 9})
+		o, err := block.EncodeLimited(project, d.spans, block.Limits{PageRows: 32, FrameBytes: 8, GroupRows: 64, Columns: 9, ColumnRows: 9})
 		require.NoError(t, err)
 		r, err := block.Open(t.Context(), memory(o.Data), logKey(o))
 		require.NoError(t, err)
@@ -273,4 +273,24 @@ func TestVerifiedRowsAreWhatSearchesFind(t *testing.T) {
 	}
 	require.Greater(t, found, 100)
 	require.Greater(t, accepted, 25, "most bits of values can be anything")
+}
+
+// TestVerifyRowsFindsTextsOfNoRow: what was erased must not stay in a frame.
+func TestVerifyRowsFindsTextsOfNoRow(t *testing.T) {
+	spans := rowsWith(2, func(i int) []byte { return text("content", strings.Repeat(string(rune('a'+i)), 200)) })
+	for i := range spans {
+		spans[i].Position = 1
+	}
+	o, err := block.EncodeLimited(project, spans, block.Limits{ColumnRows: 1})
+	require.NoError(t, err)
+	data := bytes.Clone(o.Data)
+	r, err := block.Open(t.Context(), memory(data), keyOf(o))
+	require.NoError(t, err)
+	require.NoError(t, block.WithForgedChecksums(r, memory(data), data).VerifyRows(t.Context(), nil))
+	codes := &data[len(data)-o.TailBytes-1] // of the last column
+	require.EqualValues(t, 0b10, *codes)
+	*codes = 0b00
+	err = block.WithForgedChecksums(r, memory(data), data).VerifyRows(t.Context(), nil)
+	require.ErrorIs(t, err, block.ErrCorrupt)
+	require.ErrorContains(t, err, "column span.content has texts of 2 rows, not 1")
 }

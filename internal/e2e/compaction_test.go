@@ -158,15 +158,34 @@ func (w *compactionWorld) send() {
 // count counts all spans by a metrics query.
 func (w *compactionWorld) count() {
 	w.t.Helper()
-	second := func(off int64) []string { return []string{strconv.FormatInt(w.start.Unix()+off, 10)} }
-	params := url.Values{"q": {"{} | count_over_time()"}, "start": second(-3600), "end": second(3600)}
-	got, err := w.querier.get(w.t.Context(), "shop", "/api/metrics/query?"+params.Encode())
-	require.NoError(w.t, err)
-	require.Equal(w.t, http.StatusOK, got.status, string(got.body))
+	requireCount(w.t, w.querier, w.start, w.sent)
+}
+
+// requireCount counts all spans of the project shop that lie an hour around a time,
+// by a metrics query.
+func requireCount(t *testing.T, querier *client, at time.Time, want int) {
+	t.Helper()
+	got, err := querier.get(t.Context(), "shop", metricsPath+"?"+countAround(at))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, got.status, string(got.body))
+	requireCounted(t, got.body, want)
+}
+
+const metricsPath = "/api/metrics/query"
+
+// countAround are the parameters of a query that counts all spans of an hour around a
+// time.
+func countAround(at time.Time) string {
+	second := func(off int64) []string { return []string{strconv.FormatInt(at.Unix()+off, 10)} }
+	return url.Values{"q": {"{} | count_over_time()"}, "start": second(-3600), "end": second(3600)}.Encode()
+}
+
+func requireCounted(t *testing.T, body []byte, want int) {
+	t.Helper()
 	var reply seriesReply
-	require.NoError(w.t, json.Unmarshal(got.body, &reply))
-	require.Len(w.t, reply.Series, 1)
-	require.InDelta(w.t, w.sent, reply.Series[0].Value, 0)
+	require.NoError(t, json.Unmarshal(body, &reply))
+	require.Len(t, reply.Series, 1)
+	require.InDelta(t, want, reply.Series[0].Value, 0)
 }
 
 // trouble kills a compactor, or starts one that was killed.
@@ -202,8 +221,13 @@ func (w *compactionWorld) settle() {
 	require.True(w.t, slices.ContainsFunc(names, func(n schema.BlockName) bool { return n.Level == 3 }), "no block of the last level")
 }
 
-func (w *compactionWorld) names(ctx context.Context) (names []schema.BlockName, err error) {
-	for o, err := range w.bucket.List(ctx, objstore.ListOptions{Prefix: schema.BlocksPrefix}) {
+func (w *compactionWorld) names(ctx context.Context) ([]schema.BlockName, error) {
+	return blockNames(ctx, w.bucket)
+}
+
+// blockNames lists all blocks.
+func blockNames(ctx context.Context, bucket objstore.Bucket) (names []schema.BlockName, err error) {
+	for o, err := range bucket.List(ctx, objstore.ListOptions{Prefix: schema.BlocksPrefix}) {
 		if err != nil {
 			return nil, err
 		}
@@ -219,13 +243,15 @@ func (w *compactionWorld) names(ctx context.Context) (names []schema.BlockName, 
 // mergeable reports whether there is a covered block, or two of one partition in
 // one of the largest windows.
 func (w *compactionWorld) mergeable(ctx context.Context) bool {
+	return w.mergeableIn(ctx, largestWindow(w.t))
+}
+
+func (w *compactionWorld) mergeableIn(ctx context.Context, largest time.Duration) bool {
 	names, err := w.names(ctx)
 	require.NoError(w.t, err)
 	if len(schema.Visible(names)) < len(names) {
 		return true
 	}
-	largest, err := time.ParseDuration(mergeWindows()[strings.LastIndex(mergeWindows(), ",")+1:])
-	require.NoError(w.t, err)
 	seen := map[[2]uint64]bool{}
 	for _, n := range names {
 		key := [2]uint64{uint64(n.Partition), n.LogNanos / uint64(largest)}

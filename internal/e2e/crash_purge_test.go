@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,8 +20,8 @@ func (w *crashWorld) withLog(f func(*wal.Log)) {
 	defer func() { require.NoError(w.t, server.Shutdown()) }()
 	log, err := wal.Open(w.t.Context(), wal.Options{
 		Dial: server.Dial, ServerSyncAlways: true,
-		Covered: func(ctx context.Context, partition, partitions int, epoch uint64) (uint64, error) {
-			return catalog.Highest(ctx, w.bucket, partition, partitions, epoch)
+		Covered: func(ctx context.Context, epochs []uint64, from time.Time) ([]uint64, error) {
+			return catalog.Highest(ctx, w.bucket, epochs, from)
 		},
 	})
 	require.NoError(w.t, err)

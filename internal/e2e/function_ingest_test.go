@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,9 +18,6 @@ import (
 
 	"github.com/spanlake/spanlake/internal/project"
 )
-
-// maxFunctionBytes bounds a function's binary.
-const maxFunctionBytes = 45 << 20
 
 // functionWorld is the ingest function with its log and bucket, and what it has
 // acknowledged.
@@ -47,20 +42,10 @@ func newFunctionWorld(t *testing.T) *functionWorld {
 	w.key = secret
 	w.nats = newNATS(t, t.TempDir(), false)
 	w.relay = newRelay(t, strings.TrimPrefix(w.nats.url, "nats://"))
-	w.lambda = startLambda(t, buildFunction(t), append(w.place.env,
+	w.lambda = startLambda(t, "ingest", lambdaTimeout, append(w.place.env,
 		"SPANLAKE_BUCKET="+w.place.url, "SPANLAKE_NATS_URL=nats://"+w.relay.addr(), "SPANLAKE_NATS_MONITOR_URLS="+w.nats.monitor,
 		"SPANLAKE_AUTH_MODE=keys", "SPANLAKE_INGESTER_PUBLISH_TIMEOUT=6s", "SPANLAKE_LOGGING_FORMAT=json")...)
 	return w
-}
-
-// buildFunction builds the function as make functions does, for this machine.
-func buildFunction(t *testing.T) string {
-	t.Helper()
-	path := programs.ingest.build(t, "bootstrap", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "../../functions/ingest")
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.LessOrEqual(t, info.Size(), int64(maxFunctionBytes))
-	return path
 }
 
 // trace makes a trace of a few spans.
@@ -99,10 +84,6 @@ func (w *functionWorld) export(encoding string) {
 	require.Empty(w.t, got.Body)
 	w.sent[id] = len(data.GetResourceSpans()[0].GetScopeSpans()[0].GetSpans())
 }
-
-// freeze stops the process as AWS does between invocations.
-func (w *functionWorld) freeze() { w.process.signal(w.t, syscall.SIGSTOP) }
-func (w *functionWorld) thaw()   { w.process.signal(w.t, syscall.SIGCONT) }
 
 // TestIngestFunction drives the real binary through the runtime API, and finds what
 // it acknowledged with the service on the same log and bucket.
@@ -243,7 +224,7 @@ func TestFunctionRefusesSettings(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := runProcess(t, test.env, buildFunction(t))
+			p := runProcess(t, test.env, buildFunction(t, "ingest"))
 			<-p.exited
 			require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
 			for _, part := range test.want {

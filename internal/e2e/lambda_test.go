@@ -1,27 +1,48 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// lambdaTimeout is what the runtime gives a function for an invocation.
-const lambdaTimeout = 20 * time.Second
+// lambdaTimeout is what the runtime gives a function for an invocation, and
+// taskTimeout one that works for minutes.
+const (
+	lambdaTimeout = 20 * time.Second
+	taskTimeout   = 2 * time.Minute
+)
+
+// maxFunctionBytes bounds a function's binary.
+const maxFunctionBytes = 45 << 20
+
+// buildFunction builds a function as make functions does, for this machine.
+func buildFunction(t *testing.T, name string) string {
+	t.Helper()
+	known := map[string]*program{"ingest": &programs.ingest, "flush": &programs.flush, "compact": &programs.compact, "query": &programs.query}
+	path := known[name].build(t, "bootstrap-"+name, "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "../../functions/"+name)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.LessOrEqual(t, info.Size(), int64(maxFunctionBytes))
+	return path
+}
 
 // lambda runs a function's real binary as AWS does: it speaks the runtime API, of
 // which the process asks for its next event and to which it brings the answer.
 type lambda struct {
 	t         *testing.T
+	timeout   time.Duration // of an invocation
 	process   *process
 	next      chan invocation
 	pending   chan invocation // the one that the process has, if any
@@ -32,22 +53,23 @@ type lambda struct {
 type invocation struct {
 	id    string
 	event []byte
-	reply chan []byte
+	reply chan functionReply
 }
 
-// startLambda starts the binary with a few variables.
-func startLambda(t *testing.T, bootstrap string, env ...string) *lambda {
+// functionReply is what a function has answered: whole, or while it is made.
+type functionReply struct {
+	body   []byte
+	stream io.Reader // nil: body is all. It fails where the function says that it broke off.
+}
+
+// startLambda starts a function's binary with a few variables.
+func startLambda(t *testing.T, name string, timeout time.Duration, env ...string) *lambda {
 	t.Helper()
-	l := &lambda{t: t, next: make(chan invocation), pending: make(chan invocation, 1), failed: make(chan string, 1)}
+	l := &lambda{t: t, timeout: timeout, next: make(chan invocation), pending: make(chan invocation, 1), failed: make(chan string, 1)}
 	mux := http.NewServeMux()
 	const prefix = "/2018-06-01/runtime/"
 	mux.HandleFunc("GET "+prefix+"invocation/next", l.serveNext)
-	mux.HandleFunc("POST "+prefix+"invocation/{id}/response", func(w http.ResponseWriter, req *http.Request) {
-		body, err := io.ReadAll(req.Body)
-		if err == nil {
-			l.answer(w, req.PathValue("id"), body)
-		}
-	})
+	mux.HandleFunc("POST "+prefix+"invocation/{id}/response", l.serveResponse)
 	fail := func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body) // shown to a person
 		l.failed <- string(body)
@@ -67,8 +89,10 @@ func startLambda(t *testing.T, bootstrap string, env ...string) *lambda {
 		require.NoError(t, server.Close())
 		<-stopped
 	})
-	l.process = runProcess(t, append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=ingest",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST"), bootstrap)
+	l.process = runProcess(t, append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + name,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+	}, env...), buildFunction(t, name))
 	return l
 }
 
@@ -77,49 +101,94 @@ func (l *lambda) serveNext(w http.ResponseWriter, req *http.Request) {
 	case i := <-l.next:
 		l.pending <- i
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", i.id)
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(lambdaTimeout).UnixMilli(), 10))
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(l.timeout).UnixMilli(), 10))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:ingest")
 		_, _ = w.Write(i.event)
 	case <-req.Context().Done():
 	}
 }
 
-func (l *lambda) answer(w http.ResponseWriter, id string, body []byte) {
+// serveResponse takes an answer. One that is streamed is passed on as it comes.
+func (l *lambda) serveResponse(w http.ResponseWriter, req *http.Request) {
+	reply, send := functionReply{}, func() error { return nil }
+	if req.Header.Get("Lambda-Runtime-Function-Response-Mode") == "streaming" {
+		reader, writer := io.Pipe()
+		reply.stream = reader
+		send = func() error {
+			_, err := io.Copy(writer, req.Body)
+			if reason := req.Trailer.Get("Lambda-Runtime-Function-Error-Body"); err == nil && reason != "" {
+				text, decodeErr := base64.StdEncoding.DecodeString(reason)
+				err = errors.Join(errors.New(string(text)), decodeErr)
+			}
+			return writer.CloseWithError(err)
+		}
+	} else {
+		var err error
+		if reply.body, err = io.ReadAll(req.Body); err != nil {
+			return // the function was killed
+		}
+	}
 	i := <-l.pending
-	if i.id != id {
+	if i.id != req.PathValue("id") {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	i.reply <- body
-	w.WriteHeader(http.StatusAccepted)
+	i.reply <- reply
+	if send() == nil {
+		w.WriteHeader(http.StatusAccepted)
+	}
 }
 
 // invoke gives the function an event and returns its answer.
 func (l *lambda) invoke(event []byte) []byte {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 2*lambdaTimeout)
-	defer cancel()
-	i := invocation{id: strconv.FormatInt(l.requested.Add(1), 10), event: event, reply: make(chan []byte, 1)}
+	body, ended := l.outcome(l.begin(event))
+	require.False(l.t, ended, "the function has ended: %s", l.process.stderr)
+	return body
+}
+
+// begin gives the function an event.
+func (l *lambda) begin(event []byte) invocation {
+	l.t.Helper()
+	i, ended := l.offer(event)
+	require.False(l.t, ended, "the function has ended: %s", l.process.stderr)
+	return i
+}
+
+// offer gives the function an event, unless it has ended.
+func (l *lambda) offer(event []byte) (i invocation, ended bool) {
+	l.t.Helper()
+	i = invocation{id: strconv.FormatInt(l.requested.Add(1), 10), event: event, reply: make(chan functionReply, 1)}
 	select {
 	case l.next <- i:
 	case <-l.process.exited:
-		require.Fail(l.t, "the function has ended", "%s", l.process.stderr)
-	case <-ctx.Done():
+		return i, true
+	case <-time.After(2 * lambdaTimeout):
 		require.Fail(l.t, "the function does not ask for events")
 	}
+	return i, false
+}
+
+// outcome returns the answer to an event, or that the function has ended.
+func (l *lambda) outcome(i invocation) (body []byte, ended bool) {
+	l.t.Helper()
 	select {
-	case body := <-i.reply:
-		return body
+	case reply := <-i.reply:
+		return reply.body, false
 	case text := <-l.failed:
 		<-l.pending
-		return []byte(text)
+		return []byte(text), false
 	case <-l.process.exited:
-		require.Fail(l.t, "the function has ended", "%s", l.process.stderr)
-	case <-ctx.Done():
+		return nil, true
+	case <-time.After(l.timeout + lambdaTimeout):
 		require.Fail(l.t, "the function does not answer")
+		return nil, false
 	}
-	return nil
 }
+
+// freeze stops the process as AWS does between invocations.
+func (l *lambda) freeze() { l.process.signal(l.t, syscall.SIGSTOP) }
+func (l *lambda) thaw()   { l.process.signal(l.t, syscall.SIGCONT) }
 
 // httpReply is the answer to an event of HTTP.
 type httpReply struct {
@@ -141,20 +210,26 @@ func (l *lambda) post(path string, body []byte, header ...string) httpReply {
 	for i := 0; i < len(header); i += 2 {
 		headers[header[i]] = header[i+1]
 	}
+	return l.reply(l.invoke(httpEvent(l.t, http.MethodPost, path, "", headers, body)))
+}
+
+// httpEvent is a request as API Gateway and Function URLs pass it on.
+func httpEvent(t *testing.T, method, path, query string, headers map[string]string, body []byte) []byte {
+	t.Helper()
 	event, err := json.Marshal(map[string]any{
-		"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": headers,
+		"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
 		"requestContext": map[string]any{
 			"accountId": "123456789012", "apiId": "abc", "domainName": "abc.execute-api.eu-west-1.amazonaws.com", "domainPrefix": "abc",
 			"http": map[string]any{
-				"method": http.MethodPost, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": headers["user-agent"],
+				"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": headers["user-agent"],
 			},
 			"requestId": "JKJaXmPLvHcESHA=", "routeKey": "$default", "stage": "$default",
 			"time": "10/Mar/2026:05:16:23 +0000", "timeEpoch": 1773119783636,
 		},
 		"body": base64.StdEncoding.EncodeToString(body), "isBase64Encoded": true,
 	})
-	require.NoError(l.t, err)
-	return l.reply(l.invoke(event))
+	require.NoError(t, err)
+	return event
 }
 
 func (l *lambda) reply(text []byte) (r httpReply) {

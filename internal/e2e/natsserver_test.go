@@ -93,6 +93,16 @@ func (s *natsServer) step(off time.Duration) {
 	require.NoError(s.t, err)
 }
 
+// admit has only one user admitted from the next run on.
+func (s *natsServer) admit(user, password string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.config)
+	require.NoError(s.t, err)
+	before, _, _ := strings.Cut(string(text), "authorization")
+	text = fmt.Appendf(nil, "%sauthorization {\n  user: %q\n  password: %q\n}\n", before, user, password)
+	require.NoError(s.t, os.WriteFile(s.config, text, 0o600))
+}
+
 // run starts the server and returns when it has recovered its streams. Its
 // ports may be taken for a moment, by the near end of somebody's connection.
 func (s *natsServer) run() {

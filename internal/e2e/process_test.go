@@ -21,7 +21,9 @@ var programs struct {
 	dir  string
 	err  error
 
-	spanlake, nats, natsClock, ingest program
+	spanlake, nats, natsClock program
+
+	ingest, flush, compact, query program // the functions
 }
 
 type program struct {

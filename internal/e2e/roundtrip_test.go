@@ -124,7 +124,7 @@ func captureShipments(t *testing.T) []shipment {
 	for _, capture := range captures {
 		original := request{
 			protocol: capture.Protocol, header: capture.Header,
-			encoding: capture.Header["content-encoding"], body: capture.Body,
+			encoding: capture.Header["content-encoding"], path: capture.Path, body: capture.Body,
 		}
 		if capture.Protocol == corpus.GRPC {
 			original.encoding = capture.Header["grpc-encoding"]

@@ -32,6 +32,9 @@ func columnsOf(list ...traceql.FieldExpr) vec.Columns {
 	for _, e := range list {
 		eachField(e, func(field traceql.FieldExpr) {
 			used |= partsOfField(field)
+			if isCounted(field) {
+				field = usageClass()
+			}
 			if a, ok := field.(*traceql.Attribute); ok && partsOfField(a).has(partSpan) {
 				columns.Keys = append(columns.Keys, a.Name)
 			}
@@ -103,6 +106,9 @@ func (c *compiler) partsOfAll(list []traceql.FieldExpr) parts {
 func partsOfField(e traceql.FieldExpr) parts {
 	switch e := e.(type) {
 	case *traceql.Attribute:
+		if isCounted(e) {
+			return partSpan | partTrace
+		}
 		return partsOfScope(e.Scope)
 	case *traceql.Intrinsic:
 		return partsOfIntrinsic(e.ID)

@@ -76,6 +76,9 @@ func (c *compiler) condition(e traceql.FieldExpr, m mode) (condition, error) {
 		}
 	}
 	if m != modeExact && c.partsOf(e).has(partTrace) {
+		if of := ofClass(e); of != nil && m == modeMay {
+			return c.condition(of, m)
+		}
 		return func(*frame) bool { return m == modeMay }, nil
 	}
 	if b, ok := e.(*traceql.Binary); ok && !b.Op.IsArithmetic() {

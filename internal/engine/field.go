@@ -12,6 +12,9 @@ import (
 // attributeValue reads an attribute as it is stored. Of events and links it
 // reads the one in the frame.
 func attributeValue(a *traceql.Attribute) (func(*frame) (schema.Value, bool), error) {
+	if isCounted(a) {
+		return countedValue, nil
+	}
 	key := a.Name
 	switch a.Scope {
 	case traceql.ScopeNone:

@@ -74,6 +74,8 @@ func decidingColumns(p traceql.Pipeline, fields []traceql.FieldExpr) vec.Columns
 		eachField(e, func(field traceql.FieldExpr) {
 			i, ok := field.(*traceql.Intrinsic)
 			switch {
+			case isCounted(field):
+				linked = true
 			case !ok:
 			case i.ID == traceql.IntrinsicTraceRootName, i.ID == traceql.IntrinsicTraceRootService:
 				columns.Bare = false

@@ -37,6 +37,9 @@ func (c *compiler) filter(e traceql.FieldExpr, m mode) (*vec.Filter, error) {
 		}
 	}
 	if c.partsOf(e).has(partTrace) {
+		if of := ofClass(e); of != nil && m == modeMay {
+			return c.filter(of, m)
+		}
 		return bound(m), nil
 	}
 	if b, ok := e.(*traceql.Binary); ok && !b.Op.IsArithmetic() {
@@ -157,7 +160,9 @@ func (c *compiler) logicFilter(e *traceql.Binary, m mode) (*vec.Filter, error) {
 		}
 		isBool[i] = bound(modeMay)
 		if e.Op == traceql.OpOr && isBare(link) {
-			isBool[i] = c.bareFilter(link, isBoolean, m)
+			if isBool[i] = holds[i]; !c.partsOf(link).has(partTrace) { // else a bool if it is there
+				isBool[i] = c.bareFilter(link, isBoolean, m)
+			}
 		}
 	}
 	if e.Op == traceql.OpAnd {

@@ -64,12 +64,17 @@ func openHits(open []schema.TraceID) []vec.Hit {
 	return hits
 }
 
-// Fold makes the spans of rows, which are in the order of schema.Compare, and
-// returns them in that order. Of whole rows of one span one stays as it is
-// (schema.Fold). Rows that are fragments of one span are joined field by field:
-// what began it first, then by their times, and of every field the last piece
-// that says something counts. It works in place as far as it can.
-func Fold(rows []schema.Span) []schema.Span {
+// Fold makes the spans of rows, which are one trace in the order of
+// schema.Compare, and returns them in that order. Of whole rows of one span one
+// stays as it is (schema.Fold). Rows that are fragments of one span are joined
+// field by field: what began it first, then by their times, and of every field the
+// last piece that says something counts. What no piece says is told by complete. A
+// score stays marked as one. It works in place as far as it can.
+func Fold(rows []schema.Span) []schema.Span { return FoldBeside(rows, 0) }
+
+// FoldBeside is Fold of the rows of a trace that are fragments, where the last of its
+// other spans ends at lastEnd.
+func FoldBeside(rows []schema.Span, lastEnd uint64) []schema.Span {
 	if !slices.ContainsFunc(rows, isFragment) {
 		return schema.Fold(rows)
 	}
@@ -83,9 +88,12 @@ func Fold(rows []schema.Span) []schema.Span {
 		key := fragmentKey{row.TraceID, row.SpanID}
 		pieces[key] = append(pieces[key], row)
 	}
+	joined := make([]schema.Span, 0, len(pieces))
 	for _, list := range pieces {
-		whole = append(whole, joinFragments(list))
+		joined = append(joined, joinFragments(list))
 	}
+	attachTraces(joined, whole, lastEnd)
+	whole = append(whole, joined...)
 	// The order of the map does not show: a whole row and a joined one of the
 	// same position are not equal in this order.
 	slices.SortStableFunc(whole, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
@@ -110,7 +118,7 @@ func joinFragments(pieces []schema.Span) schema.Span {
 	for i := range pieces[1:] {
 		p := &pieces[i+1]
 		lastOf(&s.ParentSpanID, p.ParentSpanID)
-		lastOf(&s.StartNanos, p.StartNanos)
+		joinStarts(&s, p)
 		lastOf(&s.EndNanos, p.EndNanos)
 		lastOf(&s.Name, p.Name)
 		lastOf(&s.Kind, p.Kind)
@@ -131,8 +139,88 @@ func joinFragments(pieces []schema.Span) schema.Span {
 		lastBytes(&s.Rest, p.Rest)
 		s.Position = min(s.Position, p.Position)
 	}
-	s.Fragment, s.FragmentNanos = schema.FragmentNone, 0
+	complete(&s, pieces)
 	return s
+}
+
+// IncompleteAttribute is true of a span of which pieces are missing.
+const IncompleteAttribute = "spanlake.incomplete"
+
+// complete gives a joined span the times that no piece has, so that it has an
+// extent like any other: one that did not begin yet begins at its end, or with its
+// first piece, and one that did not end takes no time. Both are incomplete; but
+// what is said of a trace is at one moment, and its own row ends with its spans.
+func complete(s *schema.Span, pieces []schema.Span) {
+	kind := s.Fragment
+	begun := s.StartNanos != 0
+	if !begun {
+		s.StartNanos = s.EndNanos
+	}
+	for i := range pieces {
+		if s.StartNanos == 0 {
+			s.StartNanos = pieces[i].FragmentNanos
+		}
+	}
+	s.FragmentNanos = 0
+	if kind == schema.FragmentTrace {
+		return // until attachTraces
+	}
+	ended := s.EndNanos != 0
+	if !ended {
+		s.EndNanos = s.StartNanos
+	}
+	if kind == schema.FragmentScore {
+		return
+	}
+	s.Fragment = schema.FragmentNone
+	if !begun || !ended {
+		incomplete := schema.Value{Kind: schema.KindBool, Bool: true}
+		s.Derived = otlp.AppendAttribute(slices.Clip(s.Derived), IncompleteAttribute, incomplete)
+	}
+}
+
+// attachTraces puts the trace's own row among joined ones above those that have no
+// parent, and ends it, if it has no end, when the last span of the trace ends, of the
+// others and of those that end at lastEnd.
+func attachTraces(joined, others []schema.Span, lastEnd uint64) {
+	for _, spans := range [][]schema.Span{joined, others} {
+		for i := range spans {
+			if spans[i].Fragment == schema.FragmentNone {
+				lastEnd = max(lastEnd, spans[i].EndNanos)
+			}
+		}
+	}
+	var root schema.SpanID // the smallest, if there are several
+	for i := range joined {
+		trace := &joined[i]
+		if trace.Fragment != schema.FragmentTrace {
+			continue
+		}
+		if trace.EndNanos == 0 {
+			trace.EndNanos = max(trace.StartNanos, lastEnd)
+		}
+		if root.IsZero() || bytes.Compare(trace.SpanID[:], root[:]) < 0 {
+			root = trace.SpanID
+		}
+	}
+	for i := range joined {
+		s := &joined[i]
+		if s.Fragment == schema.FragmentTrace {
+			s.Fragment = schema.FragmentNone
+		} else if s.ParentSpanID.IsZero() {
+			s.ParentSpanID = root
+		}
+	}
+}
+
+// joinStarts takes the start of a later piece: of a trace's own row the earliest
+// counts, since each change of it may say when that was.
+func joinStarts(s, p *schema.Span) {
+	if s.Fragment == schema.FragmentTrace && s.StartNanos != 0 {
+		s.StartNanos = min(s.StartNanos, cmp.Or(p.StartNanos, s.StartNanos))
+		return
+	}
+	lastOf(&s.StartNanos, p.StartNanos)
 }
 
 // lastOf replaces a field by what a later piece says of it, if anything.

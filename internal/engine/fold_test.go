@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,15 +64,83 @@ func TestFoldFragments(t *testing.T) {
 func TestFoldFragmentsAndWholeRows(t *testing.T) {
 	rows := []schema.Span{
 		piece(schema.FragmentCreate, 0, 3, func(s *schema.Span) { s.Name, s.StartNanos = "pieces", 7 }),
-		span(1, 1, "whole", 1, 2),
+		span(1, 1, "a whole row that says more", 1, 2),
 		piece(schema.FragmentUpdate, 0, 4, func(s *schema.Span) { s.Attributes = attributesOf(text("a", "1")) }),
 		span(1, 2, "other", 9, 10),
 	}
 	got := engine.Fold(rows)
 	require.Len(t, got, 2)
-	require.Equal(t, "whole", got[0].Name, "it has ended")
+	require.Equal(t, "a whole row that says more", got[0].Name, "it says more")
 	require.Empty(t, got[0].Attributes)
 	require.Equal(t, "other", got[1].Name)
+}
+
+// What no piece says of the times is made up in a way that does not depend on what
+// came first, and is marked as long as it is missing.
+func TestFoldCompletes(t *testing.T) {
+	create := piece(schema.FragmentCreate, 30, 2, func(s *schema.Span) { s.StartNanos = 5 })
+	ended := piece(schema.FragmentUpdate, 40, 1, func(s *schema.Span) { s.EndNanos = 9 })
+	noTimes := piece(schema.FragmentUpdate, 50, 3, func(s *schema.Span) { s.Name = "x" })
+	for _, tt := range []struct {
+		name       string
+		pieces     []schema.Span
+		start, end uint64
+		incomplete bool
+	}{
+		{"all there", []schema.Span{ended, create, noTimes}, 5, 9, false},
+		{"without an end", []schema.Span{noTimes, create}, 5, 5, true},
+		{"without a start", []schema.Span{noTimes, ended}, 9, 9, true},
+		{"without both", []schema.Span{noTimes}, 50, 50, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := engine.Fold(slices.Clone(tt.pieces))
+			require.Len(t, got, 1)
+			require.Equal(t, []uint64{tt.start, tt.end}, []uint64{got[0].StartNanos, got[0].EndNanos})
+			value, ok := otlp.Lookup(got[0].Derived, engine.IncompleteAttribute)
+			require.Equal(t, tt.incomplete, ok)
+			require.Equal(t, tt.incomplete, value.Bool)
+			require.Zero(t, got[0].FragmentNanos)
+			require.Equal(t, schema.FragmentNone, got[0].Fragment)
+		})
+	}
+}
+
+// A trace's own row ends with its last span, whole or in pieces; what was said of
+// the trace weeks later is no span.
+func TestFoldEndsTraces(t *testing.T) {
+	as := func(id byte) func(*schema.Span) {
+		return func(s *schema.Span) { s.SpanID = schema.SpanID{7: id}; s.StartNanos = uint64(id) }
+	}
+	root := piece(schema.FragmentTrace, 1, 1, as(1))
+	child := piece(schema.FragmentCreate, 1, 2, as(20))
+	end := piece(schema.FragmentUpdate, 2, 3, func(s *schema.Span) { s.SpanID, s.EndNanos = child.SpanID, 30 })
+	score := piece(schema.FragmentScore, 3, 4, as(99))
+	whole := span(1, 50, "whole", 4, 40)
+	ends := func(rows []schema.Span, lastEnd uint64) (ends []uint64) {
+		for _, s := range engine.FoldBeside(slices.Clone(rows), lastEnd) {
+			ends = append(ends, s.EndNanos)
+			require.Equal(t, s.SpanID == score.SpanID, s.Fragment == schema.FragmentScore)
+		}
+		return ends
+	}
+	require.Equal(t, []uint64{1}, ends([]schema.Span{root}, 0), "it is alone")
+	require.Equal(t, []uint64{20, 20}, ends([]schema.Span{root, child}, 0))
+	require.Equal(t, []uint64{30, 30, 99}, ends([]schema.Span{root, child, score, end}, 0))
+	require.Equal(t, []uint64{40, 40, 30, 99}, ends([]schema.Span{root, whole, child, score, end}, 0))
+	require.Equal(t, []uint64{50, 30}, ends([]schema.Span{root, child, end}, 50))
+
+	later := piece(schema.FragmentTrace, 9, 9, func(s *schema.Span) { s.SpanID, s.StartNanos = root.SpanID, 15 })
+	for _, s := range engine.Fold([]schema.Span{root, whole, child, score, later}) {
+		switch s.SpanID {
+		case root.SpanID:
+			require.EqualValues(t, 1, s.StartNanos, "the earliest")
+			fallthrough
+		case whole.SpanID:
+			require.Zero(t, s.ParentSpanID, "whole rows stay what they are")
+		default:
+			require.Equal(t, root.SpanID, s.ParentSpanID)
+		}
+	}
 }
 
 // A query for what two pieces say between them finds their span, wherever it is

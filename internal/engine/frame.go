@@ -160,13 +160,13 @@ func lookup(attributes []schema.Attribute, key string) (schema.Value, bool) {
 	return schema.Value{}, false
 }
 
-// lookupSpan returns the span's first attribute with the key: those that were
-// sent come before the derived ones.
+// lookupSpan returns the span's first attribute with the key: derived ones come
+// before those that were sent.
 func lookupSpan(s *schema.Span, key string) (schema.Value, bool) {
-	if v, ok := otlp.Lookup(s.Attributes, key); ok {
+	if v, ok := otlp.Lookup(s.Derived, key); ok {
 		return v, true
 	}
-	return otlp.Lookup(s.Derived, key)
+	return otlp.Lookup(s.Attributes, key)
 }
 
 const serviceName = "service.name"

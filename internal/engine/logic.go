@@ -23,8 +23,10 @@ func (c *compiler) logic(e *traceql.Binary, m mode) (condition, error) {
 		t := term{holds: holds}
 		if link.Type() == traceql.TypeUnknown {
 			bare = true
-			if t.isBool, err = c.bare(link, isBoolean); err != nil {
-				return nil, err
+			if t.isBool = holds; m == modeExact || !c.partsOf(link).has(partTrace) { // else a bool if it is there
+				if t.isBool, err = c.bare(link, isBoolean); err != nil {
+					return nil, err
+				}
 			}
 		}
 		terms = append(terms, t)

@@ -44,10 +44,10 @@ func (s *spanFields) of(f *frame) []fieldValue {
 	s.list = append(s.list, fieldValue{"span:childCount", schema.Value{Kind: schema.KindInt, Int: f.trace.links().childCount(f.row)}})
 
 	from := len(s.list)
-	for key, v := range otlp.Attributes(span.Attributes) {
+	for key, v := range otlp.Attributes(span.Derived) {
 		s.first(from, traceql.ScopeSpan, key, v)
 	}
-	for key, v := range otlp.Attributes(span.Derived) {
+	for key, v := range otlp.Attributes(span.Attributes) {
 		s.first(from, traceql.ScopeSpan, key, v)
 	}
 	from = len(s.list)

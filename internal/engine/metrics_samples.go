@@ -72,6 +72,9 @@ func (f *metricsField) numbers() vec.Column {
 }
 
 func attributeColumn(a *traceql.Attribute) vec.Column {
+	if isCounted(a) {
+		return nil
+	}
 	switch a.Scope {
 	case traceql.ScopeNone:
 		return vec.Column{{Scope: vec.ScopeSpan, Key: a.Name}, {Scope: vec.ScopeResource, Key: a.Name}}

@@ -281,6 +281,9 @@ func (t *template) filter() *vec.Filter { return fieldFilter(t.field, t.Predicat
 func fieldFilter(e traceql.FieldExpr, p vec.Predicate) *vec.Filter {
 	switch e := e.(type) {
 	case *traceql.Attribute:
+		if isCounted(e) {
+			return nil
+		}
 		return attributeFilter(e, p)
 	case *traceql.Intrinsic:
 		if name, ok := intrinsicKeys()[e.ID]; ok {

@@ -103,7 +103,7 @@ func TestSearchReadsOnlyTheAnswer(t *testing.T) {
 	require.EqualValues(t, 2, r.InspectedTraces)
 }
 
-// Attributes that were computed are found like those that were sent, which win.
+// Attributes that were computed are found like those that were sent, and win.
 func TestSearchDerivedAttributes(t *testing.T) {
 	withDerived := span(1, 1, "x", 1, 2, func(s *schema.Span) {
 		for _, a := range []schema.Attribute{text("sent", "sent"), text("none", "")} {
@@ -114,8 +114,8 @@ func TestSearchDerivedAttributes(t *testing.T) {
 		}
 	})
 	for query, want := range map[string]int{
-		`{ span.cost = "much" }`: 1, `{ .cost = "much" }`: 1, `{ span.cost != nil }`: 1, `{ span.sent = "sent" }`: 1,
-		`{ span.sent = "derived" }`: 0, `{ span.cost + 1 = 2 || span.cost = "much" }`: 1, `{ span.cost = nil }`: 0,
+		`{ span.cost = "much" }`: 1, `{ .cost = "much" }`: 1, `{ span.cost != nil }`: 1, `{ span.sent = "sent" }`: 0,
+		`{ span.sent = "derived" }`: 1, `{ span.cost + 1 = 2 || span.cost = "much" }`: 1, `{ span.cost = nil }`: 0,
 	} {
 		r := search(t, query, one(withDerived), engine.SearchOptions{})
 		require.Len(t, r.Traces, want, query)

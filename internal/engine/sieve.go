@@ -24,7 +24,7 @@ var _ FragmentSource = (*Sieve)(nil)
 // before its start, is as old as its start. A piece of a span that has no times at
 // all is as old as the piece.
 func NewUnexpired(s Source, oldest uint64) *Sieve {
-	return &Sieve{s, func(row *schema.Span) bool { return ExpiryNanos(row) >= oldest }, false}
+	return &Sieve{s, func(row *schema.Span) bool { return row.LastNanos() >= oldest }, false}
 }
 
 // NewUnerased leaves out of s the rows of each trace up to a position of the log, 0
@@ -34,15 +34,6 @@ func NewUnerased(s Source, upTo func(schema.TraceID) uint64) *Sieve {
 		last := upTo(row.TraceID)
 		return last == 0 || row.Position > last
 	}, true}
-}
-
-// ExpiryNanos is the time by which a row is judged.
-func ExpiryNanos(s *schema.Span) uint64 {
-	end := max(s.StartNanos, s.EndNanos)
-	if end == 0 && s.Fragment != schema.FragmentNone {
-		return s.FragmentNanos
-	}
-	return end
 }
 
 // Source is the source with all its rows.

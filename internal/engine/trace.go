@@ -17,10 +17,11 @@ const rootMissing = "<root span not yet received>"
 type traceFacts struct {
 	id                    schema.TraceID
 	spans                 []schema.Span // folded, by start, span id, kind; at least one
-	startNanos, endNanos  uint64        // first start; last start or end
-	lastEnd               uint64
-	rootName, rootService string // "" while the root is missing
-	tree                  *tree  // nil until it is asked for
+	startNanos, endNanos  uint64        // first start; last start or end, also of scores
+	lastEnd               uint64        // of a span
+	rootName, rootService string        // "" while the root is missing
+	tree                  *tree         // nil until it is asked for
+	ofUsage               *traceUsage
 }
 
 // links is the tree of the trace. It serves one goroutine.
@@ -45,8 +46,10 @@ func factsOf(id schema.TraceID, spans []schema.Span) *traceFacts {
 	var root *schema.Span
 	for i := range t.spans {
 		s := &t.spans[i]
-		t.lastEnd = max(t.lastEnd, s.EndNanos)
 		t.endNanos = max(t.endNanos, s.StartNanos, s.EndNanos)
+		if s.Fragment != schema.FragmentScore {
+			t.lastEnd = max(t.lastEnd, s.EndNanos)
+		}
 		if root == nil && s.ParentSpanID.IsZero() {
 			root = s
 		}

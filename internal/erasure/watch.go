@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -59,7 +60,7 @@ func (w *Watch) Refresh(ctx context.Context, project schema.ProjectID) error {
 func (w *Watch) pending(ctx context.Context, project schema.ProjectID, since time.Time) (*Pending, error) {
 	p := w.entry(project)
 	pending, begun := p.current()
-	if !begun.Before(since) {
+	if !clock.Before(begun, since) {
 		return pending, nil
 	}
 	select {
@@ -68,11 +69,11 @@ func (w *Watch) pending(ctx context.Context, project schema.ProjectID, since tim
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if pending, begun = p.current(); !begun.Before(since) {
+	if pending, begun = p.current(); !clock.Before(begun, since) {
 		return pending, nil
 	}
 	listCtx := ctx
-	if time.Since(begun) < MaxStale {
+	if clock.Since(begun) < MaxStale {
 		var cancel context.CancelFunc
 		listCtx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -83,7 +84,7 @@ func (w *Watch) pending(ctx context.Context, project schema.ProjectID, since tim
 	case err == nil:
 		p.set(next, now)
 		return next, nil
-	case ctx.Err() == nil && time.Since(begun) < MaxStale:
+	case ctx.Err() == nil && clock.Since(begun) < MaxStale:
 		return pending, nil // the bucket is away: what is in memory is shown by what was known last
 	}
 	return nil, fmt.Errorf("look for erasures: %w", err)

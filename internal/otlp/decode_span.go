@@ -105,6 +105,10 @@ func (p *spanParser) field(f wireField) fault {
 	case spanDroppedAttributes, spanDroppedEvents, spanDroppedLinks:
 		p.keepIf(f, uint32(f.bits) != 0) //nolint:gosec // protobuf cuts to 32 bits
 	default:
+		if kind, nanos, ok := fragmentOf(f, p.b); ok {
+			row.Fragment, row.FragmentNanos = kind, nanos
+			break
+		}
 		p.rest.add(p.b, f.start, f.end)
 	}
 	return faultNone

@@ -65,21 +65,28 @@ func appendEnum(dst []byte, num protowire.Number, v int32) []byte {
 // stand together, and within them spans of equal scopes, all in the order of
 // their first span. Every resource, scope and status is there, empty if need
 // be: some readers do not expect them to be absent.
-func AppendTraces(dst []byte, spans []schema.Span) []byte {
+func AppendTraces(dst []byte, spans []schema.Span) []byte { return appendTraces(dst, spans, false) }
+
+// appendTraces marks pieces of spans if it is asked to.
+func appendTraces(dst []byte, spans []schema.Span, marked bool) []byte {
 	groups, guess := groupSpans(spans)
 	dst = slices.Grow(dst, guess)
 	for _, r := range groups {
 		var resource openMessage
 		dst, resource = openField(dst, tracesResourceSpans, r.guess)
-		dst = appendHead(dst, resourceSpansResource, r.resource.Wire)
+		dst = appendHead(dst, resourceSpansResource, r.resource.Wire, marked)
 		for _, s := range r.scopes {
 			var scope openMessage
 			dst, scope = openField(dst, resourceSpansScopeSpans, s.guess)
-			dst = appendHead(dst, scopeSpansScope, s.scope.Wire)
+			dst = appendHead(dst, scopeSpansScope, s.scope.Wire, marked)
 			for _, i := range s.spans {
 				var span openMessage
 				dst, span = openField(dst, scopeSpansSpans, SizeHint(&spans[i]))
-				dst = closeField(AppendSpan(dst, &spans[i]), span)
+				dst = AppendSpan(dst, &spans[i])
+				if marked {
+					dst = appendFragment(dst, &spans[i])
+				}
+				dst = closeField(dst, span)
 			}
 			dst = closeField(dst, scope)
 		}
@@ -96,9 +103,10 @@ func SizeHint(s *schema.Span) int {
 }
 
 // appendHead appends the header of a message and sees to it that the field num
-// in it, the resource or scope, exists.
-func appendHead(dst []byte, num protowire.Number, wire []byte) []byte {
-	present := false
+// in it, the resource or scope, exists, unless it is to be as it is: that of a piece
+// of a span may say nothing, and then that of another piece counts.
+func appendHead(dst []byte, num protowire.Number, wire []byte, asItIs bool) []byte {
+	present := asItIs
 	for range members(wire, num) {
 		present = true
 		break

@@ -246,3 +246,14 @@ func EventName(event []byte) []byte {
 	}
 	return name
 }
+
+// EventTime is the time in an event's message, Unix nanoseconds, as Events reads
+// it.
+func EventTime(event []byte) (nanos uint64) {
+	for f := range fieldsOf(event) {
+		if f.num == eventTime && f.typ == protowire.Fixed64Type {
+			nanos = f.bits
+		}
+	}
+	return nanos
+}

@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/spanlake/spanlake/schema"
 )
 
 // Rules are what a project asks of spans. The zero value asks nothing.
 type Rules struct {
 	// OldestEnd is the end that a span must have at least, Unix nanoseconds; one
-	// that ends before it begins ends at its start. 0: any.
+	// that ends before it begins ends at its start, and a piece of one without
+	// times when it was sent. 0: any.
 	OldestEnd uint64
 	// MaxAttributeBytes bounds the attributes of spans, events, links, scopes and
 	// resources, key and value as they are encoded. 0: no bound. That of a scope
@@ -49,7 +52,7 @@ func (c *scanner) keepsRules(span []byte) bool {
 		c.reject(span, why)
 		return false
 	}
-	var start, end uint64
+	var times schema.Span
 	for i := 0; i < len(span); {
 		f, flt := readField(span, i)
 		if flt != faultNone {
@@ -58,9 +61,13 @@ func (c *scanner) keepsRules(span []byte) bool {
 		i = f.end
 		switch {
 		case f.num == spanStart && f.typ == protowire.Fixed64Type:
-			start = f.bits
+			times.StartNanos = f.bits
 		case f.num == spanEnd && f.typ == protowire.Fixed64Type:
-			end = f.bits
+			times.EndNanos = f.bits
+		case f.num == spanFragment:
+			if kind, nanos, ok := fragmentOf(f, span); ok {
+				times.Fragment, times.FragmentNanos = kind, nanos
+			}
 		case c.rules.MaxAttributeBytes == 0 || f.typ != protowire.BytesType:
 		case f.num == spanAttributes && !c.fits(span, span[f.value:f.end]),
 			f.num == spanEvents && !c.allFit(span, span[f.value:f.end], eventAttributes),
@@ -68,7 +75,7 @@ func (c *scanner) keepsRules(span []byte) bool {
 			return false
 		}
 	}
-	if end = max(start, end); end < c.rules.OldestEnd {
+	if end := times.LastNanos(); end < c.rules.OldestEnd {
 		c.out.Expired++
 		c.reject(span, fmt.Sprintf("it ended at %s, and %s", time.Unix(0, int64(end)).UTC().Format(time.RFC3339), c.rules.Expired)) //nolint:gosec // only shown
 		return false

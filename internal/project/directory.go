@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/clock"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -163,13 +165,25 @@ func (d *Directory) Effective(id schema.ProjectID, s Settings) Project {
 	return p
 }
 
+// Prices is the table of prices of models that counts for a project: the one that
+// comes with the program, behind the project's own. Of one that cannot be used,
+// and before anything was read, it is the program's.
+func (d *Directory) Prices(id schema.ProjectID) *price.Table {
+	if s := d.current.Load(); s != nil {
+		if o := s.projects[id]; o != nil && o.prices != nil {
+			return o.prices
+		}
+	}
+	return price.Shipped()
+}
+
 // Retention returns how long the data of a project is kept, 0 for ever, for who
 // is about to delete: by what is not older than RefreshInterval, after a look at
 // the bucket if need be. Of a project that was deleted nothing is shown, and
 // what lies there is kept for MinRetention only. Returns ErrSettings, and the
 // errors of the bucket: then nothing may be deleted.
 func (d *Directory) Retention(ctx context.Context, id schema.ProjectID) (time.Duration, error) {
-	if s := d.current.Load(); s == nil || time.Since(s.begun) > RefreshInterval {
+	if s := d.current.Load(); s == nil || clock.Since(s.begun) > RefreshInterval {
 		if err := d.Refresh(ctx); err != nil {
 			return 0, err
 		}
@@ -214,7 +228,7 @@ func (d *Directory) Resolve(spelling string) (schema.ProjectID, error) {
 // MaxStale.
 func (d *Directory) Authenticate(public, secret string) (*Key, error) {
 	s := d.current.Load()
-	if s == nil || time.Since(s.begun) > MaxStale {
+	if s == nil || clock.Since(s.begun) > MaxStale {
 		return nil, ErrUnavailable
 	}
 	k := s.keys[keyIDOf(secret)]

@@ -1,6 +1,10 @@
 package project
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/spanlake/spanlake/internal/llm/price"
+)
 
 // Patch changes settings. What is absent stays as it is.
 type Patch struct {
@@ -10,6 +14,8 @@ type Patch struct {
 	Rules *[]Rule `json:"rules,omitempty"`
 	// Limits by their names: 0 for the default, Unlimited for none.
 	Limits map[string]int64 `json:"limits,omitempty"`
+	// Prices replace all that there were.
+	Prices *[]price.Entry `json:"prices,omitempty"`
 	// Aliases replace all that there were.
 	Aliases *[]string `json:"aliases,omitempty"`
 }
@@ -32,6 +38,9 @@ func (p *Patch) Apply(s *Settings) error {
 	}
 	if p.Rules != nil {
 		s.Rules = *p.Rules
+	}
+	if p.Prices != nil {
+		s.Prices = *p.Prices
 	}
 	if p.Aliases != nil {
 		s.Aliases = *p.Aliases

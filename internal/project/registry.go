@@ -213,7 +213,7 @@ func (r *Registry) Revive(ctx context.Context, id schema.ProjectID, s Settings, 
 		return fmt.Errorf("project %s %w on %s, and the log may still hold spans of it: try again in some minutes",
 			id, ErrDeleted, old.DeletedAt.Format(time.DateTime))
 	}
-	for _, prefix := range []string{schema.ProjectPrefix(id), schema.ClaimsPrefix + string(id) + "/", keysPrefix(id)} {
+	for _, prefix := range []string{schema.ProjectPrefix(id), schema.ClaimsPrefix + string(id) + "/", schema.ProjectMedia(id), keysPrefix(id)} {
 		for object, err := range r.bucket.List(ctx, objstore.ListOptions{Prefix: prefix}) {
 			if err != nil {
 				return fmt.Errorf("look for objects of project %s: %w", id, err)

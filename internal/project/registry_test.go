@@ -154,7 +154,7 @@ func TestDeletedName(t *testing.T) {
 	logErr = nil
 	require.ErrorIs(t, revive(), project.ErrDeleted)
 	inLog = false
-	for _, key := range []string{"blocks/shop/2026-01-01/x", "claims/shop/p0of1/1-x", "projects/shop/keys/x"} {
+	for _, key := range []string{"blocks/shop/2026-01-01/x", "claims/shop/p0of1/1-x", "media/shop/x", "projects/shop/keys/x"} {
 		put(t, bucket, key, "")
 		require.ErrorIs(t, revive(), project.ErrDeleted)
 		require.ErrorContains(t, revive(), key)

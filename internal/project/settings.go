@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/spanlake/spanlake/internal/llm/price"
 )
 
 // Owner says who writes the settings of a project. Nobody else does.
@@ -27,6 +29,8 @@ type Settings struct {
 	// Rules keep traces for longer, or not as long.
 	Rules  []Rule `json:"rules,omitempty"`
 	Limits Limits `json:"limits,omitzero"`
+	// Prices of models are asked before those that come with the program.
+	Prices []price.Entry `json:"prices,omitempty"`
 	// Aliases are other spellings of the name in the header, such as "Team A".
 	Aliases   []string  `json:"aliases,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -51,7 +55,7 @@ func (s *Settings) Validate() error {
 	for _, alias := range s.Aliases {
 		errs = append(errs, checkAlias(alias))
 	}
-	return errors.Join(append(errs, validateRules(s.Rules), s.Limits.validate())...)
+	return errors.Join(append(errs, validateRules(s.Rules), s.Limits.validate(), price.Validate(s.Prices))...)
 }
 
 // ErrSettings is returned for settings that cannot be used.

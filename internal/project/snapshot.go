@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -29,8 +30,9 @@ type object struct {
 
 	etag     string
 	settings Settings // of a project
-	key      *Key     // of a key that is one
-	err      error    // why it cannot be used
+	prices   *price.Table
+	key      *Key  // of a key that is one
+	err      error // why it cannot be used
 }
 
 const (
@@ -101,6 +103,7 @@ func (o *object) read(ctx context.Context, bucket objstore.Bucket, listed objsto
 		return nil
 	}
 	o.settings, o.err = ParseSettings(data)
+	o.prices = price.Shipped().With(o.settings.Prices)
 	return nil
 }
 

@@ -8,25 +8,46 @@ import (
 
 	"github.com/grafana/dskit/flagext"
 
+	"github.com/spanlake/spanlake/internal/login"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
 
 // NATS is the server that holds the log.
 type NATS struct {
-	URL             string                 `yaml:"url"`
-	CredentialsFile string                 `yaml:"credentials_file"`
-	MonitorURLs     flagext.StringSliceCSV `yaml:"monitor_urls"`
-	AllowWeakSync   bool                   `yaml:"allow_weak_sync"`
+	URL             string `yaml:"url"`
+	CredentialsFile string `yaml:"credentials_file"`
+	// CredentialsSecret is its name, not what it says.
+	CredentialsSecret string                 `yaml:"credentials_secret"`
+	MonitorURLs       flagext.StringSliceCSV `yaml:"monitor_urls"`
+	AllowWeakSync     bool                   `yaml:"allow_weak_sync"`
 }
 
 // RegisterFlags registers every key as a flag and sets its default.
 func (c *NATS) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.URL, "nats.url", "", "`URL` of the NATS server that holds the log; several of one cluster are separated by commas. Empty: a server inside this process, below -data-dir.")
 	f.StringVar(&c.CredentialsFile, "nats.credentials-file", "", "NATS credentials `file` for -nats.url.")
+	f.StringVar(&c.CredentialsSecret, "nats.credentials-secret", "", "`ARN` of a secret of AWS Secrets Manager with what a NATS credentials file holds, or JSON with username and password, or with token. It is read at the start, and again when the server refuses it.")
 	f.Var(&c.MonitorURLs, "nats.monitor-urls", "HTTP monitoring `URLs` of all servers of -nats.url, separated by commas. Their sync setting is read there.")
 	f.BoolVar(&c.AllowWeakSync, "nats.allow-weak-sync", false, "Accept a NATS server or stream with which acknowledged spans may be lost when a machine loses power.")
 }
+
+// Validate names the key whose value cannot work.
+func (c *NATS) Validate() error {
+	if c.CredentialsSecret == "" {
+		return nil
+	}
+	if c.CredentialsFile != "" {
+		return errors.New("nats.credentials-secret and nats.credentials-file are both set: one of them is to count")
+	}
+	if err := login.CheckARN(c.CredentialsSecret); err != nil {
+		return fmt.Errorf("nats.credentials-secret: %w", err)
+	}
+	return nil
+}
+
+// Login is who connections to URL are made by.
+func (c *NATS) Login() *login.Login { return login.New(c.CredentialsFile, c.CredentialsSecret) }
 
 // Log is what a log is created with.
 type Log struct {
@@ -70,7 +91,7 @@ func (c *Log) Validate(cutBytes flagext.Bytes) error {
 // own: whether it may write, and who is told.
 func (c *Log) Options(n *NATS) wal.Options {
 	return wal.Options{
-		URL: n.URL, CredentialsFile: n.CredentialsFile, MonitorURLs: n.MonitorURLs, AllowWeakSync: n.AllowWeakSync,
+		URL: n.URL, Login: n.Login(), MonitorURLs: n.MonitorURLs, AllowWeakSync: n.AllowWeakSync,
 		Partitions: c.Partitions, Windows: c.MergeWindows, Replicas: c.Replicas,
 		MaxBytesPerPartition: int64(min(c.MaxBytes, math.MaxInt64)), //nolint:gosec // bounded here
 	}

@@ -6,7 +6,7 @@ type Scope uint8
 // The scopes of a Field.
 const (
 	ScopeIntrinsic       Scope = iota // the span itself; Key is one of the names below
-	ScopeSpan                         // its attributes, then its derived ones
+	ScopeSpan                         // its derived attributes, then those that were sent
 	ScopeResource                     // attributes of its resource
 	ScopeInstrumentation              // attributes of its instrumentation scope
 	ScopeEvent                        // attributes of any of its events

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,7 +24,9 @@ func external(t *testing.T, weakSync bool) (*embedded.Server, wal.Options) {
 	return s, wal.Options{
 		URL:                  s.URL(),
 		MaxBytesPerPartition: waltest.MaxBytes,
-		Covered:              func(context.Context, int, int, uint64) (uint64, error) { return 0, nil },
+		Covered: func(_ context.Context, epochs []uint64, _ time.Time) ([]uint64, error) {
+			return make([]uint64, len(epochs)), nil
+		},
 	}
 }
 
@@ -102,9 +105,9 @@ func TestOpenIsInterrupted(t *testing.T) {
 			o.URL = "nats://127.0.0.1:1"
 		}},
 		{"while it makes its checks", func(o *wal.Options, cancel func()) {
-			o.Covered = func(context.Context, int, int, uint64) (uint64, error) {
+			o.Covered = func(context.Context, []uint64, time.Time) ([]uint64, error) {
 				cancel()
-				return 0, errors.New("listing was slow")
+				return nil, errors.New("listing was slow")
 			}
 		}},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -31,7 +32,8 @@ type world struct {
 	mu      sync.Mutex
 	server  *embedded.Server
 	covered uint64
-	calls   int // of Covered
+	calls   int       // of Covered
+	from    time.Time // with which it was called last
 	looks   int
 }
 
@@ -79,6 +81,13 @@ func (w *world) setCovered(highest uint64) {
 	w.covered = highest
 }
 
+// coveredFrom is from when on blocks were asked for last.
+func (w *world) coveredFrom() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.from
+}
+
 func (w *world) coveredCalls() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,11 +100,12 @@ func (w *world) options() wal.Options {
 		Partitions:           1,
 		MaxBytesPerPartition: waltest.MaxBytes,
 		ServerSyncAlways:     true,
-		Covered: func(_ context.Context, _, _ int, _ uint64) (uint64, error) {
+		Covered: func(_ context.Context, epochs []uint64, from time.Time) ([]uint64, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.calls++
-			return w.covered, nil
+			w.from = from
+			return slices.Repeat([]uint64{w.covered}, len(epochs)), nil
 		},
 		Registerer: prometheus.NewRegistry(),
 	}

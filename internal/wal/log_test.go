@@ -235,11 +235,11 @@ func TestNothingIsPublishedBeforeTheEndCheck(t *testing.T) {
 	o := w.options()
 	var listing func() // what happens while blocks are listed
 	covered := o.Covered
-	o.Covered = func(ctx context.Context, p, n int, epoch uint64) (uint64, error) {
+	o.Covered = func(ctx context.Context, epochs []uint64, from time.Time) ([]uint64, error) {
 		if listing != nil {
 			listing()
 		}
-		return covered(ctx, p, n, epoch)
+		return covered(ctx, epochs, from)
 	}
 	l := open(t, o)
 	s := l.Stream(0)
@@ -263,9 +263,11 @@ func TestRestoredBackupIsMovedForward(t *testing.T) {
 	o := w.options()
 	l := open(t, o)
 	s := l.Stream(0)
+	require.Zero(t, w.coveredFrom(), "the log is empty: whatever it was before")
 	for range 3 {
 		publish(t, s, entry("old", false))
 	}
+	first := state(t, s).FirstTime
 	w.outage(l)
 	backup := filepath.Join(t.TempDir(), "backup")
 	require.NoError(t, os.CopyFS(backup, os.DirFS(w.dir)))
@@ -283,6 +285,7 @@ func TestRestoredBackupIsMovedForward(t *testing.T) {
 	st := state(t, s)
 	require.EqualValues(t, 9, st.Floor())
 	require.EqualValues(t, 9, st.Last)
+	require.True(t, first.Equal(w.coveredFrom()), "%s %s", first, w.coveredFrom())
 	require.EqualValues(t, 10, publish(t, s, entry("later", false)))
 	require.Equal(t, 1, alarms(t, o, "end_of_log"))
 }
@@ -475,4 +478,13 @@ func TestClose(t *testing.T) {
 	_, err = s.Publish(t.Context(), nil, "")
 	require.ErrorIs(t, err, wal.ErrClosed)
 	require.ErrorIs(t, s.Read(t.Context(), func(wal.Message) error { return nil }), wal.ErrClosed)
+}
+
+// TestCoveredOnce: what blocks cover is asked once for all partitions.
+func TestCoveredOnce(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.Partitions = 4
+	open(t, o)
+	require.Equal(t, 1, w.coveredCalls())
 }

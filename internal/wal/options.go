@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spanlake/spanlake/internal/login"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -29,9 +30,11 @@ func DefaultWindows() []time.Duration {
 }
 
 // CoveredFunc returns the highest position that any block of a partition's
-// epoch covers, 0 if there is none. partitions is the log's partition count.
-// It is called while a session is made, for several partitions at once.
-type CoveredFunc func(ctx context.Context, partition, partitions int, epoch uint64) (highest uint64, err error)
+// epoch covers, 0 if there is none, by partition. epochs are those of all partitions.
+// It is called once while a session is made. Blocks whose first message was published
+// before from, by the log's clock, cover nothing beyond the end of any partition, and
+// need not be looked at.
+type CoveredFunc func(ctx context.Context, epochs []uint64, from time.Time) (highest []uint64, err error)
 
 // LookFunc returns the state of a stream as it is during the call, which is what
 // the stream's leader would answer, in the terms of State. It is false if the
@@ -47,8 +50,8 @@ type Options struct {
 	// Look sees into the server in this process that Dial connects to. Nil: State
 	// asks through a connection.
 	Look LookFunc
-	// CredentialsFile is a NATS credentials file, "" for none.
-	CredentialsFile string
+	// Login is who the server is told that this is, nil for nobody.
+	Login *login.Login
 	// TLS secures connections to URL, nil as the URL says.
 	TLS *tls.Config
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -38,7 +39,9 @@ func logOf(t *testing.T, n int) (*session, *stream) {
 	t.Cleanup(func() { require.NoError(t, server.Shutdown()) })
 	l, err := Open(t.Context(), Options{
 		Dial: server.Dial, Partitions: 1, MaxBytesPerPartition: 1 << 20, ServerSyncAlways: true,
-		Covered: func(context.Context, int, int, uint64) (uint64, error) { return 0, nil },
+		Covered: func(_ context.Context, epochs []uint64, _ time.Time) ([]uint64, error) {
+			return make([]uint64, len(epochs)), nil
+		},
 	})
 	require.NoError(t, err)
 	t.Cleanup(l.Close)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ const (
 	pingInterval = 10 * time.Second
 	maxPings     = 2
 	// parallelChecks bounds the partitions that are checked at once when a
-	// session is made; each takes a few round trips and a listing.
+	// session is made; each takes a few round trips.
 	parallelChecks = 8
 	// headroomBytes is what a message's subject and headers may take of the
 	// server's max_payload.
@@ -61,8 +62,12 @@ func (s *session) cause() error { return s.reason }
 // connect makes a session. Errors are ErrWeak, ErrConflict, or ErrUnavailable.
 func (l *Log) connect(ctx context.Context) (*session, error) {
 	s := &session{done: make(chan struct{})}
-	var err error
-	if s.nc, err = nats.Connect(l.opts.URL, l.natsOptions(ctx, s)...); err != nil {
+	opts, err := l.opts.Login.Options(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if s.nc, err = nats.Connect(l.opts.URL, append(opts, l.natsOptions(ctx, s)...)...); err != nil {
+		l.opts.Login.Note(err)
 		return nil, fmt.Errorf("%w: connect: %w", ErrUnavailable, err)
 	}
 	if err := l.prepare(ctx, s); err != nil {
@@ -79,6 +84,7 @@ func (l *Log) connect(ctx context.Context) (*session, error) {
 
 func (l *Log) natsOptions(ctx context.Context, s *session) []nats.Option {
 	lost := func(nc *nats.Conn) {
+		l.opts.Login.Note(nc.LastError())
 		s.end(fmt.Errorf("%w: connection lost: %w", ErrUnavailable, errors.Join(nats.ErrConnectionClosed, nc.LastError())))
 	}
 	opts := []nats.Option{
@@ -96,9 +102,6 @@ func (l *Log) natsOptions(ctx context.Context, s *session) []nats.Option {
 			d := net.Dialer{Timeout: dialTimeout}
 			return d.DialContext(ctx, network, address)
 		})))
-	}
-	if l.opts.CredentialsFile != "" {
-		opts = append(opts, nats.UserCredentials(l.opts.CredentialsFile))
 	}
 	if l.opts.TLS != nil {
 		opts = append(opts, nats.Secure(l.opts.TLS))
@@ -140,11 +143,33 @@ func (l *Log) prepare(ctx context.Context, s *session) error {
 		return err
 	}
 	s.epochs = make([]uint64, s.record.Partitions)
+	firsts := make([]time.Time, len(s.epochs))
+	if err := l.inPartitions(ctx, s, func(ctx context.Context, p int) (err error) {
+		firsts[p], err = l.preparePartition(ctx, s, c, p)
+		return err
+	}); err != nil || l.opts.readOnly() {
+		return err
+	}
+	// What was published beyond the end of a partition came after its first message,
+	// and so did the first message of its batch: that was not purged yet. In this order:
+	// a block that is listed covers positions that the log had before, and the log's
+	// end only grows.
+	covered, err := l.opts.Covered(ctx, s.epochs, slices.MinFunc(firsts, time.Time.Compare))
+	if err != nil {
+		return fmt.Errorf("%w: find the covered positions: %w", ErrUnavailable, err)
+	}
+	return l.inPartitions(ctx, s, func(ctx context.Context, p int) error {
+		return l.checkEnd(ctx, s, newStream(l, p, s.epochs[p]), covered[p])
+	})
+}
+
+// inPartitions does something in all partitions, in some at once.
+func (l *Log) inPartitions(ctx context.Context, s *session, do func(ctx context.Context, p int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelChecks)
 	for p := range s.epochs {
 		g.Go(func() error {
-			if err := l.preparePartition(ctx, s, c, p); err != nil {
+			if err := do(ctx, p); err != nil {
 				return fmt.Errorf("partition %d: %w", p, err)
 			}
 			return nil
@@ -153,32 +178,32 @@ func (l *Log) prepare(ctx context.Context, s *session) error {
 	return g.Wait()
 }
 
-func (l *Log) preparePartition(ctx context.Context, s *session, c *control, p int) error {
+// preparePartition finds the epoch of a partition. For who writes it checks the
+// stream, and returns when its first message was published, zero if there is none.
+func (l *Log) preparePartition(ctx context.Context, s *session, c *control, p int) (first time.Time, err error) {
 	epoch, info, err := c.ensure(ctx, p)
 	if err != nil {
-		return err
+		return first, err
 	}
 	s.epochs[p] = epoch
 	if l.opts.readOnly() {
-		return nil
+		return first, nil
 	}
 	st := newStream(l, p, epoch)
 	if err := l.checkStream(ctx, s, st, info); err != nil {
-		return err
+		return first, err
 	}
-	return l.checkEnd(ctx, s, st)
+	js, _, err := st.look(ctx, s)
+	if err != nil {
+		return first, err
+	}
+	return firstTimeOf(js.CachedInfo()), nil
 }
 
 // checkEnd compares the log's end with what blocks cover (rule 6). A log that
 // ends below was restored from an older copy: its positions would be given a
 // second time, and their spans be hidden under the blocks of the first.
-func (l *Log) checkEnd(ctx context.Context, s *session, st *stream) error {
-	// In this order: a block that is listed covers positions that the log had
-	// before, and the log's end only grows.
-	covered, err := l.opts.Covered(ctx, st.partition, s.record.Partitions, st.epoch)
-	if err != nil {
-		return fmt.Errorf("%w: find the covered positions: %w", ErrUnavailable, err)
-	}
+func (l *Log) checkEnd(ctx context.Context, s *session, st *stream, covered uint64) error {
 	_, state, err := st.look(ctx, s)
 	if err != nil {
 		return err

@@ -204,6 +204,14 @@ func stateOf(info *jetstream.StreamInfo) State {
 	return state
 }
 
+// firstTimeOf is when the first message was published, zero when there is none.
+func firstTimeOf(info *jetstream.StreamInfo) time.Time {
+	if info.State.Msgs == 0 {
+		return time.Time{}
+	}
+	return info.State.FirstTime
+}
+
 // firstMessage says of the message at a position whether it is a cut, and when it
 // was published.
 func (st *stream) firstMessage(ctx context.Context, s *session, position uint64) (bool, time.Time, error) {

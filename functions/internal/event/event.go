@@ -1,5 +1,7 @@
 // Package event lets HTTP handlers answer the events of API Gateway's HTTP APIs
-// and of Function URLs, which are both in payload format 2.0.
+// and of Function URLs, which are both in payload format 2.0. Answers are gathered
+// (Serve), or sent while they are made (Stream), which takes a Function URL with the
+// invoke mode RESPONSE_STREAM.
 package event
 
 import (
@@ -12,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -24,16 +25,32 @@ var ErrNotHTTP = errors.New("not an HTTP event in payload format 2.0")
 // defaultStage is the one that is not part of paths.
 const defaultStage = "$default"
 
-// Serve has handler answer an event. The error is ErrNotHTTP, and means that there
-// is nobody to answer.
-func Serve(ctx context.Context, handler http.Handler, raw json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
-	req, err := request(ctx, raw)
-	if err != nil {
-		return events.APIGatewayV2HTTPResponse{}, err
+// errBroken stands for a handler that has broken its answer off.
+var errBroken = errors.New("the answer broke off")
+
+// run has handler answer, and returns errBroken if it broke off, in the way that
+// http.Server knows.
+func run(handler http.Handler, w http.ResponseWriter, req *http.Request) (err error) {
+	defer func() {
+		switch reason := recover(); reason {
+		case nil:
+		case http.ErrAbortHandler: // the handler has told why
+			err = errBroken
+		default:
+			panic(reason) // ends the process, with the reason and the place
+		}
+	}()
+	handler.ServeHTTP(w, req)
+	return nil
+}
+
+// fields are the headers of an answer, of which each has one value in an event.
+func fields(header http.Header) map[string]string {
+	all := make(map[string]string, len(header))
+	for name, values := range header {
+		all[name] = strings.Join(values, ", ")
 	}
-	r := recorder{header: http.Header{}}
-	handler.ServeHTTP(&r, req)
-	return r.response(), nil
+	return all
 }
 
 // request is what a server would have made of the request that the event
@@ -72,41 +89,4 @@ func request(ctx context.Context, raw json.RawMessage) (*http.Request, error) {
 	}
 	req.Host, req.RemoteAddr = e.RequestContext.DomainName, http2.SourceIP
 	return req, nil
-}
-
-// recorder gathers a response.
-type recorder struct {
-	header http.Header
-	sent   http.Header // as it was when the status was written
-	status int         // 0 before
-	body   bytes.Buffer
-}
-
-// Header implements http.ResponseWriter.
-func (r *recorder) Header() http.Header { return r.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status, r.sent = status, r.header.Clone()
-	}
-}
-
-// Write implements http.ResponseWriter.
-func (r *recorder) Write(p []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	return r.body.Write(p)
-}
-
-func (r *recorder) response() events.APIGatewayV2HTTPResponse {
-	r.WriteHeader(http.StatusOK)
-	response := events.APIGatewayV2HTTPResponse{StatusCode: r.status, Headers: make(map[string]string, len(r.sent))}
-	for name, values := range r.sent {
-		response.Headers[name] = strings.Join(values, ", ")
-	}
-	response.Body = r.body.String()
-	if !utf8.ValidString(response.Body) { // JSON cannot hold it as it is
-		response.Body, response.IsBase64Encoded = base64.StdEncoding.EncodeToString(r.body.Bytes()), true
-	}
-	return response
 }

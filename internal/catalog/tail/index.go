@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -14,6 +15,7 @@ type index struct {
 	messages []indexed // by position
 	hashes   int
 	rows     int
+	open     []schema.TraceID // of rows that are pieces of spans; ascending once it is whole
 }
 
 type indexed struct {
@@ -30,6 +32,11 @@ func (x *index) full() bool { return x.hashes > maxHashes }
 
 func (x *index) add(position uint64, rows []schema.Span) {
 	x.rows += len(rows)
+	for i := range rows {
+		if rows[i].Fragment != schema.FragmentNone {
+			x.open = append(x.open, rows[i].TraceID)
+		}
+	}
 	if x.full() {
 		return
 	}
@@ -45,6 +52,13 @@ func (x *index) add(position uint64, rows []schema.Span) {
 	if x.hashes += len(traces); x.full() {
 		x.messages = nil
 	}
+}
+
+// finish is called when all messages were added.
+func (x *index) finish() *index {
+	slices.SortFunc(x.open, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
+	x.open = slices.Compact(x.open)
+	return x
 }
 
 func hash(id schema.TraceID) uint32 { return uint32(xxhash.Sum64(id[:])) } //nolint:gosec // the lower half is as good

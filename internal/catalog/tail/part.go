@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
@@ -29,7 +30,10 @@ type part struct {
 	index       atomic.Pointer[index]
 }
 
-var _ catalog.Segment = (*part)(nil)
+var (
+	_ catalog.Segment       = (*part)(nil)
+	_ engine.FragmentSource = (*part)(nil)
+)
 
 // chunkRows bounds what a scan yields at once.
 const chunkRows = 4096
@@ -68,8 +72,8 @@ func (p *part) Scan(ctx context.Context, filter *vec.Filter, _ vec.Columns) iter
 	}
 }
 
-// Find yields the traces with rows for which the filter holds, when it has read
-// everything: a trace is not over before. Rows are not compared with each
+// Find yields the traces with rows for which the filter holds, by their ids, when it
+// has read everything: a trace is not over before. Rows are not compared with each
 // other, so no hit is folded.
 func (p *part) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit, error] {
 	return func(yield func([]vec.Hit, error) bool) {
@@ -83,11 +87,12 @@ func (p *part) Find(ctx context.Context, filter *vec.Filter) iter.Seq2[[]vec.Hit
 				s := &rows[i]
 				h := found[s.TraceID]
 				h.ID, h.LastNanos = s.TraceID, max(h.LastNanos, s.StartNanos)
+				h.Matched++
 				found[s.TraceID] = h
 			}
 		}
 		if len(found) > 0 {
-			yield(slices.Collect(maps.Values(found)), nil)
+			yield(slices.SortedFunc(maps.Values(found), func(a, b vec.Hit) int { return schema.CompareTraceIDs(a.ID, b.ID) }), nil)
 		}
 	}
 }
@@ -104,6 +109,19 @@ func (p *part) Spans() int {
 		return x.rows
 	}
 	return 0
+}
+
+// OpenTraces are the traces with pieces of spans. If no scan has got to the end yet,
+// the log is read for it.
+func (p *part) OpenTraces(ctx context.Context) ([]schema.TraceID, error) {
+	x := p.index.Load()
+	if x == nil {
+		if err := p.readAll(ctx, func([]schema.Span) error { return nil }); err != nil {
+			return nil, err
+		}
+		x = p.index.Load()
+	}
+	return x.open, nil
 }
 
 // Traces returns the rows of traces with all columns.
@@ -156,7 +174,7 @@ func (p *part) pages(ctx context.Context, ids ...schema.TraceID) iter.Seq2[[]sch
 			}
 		}
 		if x == nil {
-			p.index.Store(seen)
+			p.index.Store(seen.finish())
 		}
 	}
 }
@@ -198,7 +216,7 @@ func (p *part) readAll(ctx context.Context, f func([]schema.Span) error) error {
 		return f(rows)
 	})
 	if err == nil {
-		p.index.Store(x)
+		p.index.Store(x.finish())
 	}
 	return err
 }
@@ -209,12 +227,15 @@ func (p *part) read(ctx context.Context, first, last uint64, f func(position uin
 		return err
 	}
 	defer p.reader.release()
-	decoder := otlp.NewDecoder()
+	decoder, derive := otlp.NewDecoder(), llm.New(p.reader.prices(p.project))
 	err := p.stream.ReadRange(ctx, first, last, func(msg wal.Message) error {
 		p.reader.messages.Inc()
 		rows, err := p.rows(ctx, decoder, msg)
 		if err != nil || len(rows) == 0 {
 			return err
+		}
+		for i := range rows {
+			rows[i].Derived = derive.Derive(&rows[i])
 		}
 		return f(msg.Position, rows)
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
@@ -21,6 +22,7 @@ const maxReads = 8
 type Reader struct {
 	log      catalog.Log
 	bucket   objstore.Bucket
+	prices   llm.Tables
 	slots    chan struct{} // capacity maxReads: held while reading
 	reads    prometheus.Counter
 	messages prometheus.Counter
@@ -28,11 +30,12 @@ type Reader struct {
 
 var _ catalog.Live = (*Reader)(nil)
 
-// New returns a reader of the log's messages and the claims in bucket.
-func New(log catalog.Log, bucket objstore.Bucket, reg prometheus.Registerer) *Reader {
+// New returns a reader of the log's messages and the claims in bucket. What rows
+// say about models is priced by prices.
+func New(log catalog.Log, bucket objstore.Bucket, prices llm.Tables, reg prometheus.Registerer) *Reader {
 	f := promauto.With(reg)
 	return &Reader{
-		log: log, bucket: bucket, slots: make(chan struct{}, maxReads),
+		log: log, bucket: bucket, prices: prices, slots: make(chan struct{}, maxReads),
 		reads:    f.NewCounter(prometheus.CounterOpts{Name: "spanlake_tail_reads_total", Help: "Times that a query read a part of the log itself."}),
 		messages: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_tail_read_messages_total", Help: "Messages of the log that queries read themselves."}),
 	}

@@ -19,8 +19,11 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/catalog/tail"
+	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
+	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	logmem "github.com/spanlake/spanlake/internal/wal/mem"
@@ -44,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, log: logmem.New(logmem.Options{}), bucket: bucketmem.New(), reg: prometheus.NewRegistry()}
 	t.Cleanup(w.log.Close)
 	w.catalog = catalog.New(w.bucket, w.log, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	w.reader = tail.New(w.log, w.bucket, w.reg)
+	w.reader = tail.New(w.log, w.bucket, llm.ShippedTables, w.reg)
 	return w
 }
 
@@ -194,6 +197,29 @@ func TestTraces(t *testing.T) {
 	require.EqualValues(t, 0, look(messages+1, 0))
 }
 
+// Which traces have pieces of spans is known without a scan, and of a scan without
+// reading again.
+func TestOpenTraces(t *testing.T) {
+	w := newWorld(t)
+	piece := func(n int) []byte {
+		id := traceID(n)
+		return otlp.AppendRequest(nil, []schema.Span{{
+			TraceID: id, SpanID: schema.SpanID(id[8:]), Fragment: schema.FragmentUpdate,
+			Resource: otlp.NewResource(), Scope: otlp.NewScope("", ""),
+		}})
+	}
+	w.publish(wal.Entry{Project: "p", Wire: wire(1)}, wal.Entry{Project: "q", Wire: piece(7)})
+	w.publish(wal.Entry{Project: "p", Wire: piece(3)}, wal.Entry{Project: "p", Wire: piece(2)})
+	w.publish(wal.Entry{Project: "p", Wire: piece(3)})
+	segment := w.join("p").Segments[0]
+	for range 2 {
+		open, err := segment.(engine.FragmentSource).OpenTraces(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []schema.TraceID{traceID(2), traceID(3)}, open)
+		require.EqualValues(t, 3, w.messagesRead())
+	}
+}
+
 // A large trace is read in pages, in the order of the log; nothing is held for
 // whoever reads, but what it was given.
 func TestTracePages(t *testing.T) {
@@ -334,4 +360,26 @@ func TestLogErrors(t *testing.T) {
 	require.NotErrorIs(t, err, catalog.ErrStale)
 	_, err = w.reader.Tail(t.Context(), "p", 0, 0)
 	require.ErrorIs(t, err, away)
+}
+
+// TestFind: traces come by their ids, with the number of their rows: what sources say
+// of one trace is put together in that order.
+func TestFind(t *testing.T) {
+	w := newWorld(t)
+	const traces = 100
+	var want []vec.Hit
+	for n := range traces {
+		numbers := slices.Repeat([]int{n}, 1+n%3)
+		w.publish(wal.Entry{Project: "p", Wire: wire(append(numbers, traces-1-n)...)})
+	}
+	for n := range traces {
+		want = append(want, vec.Hit{ID: traceID(n), Matched: 1 + n%3 + 1})
+	}
+	slices.SortFunc(want, func(a, b vec.Hit) int { return schema.CompareTraceIDs(a.ID, b.ID) })
+	var got []vec.Hit
+	for hits, err := range w.join("p").Segments[0].Find(t.Context(), &vec.Filter{}) {
+		require.NoError(t, err)
+		got = append(got, hits...)
+	}
+	require.Equal(t, want, got)
 }

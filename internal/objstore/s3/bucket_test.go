@@ -130,7 +130,7 @@ func TestLargeObjects(t *testing.T) {
 	name := server.Bucket(t)
 	// Retried, because a server that refuses a body before it has read it may
 	// break the connection before the refusal has arrived.
-	b := objstore.Retry(open(t, server.URL(name), small), objstore.RetryOptions{})
+	b := objstore.Retry(open(t, server.URL(name), small), objstore.RetryOptions{Attempts: 30, MinDelay: 10 * time.Millisecond, MaxDelay: 100 * time.Millisecond})
 	for _, size := range []int{5 << 20, 5<<20 + 1, 10 << 20, 41 << 20} {
 		data, key := content(size), fmt.Sprintf("large/%d", size)
 		require.NoError(t, b.Put(t.Context(), key, bytes.NewReader(data), objstore.PutOptions{IfNotExist: true}))

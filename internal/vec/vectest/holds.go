@@ -50,7 +50,7 @@ func valuesOf(field vec.Field, s *schema.Span) (values []schema.Value) {
 		return intrinsicOf(field.Key, s)
 	case vec.ScopeSpan:
 		derived := schema.Span{Attributes: s.Derived}
-		addFirst(append(otlp.SpanAttributes(s), otlp.SpanAttributes(&derived)...))
+		addFirst(append(otlp.SpanAttributes(&derived), otlp.SpanAttributes(s)...))
 	case vec.ScopeResource:
 		addFirst(otlp.ResourceAttributes(s.Resource))
 	case vec.ScopeInstrumentation:

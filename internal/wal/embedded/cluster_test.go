@@ -78,7 +78,9 @@ func TestClusterLosesAServer(t *testing.T) {
 		Partitions:           2,
 		Replicas:             3,
 		MaxBytesPerPartition: 1 << 20,
-		Covered:              func(context.Context, int, int, uint64) (uint64, error) { return 0, nil },
+		Covered: func(_ context.Context, epochs []uint64, _ time.Time) ([]uint64, error) {
+			return make([]uint64, len(epochs)), nil
+		},
 	}
 	var urls []string
 	for _, s := range servers {

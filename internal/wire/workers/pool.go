@@ -11,13 +11,15 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/spanlake/spanlake/internal/login"
 	"github.com/spanlake/spanlake/internal/wire"
 )
 
 // Options say where the server is. They are those of the log.
 type Options struct {
-	URL             string
-	CredentialsFile string
+	URL string
+	// Login is who the server is told that this is, nil for nobody.
+	Login *login.Login
 	// Dial returns a new connection to a server in this process, instead of URL.
 	Dial func() (net.Conn, error)
 	// Name prefixes subjects.
@@ -52,7 +54,7 @@ type Pool struct {
 }
 
 // Connect returns a pool. It need not reach the server now: it tries for good.
-func Connect(opts Options) (*Pool, error) {
+func Connect(ctx context.Context, opts Options) (*Pool, error) {
 	p := &Pool{
 		subject: fmt.Sprintf("%s.jobs.v%d", opts.Name, wire.Version), logger: opts.Logger,
 		closed: make(chan struct{}), running: make(map[string]context.CancelFunc),
@@ -63,6 +65,10 @@ func Connect(opts Options) (*Pool, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is done here
 		nats.ClosedHandler(func(*nats.Conn) { close(p.closed) }),
+		// What was refused may be accepted later, when it was read anew.
+		nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { opts.Login.Note(err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { opts.Login.Note(err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			p.logger.Debug("sharing jobs", slog.Any("err", err))
 		}),
@@ -70,10 +76,11 @@ func Connect(opts Options) (*Pool, error) {
 	if opts.Dial != nil {
 		settings = append(settings, nats.InProcessServer(inProcess(opts.Dial)))
 	}
-	if opts.CredentialsFile != "" {
-		settings = append(settings, nats.UserCredentials(opts.CredentialsFile))
+	identity, err := opts.Login.Options(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to share jobs: %w", err)
 	}
-	var err error
+	settings = append(settings, identity...)
 	if p.conn, err = nats.Connect(opts.URL, settings...); err != nil {
 		return nil, fmt.Errorf("connect to share jobs: %w", err)
 	}

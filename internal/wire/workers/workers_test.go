@@ -33,7 +33,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) pool() *workers.Pool {
 	w.t.Helper()
-	p, err := workers.Connect(workers.Options{Dial: w.server.Dial, Name: "test", Logger: slog.New(slog.DiscardHandler)})
+	p, err := workers.Connect(w.t.Context(), workers.Options{Dial: w.server.Dial, Name: "test", Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(w.t, err)
 	w.t.Cleanup(p.Close)
 	return p
@@ -101,7 +101,7 @@ func TestNobodyWorks(t *testing.T) {
 }
 
 func TestServerIsAway(t *testing.T) {
-	p, err := workers.Connect(workers.Options{URL: "nats://127.0.0.1:1", Name: "test", Logger: slog.New(slog.DiscardHandler)})
+	p, err := workers.Connect(t.Context(), workers.Options{URL: "nats://127.0.0.1:1", Name: "test", Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer p.Close()
 	_, err = p.Ask(t.Context(), []byte("job"))

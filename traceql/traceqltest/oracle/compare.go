@@ -90,10 +90,10 @@ func (s scene) everything() (list []schema.Attribute) {
 			}
 		}
 	}
-	add(traceql.ScopeSpan, otlp.SpanAttributes(s.span()), false)
 	for key, v := range otlp.Attributes(s.span().Derived) {
 		add(traceql.ScopeSpan, []schema.Attribute{{Key: key, Value: v}}, false)
 	}
+	add(traceql.ScopeSpan, otlp.SpanAttributes(s.span()), false)
 	service, _ := s.resourceAttribute("service.name")
 	add(traceql.ScopeResource, []schema.Attribute{{Key: "service.name", Value: service}}, false)
 	add(traceql.ScopeResource, otlp.ResourceAttributes(s.span().Resource), false)

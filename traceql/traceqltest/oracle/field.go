@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -91,12 +92,41 @@ func (s scene) attribute(a *traceql.Attribute) (schema.Value, bool) {
 	return schema.Value{}, false
 }
 
-// spanAttribute looks at what was sent before what was derived of it.
+// spanAttribute looks at what was derived before what was sent.
 func (s scene) spanAttribute(key string) (schema.Value, bool) {
-	if v, ok := otlp.Lookup(s.span().Attributes, key); ok {
+	if key == schema.UsageCounted {
+		return s.counted()
+	}
+	return storedAttribute(s.span(), key)
+}
+
+func storedAttribute(s *schema.Span, key string) (schema.Value, bool) {
+	if v, ok := otlp.Lookup(s.Derived, key); ok {
 		return v, true
 	}
-	return otlp.Lookup(s.span().Derived, key)
+	return otlp.Lookup(s.Attributes, key)
+}
+
+// counted looks for usage among the spans below that repeats what the span
+// reports.
+func (s scene) counted() (schema.Value, bool) {
+	class, ok := storedAttribute(s.span(), schema.UsageClass)
+	switch class.Str {
+	case schema.UsageLLM, schema.UsageEmbedding, schema.UsageAggregate:
+	default:
+		ok = false
+	}
+	if !ok || class.Kind != schema.KindString {
+		return schema.Value{}, false
+	}
+	counted := true
+	for i := range s.trace.spans {
+		below, ok := storedAttribute(&s.trace.spans[i], schema.UsageClass)
+		if ok && schema.UsageRepeats(class.Str, below.Str) && slices.Contains(s.trace.above(i), s.span().SpanID) {
+			counted = false
+		}
+	}
+	return schema.Value{Kind: schema.KindBool, Bool: counted}, true
 }
 
 // resourceAttribute knows that every resource has a service.name, an empty one

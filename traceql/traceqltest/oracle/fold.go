@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -20,9 +21,12 @@ func fold(rows []schema.Span) (spans []schema.Span) {
 			pieces[row.SpanID] = append(pieces[row.SpanID], row)
 		}
 	}
+	var joined []schema.Span
 	for _, list := range pieces {
-		whole = append(whole, join(list))
+		joined = append(joined, join(list))
 	}
+	endTrace(joined, whole)
+	whole = append(whole, joined...)
 	for _, row := range whole {
 		i := slices.IndexFunc(spans, func(s schema.Span) bool { return s.SpanID == row.SpanID && s.Kind == row.Kind })
 		switch {
@@ -66,7 +70,9 @@ func join(pieces []schema.Span) schema.Span {
 	s := pieces[0]
 	for _, p := range pieces[1:] {
 		replace(&s.ParentSpanID, p.ParentSpanID)
-		replace(&s.StartNanos, p.StartNanos)
+		if s.Fragment != schema.FragmentTrace || s.StartNanos == 0 || p.StartNanos < s.StartNanos {
+			replace(&s.StartNanos, p.StartNanos)
+		}
 		replace(&s.EndNanos, p.EndNanos)
 		replace(&s.Name, p.Name)
 		replace(&s.Kind, p.Kind)
@@ -90,8 +96,52 @@ func join(pieces []schema.Span) schema.Span {
 			s.Links = p.Links
 		}
 	}
-	s.Fragment, s.FragmentNanos = schema.FragmentNone, 0
+	sent := slices.IndexFunc(pieces, func(p schema.Span) bool { return p.FragmentNanos != 0 })
+	missing := s.StartNanos == 0 || s.EndNanos == 0
+	replace(&s.StartNanos, cmp.Or(s.StartNanos, s.EndNanos))
+	if s.StartNanos == 0 && sent >= 0 {
+		s.StartNanos = pieces[sent].FragmentNanos
+	}
+	if s.Fragment != schema.FragmentTrace {
+		s.EndNanos = cmp.Or(s.EndNanos, s.StartNanos)
+	}
+	if missing && s.Fragment <= schema.FragmentUpdate {
+		s.Derived = otlp.AppendKeyValue(s.Derived, spanAttributes, "spanlake.incomplete", schema.Value{Kind: schema.KindBool, Bool: true})
+	}
+	if s.FragmentNanos = 0; s.Fragment <= schema.FragmentUpdate {
+		s.Fragment = schema.FragmentNone
+	}
 	return s
+}
+
+// endTrace ends a trace's own row, if nothing says when it did, with the last span,
+// and puts it above the joined spans that have no parent.
+func endTrace(joined, whole []schema.Span) {
+	var last uint64
+	for _, s := range slices.Concat(joined, whole) {
+		if s.Fragment == schema.FragmentNone {
+			last = max(last, s.EndNanos)
+		}
+	}
+	var roots []schema.SpanID
+	for i := range joined {
+		if s := &joined[i]; s.Fragment == schema.FragmentTrace {
+			s.EndNanos = cmp.Or(s.EndNanos, max(s.StartNanos, last))
+			roots = append(roots, s.SpanID)
+		}
+	}
+	if len(roots) == 0 {
+		return
+	}
+	root := slices.MinFunc(roots, func(a, b schema.SpanID) int { return bytes.Compare(a[:], b[:]) })
+	for i := range joined {
+		s := &joined[i]
+		if s.Fragment == schema.FragmentTrace {
+			s.Fragment = schema.FragmentNone
+		} else {
+			s.ParentSpanID = cmp.Or(s.ParentSpanID, root)
+		}
+	}
 }
 
 func replace[T comparable](field *T, by T) {

@@ -48,10 +48,12 @@ func compareSpans(a, b schema.Span) int {
 // startNanos is the start of the first span.
 func (t *trace) startNanos() uint64 { return t.spans[0].StartNanos }
 
-// endNanos is the end of the last span, 0 if none has ended.
+// endNanos is the end of the last span that is not a score, 0 if none has ended.
 func (t *trace) endNanos() (last uint64) {
 	for _, s := range t.spans {
-		last = max(last, s.EndNanos)
+		if s.Fragment != schema.FragmentScore {
+			last = max(last, s.EndNanos)
+		}
 	}
 	return last
 }

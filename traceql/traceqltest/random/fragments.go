@@ -15,7 +15,11 @@ func Fragments(rng *rand.Rand, rows []schema.Span) (out []schema.Span) {
 			out = append(out, row)
 			continue
 		}
-		out = append(out, Split(row, 2+rng.IntN(2), func() bool { return oneIn(rng, 2) })...)
+		pieces := Split(row, 2+rng.IntN(2), func() bool { return oneIn(rng, 2) })
+		if oneIn(rng, 4) {
+			change(rng, pieces)
+		}
+		out = append(out, pieces...)
 	}
 	for i := range out {
 		out[i].Position = uint64(i + 1)
@@ -25,6 +29,23 @@ func Fragments(rng *rand.Rand, rows []schema.Span) (out []schema.Span) {
 	}
 	rng.Shuffle(len(out), func(i, j int) { out[i].Position, out[j].Position = out[j].Position, out[i].Position })
 	return out
+}
+
+// change makes of the pieces of a span those of a trace's own row or of a score, or
+// takes times from them, as if what says them had not come yet.
+func change(rng *rand.Rand, pieces []schema.Span) {
+	kind, start, end := schema.Fragment(rng.IntN(int(schema.MaxFragment)+1)), oneIn(rng, 3), oneIn(rng, 2)
+	for i := range pieces {
+		if kind >= schema.FragmentTrace {
+			pieces[i].Fragment = kind
+		}
+		if start {
+			pieces[i].StartNanos = 0
+		}
+		if end {
+			pieces[i].EndNanos = 0
+		}
+	}
 }
 
 // Split returns the pieces of a span: the first one began it, the others came

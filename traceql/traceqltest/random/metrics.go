@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+
+	"github.com/spanlake/spanlake/schema"
 )
 
 // Metrics returns a metrics query.
@@ -51,7 +53,7 @@ func grouping(rng *rand.Rand) string {
 	var fields []string
 	for range 1 + rng.IntN(3) {
 		fields = append(fields, pick(rng, []string{
-			"name", "kind", "status", "resource.service.name", "span.s", ".both", "span.n", "span.ok", "span.absent", "span:childCount", "rootName", "span.tags",
+			"name", "kind", "status", "resource.service.name", "span.s", ".both", "span.n", "span.ok", "span.absent", "span." + schema.UsageCounted, "span:childCount", "rootName", "span.tags",
 		}))
 	}
 	return " by (" + strings.Join(fields, ", ") + ")"

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+
+	"github.com/spanlake/spanlake/schema"
 )
 
 // Filter returns a query of one span filter.
@@ -107,6 +109,9 @@ func comparison(rng *rand.Rand) string {
 	case 12:
 		return "kind" + pick(rng, []string{" = ", " != "}) + pick(rng, []string{"server", "client", "internal", "unspecified"})
 	case 13:
+		if oneIn(rng, 2) {
+			return pick(rng, []string{"span.", "."}) + schema.UsageCounted + pick(rng, []string{"", "", " = true", " != true", " = false", " = nil", " != nil"})
+		}
 		return field(rng, boolKeys()) + pick(rng, []string{" = true", " != true", " = false", ""})
 	case 14:
 		return identified(rng)

@@ -168,6 +168,10 @@ func scope(rng *rand.Rand) *commonpb.InstrumentationScope {
 }
 
 func attributes(rng *rand.Rand) (list []*commonpb.KeyValue) {
+	if oneIn(rng, 4) {
+		class := pick(rng, []string{schema.UsageLLM, schema.UsageLLM, schema.UsageEmbedding, schema.UsageAggregate, "other"})
+		list = append(list, attribute(schema.UsageClass, str(class)))
+	}
 	for range rng.IntN(6) {
 		switch rng.IntN(5) {
 		case 0:

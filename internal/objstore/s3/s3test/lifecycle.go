@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -37,14 +35,8 @@ const transitionMinimum = "X-Amz-Transition-Default-Minimum-Object-Size"
 // buckets in common.
 func StartLifecycle(t testing.TB, server *Server) *Lifecycle {
 	t.Helper()
-	target, err := url.Parse(server.Endpoint)
-	require.NoError(t, err)
 	l := &Lifecycle{denied: make(map[string]bool)}
-	transport := &http.Transport{DisableKeepAlives: true}
-	forward := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // the signature covers it
-	}}
+	forward := Forward(t, server.Endpoint)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !r.URL.Query().Has("lifecycle") {
 			forward.ServeHTTP(w, r)

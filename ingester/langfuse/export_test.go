@@ -1,0 +1,6 @@
+package langfuse
+
+import "time"
+
+// SetClock lets tests be at another time.
+func (h *Handler) SetClock(now func() time.Time) { h.now = now }
