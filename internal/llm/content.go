@@ -2,6 +2,7 @@ package llm
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -46,6 +47,37 @@ func ContentOf(s *schema.Span) Content {
 func TraceContentOf(s *schema.Span) Content {
 	r := readContent(s)
 	return Content{Input: r.first(traceInputRows), Output: r.first(traceOutputRows)}
+}
+
+// The attributes that Shown adds.
+const (
+	keyInput  = "spanlake.input"
+	keyOutput = "spanlake.output"
+)
+
+// Shown returns spans with what was derived of them among their attributes, in the
+// place of what was sent under the same keys, and with their content, as spanlake.input
+// and spanlake.output. It does not change spans.
+func Shown(spans []schema.Span) []schema.Span {
+	if !slices.ContainsFunc(spans, func(s schema.Span) bool { return len(s.Derived) > 0 }) {
+		return spans
+	}
+	spans = slices.Clone(spans)
+	for i := range spans {
+		if s := &spans[i]; len(s.Derived) > 0 { // it is about models
+			c := ContentOf(s)
+			s.Derived = slices.Clip(s.Derived)
+			s.Derived = appendBody(appendBody(s.Derived, keyInput, c.Input), keyOutput, c.Output)
+		}
+	}
+	return otlp.WithDerived(spans)
+}
+
+func appendBody(attributes []byte, key string, b Body) []byte {
+	if b.Form == FormNone {
+		return attributes
+	}
+	return otlp.AppendAttribute(attributes, key, text(b.Text))
 }
 
 // AppendJSON appends the body as a JSON value: a text as a string, and null if
@@ -102,7 +134,7 @@ func readContent(s *schema.Span) *contentReader {
 			}
 			continue
 		}
-		if isIndexed(key) {
+		if family := familyOf(key); family != "" && !isVector(family, key) {
 			if p == nil {
 				p = newPacker()
 			}
@@ -134,10 +166,10 @@ func (r *contentReader) read(row *contentRow) Body {
 	if row.read != nil {
 		return row.read(r)
 	}
-	if list, ok := r.indexed[row.key]; ok {
-		return r.shape(row, alias(list))
+	if s := contentText(r.values[row.key], row.as != asSent); s != "" {
+		return r.shape(row, s)
 	}
-	return r.shape(row, contentText(r.values[row.key], row.as != asSent))
+	return r.shape(row, alias(r.indexed[row.key]))
 }
 
 // contentText is a value as text: JSON where it is no string.

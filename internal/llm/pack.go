@@ -121,9 +121,7 @@ func (p *packer) free(key string, end int) bool {
 		if next < 0 {
 			break
 		}
-		if end += next + 1; end+1 == len(key) || key[end+1] == '.' {
-			return false // a segment is empty
-		}
+		end += next + 1
 		at, ok := p.at[key[:end]]
 		if !ok {
 			return true
