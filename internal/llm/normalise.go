@@ -39,6 +39,8 @@ type Normalizer struct {
 	lists    bool   // the span has parts of lists
 	spanKind string // "" if it is not about models
 	packer   *packer
+
+	resources map[*schema.Resource]*schema.Resource // with a service's name
 }
 
 // member is a member of Langfuse's usage_details.
@@ -54,7 +56,7 @@ func New(prices *price.Table) *Normalizer {
 	l := sharedLayout()
 	return &Normalizer{
 		prices: prices, priced: make(map[modelKey]*price.Entry), layout: l,
-		values: make([]schema.Value, len(l.keys)),
+		values: make([]schema.Value, len(l.keys)), resources: make(map[*schema.Resource]*schema.Resource),
 	}
 }
 
