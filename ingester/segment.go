@@ -25,8 +25,9 @@ type segment struct {
 	decoder *otlp.Decoder   // of the appending goroutine
 	derive  *llm.Normalizer // likewise
 	prices  llm.Tables
-	damaged []damaged // of the appending goroutine, then of the storing one
-	bytes   int       // memory taken; of the appending goroutine until the batch is closed
+	joined  *llm.Spans // derives of spans that queries put together
+	damaged []damaged  // of the appending goroutine, then of the storing one
+	bytes   int        // memory taken; of the appending goroutine until the batch is closed
 
 	waits    bool      // guarded by partition.mu: closed and not stored yet
 	storedAt time.Time // guarded by partition.mu; zero: not stored yet
@@ -55,7 +56,8 @@ func newSegment(stream wal.Stream, prices llm.Tables, msg wal.Message) *segment 
 	return &segment{
 		stream: stream, first: msg.Position, last: msg.Position - 1,
 		logNanos: uint64(max(msg.Time.UnixNano(), 0)), opened: opened,
-		decoder: otlp.NewDecoder(), derive: llm.New(price.Shipped()), prices: prices, projects: make(map[schema.ProjectID]*projectRows),
+		decoder: otlp.NewDecoder(), derive: llm.New(price.Shipped()), prices: prices,
+		joined: llm.NewSpans(prices), projects: make(map[schema.ProjectID]*projectRows),
 		claims: make(map[string]struct{}),
 	}
 }
@@ -150,7 +152,7 @@ func (s *segment) view(project schema.ProjectID) *view {
 		return rows.byTrace[id]
 	}
 	memory := engine.NewMemory(slices.Clone(rows.pages), byTrace)
-	memory.SetOpen(rows.openTraces())
+	memory.SetOpen(rows.openTraces(), s.joined.Of(project))
 	return &view{Memory: memory, first: s.first, last: s.last, oldestEnd: rows.oldestEnd}
 }
 

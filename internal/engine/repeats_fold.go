@@ -194,7 +194,7 @@ func (t *placedRows) fold(kin bool) map[int32]*vec.Folded {
 		slices.Sort(f.Out)
 	}
 	if kin {
-		t.addKin(folded, kept, factsOf(sorted[0].TraceID, sorted))
+		t.addKin(folded, kept, factsOf(sorted[0].TraceID, sorted, nil))
 	}
 	return folded
 }

@@ -33,15 +33,15 @@ func (t *traceFacts) links() *tree {
 }
 
 // factsOf folds the rows of a trace and finds its extent and root. It changes
-// spans.
-func factsOf(id schema.TraceID, spans []schema.Span) *traceFacts {
+// spans. derive is that of their source, if some are pieces of spans.
+func factsOf(id schema.TraceID, spans []schema.Span, derive Derive) *traceFacts {
 	if len(spans) == 0 {
 		return nil
 	}
 	// Sorted first, so that of equal rows the same one stays however the
 	// sources are ordered.
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	t := &traceFacts{id: id, spans: Fold(spans)}
+	t := &traceFacts{id: id, spans: Fold(spans, derive)}
 	t.startNanos = t.spans[0].StartNanos
 	var root *schema.Span
 	for i := range t.spans {
