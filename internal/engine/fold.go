@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -80,16 +79,6 @@ func DeriveOf(ctx context.Context, sources []Source, id schema.TraceID) (Derive,
 }
 
 func compareTraceIDs(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) }
-
-// openHits are the open traces of a source as hits that nothing is known of:
-// they may be anywhere in the answer.
-func openHits(open []schema.TraceID) []vec.Hit {
-	hits := make([]vec.Hit, len(open))
-	for i, id := range open {
-		hits[i] = vec.Hit{ID: id, LastNanos: 1<<64 - 1, EndNanos: 1<<64 - 1}
-	}
-	return hits
-}
 
 // Fold makes the spans of rows, which are one trace in the order of
 // schema.Compare, and returns them in that order. Of whole rows of one span one
