@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/llm/price"
@@ -121,14 +122,14 @@ func (s *segment) spans() (n int) {
 	return n
 }
 
-// rows are a project's rows so far.
-func (s *segment) rows(project schema.ProjectID) otlp.Pages {
+// rows are a project's rows so far, and by what they were derived.
+func (s *segment) rows(project schema.ProjectID) (otlp.Pages, block.Derivation) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if rows := s.projects[project]; rows != nil {
-		return slices.Clone(rows.pages)
+		return slices.Clone(rows.pages), rows.derivedBy()
 	}
-	return nil
+	return nil, block.Derivation{}
 }
 
 // view is one project's part of a segment as a query sees it. It implements

@@ -62,6 +62,9 @@ func (n *Normalizer) SetPrices(prices *price.Table) {
 	}
 }
 
+// Table names the prices that count.
+func (n *Normalizer) Table() string { return n.prices.Version() }
+
 // layout is the table with numbers in the place of keys. It is the same for all
 // and never changes.
 type layout struct {
