@@ -15,6 +15,8 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/erasure"
+	"github.com/spanlake/spanlake/internal/llm"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
@@ -35,6 +37,8 @@ type Retention interface {
 	Retention(ctx context.Context, id schema.ProjectID) (time.Duration, error)
 	// Rules say which of its traces are not kept as long.
 	Rules(ctx context.Context, id schema.ProjectID) (project.Rules, error)
+	// Prices are those of its models, known after Retention was asked.
+	Prices(id schema.ProjectID) *price.Table
 }
 
 // Compactor merges and deletes the blocks of a bucket. Any number of them may work
@@ -56,6 +60,7 @@ type Compactor struct {
 	held      map[schema.ProjectID]heldRows // of the last listing
 	sifted    map[schema.ProjectID]siftedBlocks
 	readers   *block.Readers // of blocks that traces are judged by
+	spans     *llm.Spans     // derives of those that were sent in pieces
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
@@ -78,8 +83,17 @@ func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logge
 		holder:  rand.Text(), logger: logger, metrics: newMetrics(reg),
 		listings: make(map[schema.ProjectID]listing),
 	}
+	c.spans = llm.NewSpans(c.prices)
 	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)
 	return c
+}
+
+// prices are those of a project, of the program if nobody knows it.
+func (c *Compactor) prices(id schema.ProjectID) *price.Table {
+	if c.retention == nil {
+		return price.Shipped()
+	}
+	return c.retention.Prices(id)
 }
 
 // tick looks for work once. It returns no error, which would end the service.

@@ -68,6 +68,9 @@ func (n *Normalizer) SetPrices(prices *price.Table) {
 	}
 }
 
+// Table names the prices that count.
+func (n *Normalizer) Table() string { return n.prices.Version() }
+
 // layout is the table with numbers in the place of keys. It is the same for all
 // and never changes.
 type layout struct {
@@ -325,7 +328,7 @@ func (n *Normalizer) model(key string) string {
 }
 
 // firstChunk is how long the first piece of an answer took, where that follows
-// from a time.
+// from a time, and the span has begun.
 func (n *Normalizer) firstChunk() {
 	if n.derivedValue(keyFirstChunk).Kind == schema.KindDouble {
 		return
@@ -338,7 +341,7 @@ func (n *Normalizer) firstChunk() {
 			}
 		}
 	}
-	if start := int64(n.span.StartNanos); ok && at >= start { //nolint:gosec // times of this century
+	if start := int64(n.span.StartNanos); ok && start > 0 && at >= start { //nolint:gosec // times of this century
 		n.emit(keyFirstChunk, schema.Value{Kind: schema.KindDouble, Double: float64(at-start) / 1e9})
 	}
 }
