@@ -75,6 +75,8 @@ func (q *Querier) routes() []route {
 		{"/api/search", q.serve("search", q.search)},
 		{"/api/metrics/query_range", q.serve("metrics_range", q.metricsRange)},
 		{"/api/metrics/query", q.serve("metrics_instant", q.metricsInstant)},
+		{"/api/sessions", q.serve("sessions", q.sessions)},
+		{"/api/sessions/{id...}", q.serve("session", q.session)},
 		{"/api/search/tags", q.serve("tags_v1", q.tagsV1)},
 		{"/api/v2/search/tags", q.serve("tags_v2", q.tagsV2)},
 	}

@@ -73,7 +73,8 @@ type Usage struct {
 	HasCost                     bool
 }
 
-func (u *Usage) add(o *Usage) {
+// Add adds what something else used.
+func (u *Usage) Add(o *Usage) {
 	u.Input, u.Output, u.Total = u.Input+o.Input, u.Output+o.Output, u.Total+o.Total
 	u.CacheRead, u.CacheCreation, u.Reason = u.CacheRead+o.CacheRead, u.CacheCreation+o.CacheCreation, u.Reason+o.Reason
 	u.Cost, u.InputCost, u.OutputCost = u.Cost+o.Cost, u.InputCost+o.InputCost, u.OutputCost+o.OutputCost
@@ -142,7 +143,7 @@ func (t *Trace) takes(o *Observation) {
 	if !o.Counted {
 		return
 	}
-	t.Usage.add(&o.Usage)
+	t.Usage.Add(&o.Usage)
 	if o.Model != "" && !slices.Contains(t.Models, o.Model) {
 		t.Models = append(t.Models, o.Model)
 	}

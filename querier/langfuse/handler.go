@@ -31,16 +31,16 @@ func (h *Handler) Routes() (routes []querier.Route) {
 		serve      serveFunc
 	}{
 		{"traces", "langfuse_traces", h.traces},
-		{"traces/{id}", "langfuse_trace", h.trace},
+		{"traces/{id...}", "langfuse_trace", h.trace},
 		{"observations", "langfuse_observations", h.observations},
-		{"observations/{id}", "langfuse_observation", h.observation},
+		{"observations/{id...}", "langfuse_observation", h.observation},
 		{"v2/observations", "langfuse_observations", h.observationsV2},
 		{"sessions", "langfuse_sessions", h.sessions},
-		{"sessions/{id}", "langfuse_session", h.session},
+		{"sessions/{id...}", "langfuse_session", h.session},
 		{"scores", "langfuse_scores", h.scores},
-		{"scores/{id}", "langfuse_score", h.score},
+		{"scores/{id...}", "langfuse_score", h.score},
 		{"v2/scores", "langfuse_scores", h.scores},
-		{"v2/scores/{id}", "langfuse_score", h.score},
+		{"v2/scores/{id...}", "langfuse_score", h.score},
 		{"v3/scores", "langfuse_scores", h.scoresV3},
 	} {
 		routes = append(routes, querier.Route{
