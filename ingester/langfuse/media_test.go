@@ -233,7 +233,7 @@ func TestSecretOfLinksIsRenewed(t *testing.T) {
 		{"kept for ever", 0, 10000 * time.Hour, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := newWorld(t, oneProject{settings: project.Project{Retention: project.Duration(tc.kept)}})
+			w := newWorld(t, oneProject{settings: project.Project{Retention: project.Retention(tc.kept)}})
 			key := schema.MediaSecret(schema.DefaultProject)
 			_, _ = w.announce("first", "text/plain")
 			before, put, err := w.bucket.Get(t.Context(), key, objstore.GetOptions{})
