@@ -16,6 +16,8 @@ type Patch struct {
 	Limits map[string]int64 `json:"limits,omitempty"`
 	// Prices replace all that there were.
 	Prices *[]price.Entry `json:"prices,omitempty"`
+	// Reprice asks that what is stored is priced anew by the prices that count then.
+	Reprice *RepriceRange `json:"reprice,omitempty"`
 	// Aliases replace all that there were.
 	Aliases *[]string `json:"aliases,omitempty"`
 }
@@ -41,6 +43,9 @@ func (p *Patch) Apply(s *Settings) error {
 	}
 	if p.Prices != nil {
 		s.Prices = *p.Prices
+	}
+	if p.Reprice != nil {
+		s.Reprice = p.Reprice.reprice(s)
 	}
 	if p.Aliases != nil {
 		s.Aliases = *p.Aliases
