@@ -16,8 +16,9 @@ type Patch struct {
 	Limits map[string]int64 `json:"limits,omitempty"`
 	// Prices replace all that there were.
 	Prices *[]price.Entry `json:"prices,omitempty"`
-	// Reprice asks that what is stored is priced anew by the prices that count then.
-	Reprice *RepriceRange `json:"reprice,omitempty"`
+	// Reprice asks that what is stored is priced anew by the prices that count then. It
+	// has a request of its own in the API.
+	Reprice *RepriceRange `json:"-"`
 	// Aliases replace all that there were.
 	Aliases *[]string `json:"aliases,omitempty"`
 }
