@@ -33,6 +33,8 @@ func (k keptByProject) Retention(_ context.Context, id schema.ProjectID) (time.D
 
 func (keptByProject) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
 
+func (keptByProject) Reprice(schema.ProjectID) *settings.Reprice { return nil }
+
 func (keptByProject) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	return settings.Rules{}, nil
 }

@@ -34,6 +34,8 @@ func (r *ruled) Retention(context.Context, schema.ProjectID) (time.Duration, err
 
 func (r *ruled) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
 
+func (*ruled) Reprice(schema.ProjectID) *settings.Reprice { return nil }
+
 func (r *ruled) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	if r.asked != nil {
 		r.asked()

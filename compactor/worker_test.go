@@ -193,6 +193,8 @@ func (h hours) Retention(context.Context, schema.ProjectID) (time.Duration, erro
 
 func (hours) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
 
+func (hours) Reprice(schema.ProjectID) *settings.Reprice { return nil }
+
 func (h hours) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	return settings.Rules{}, nil
 }
@@ -250,6 +252,8 @@ func (r *raised) Retention(context.Context, schema.ProjectID) (time.Duration, er
 }
 
 func (*raised) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
+
+func (*raised) Reprice(schema.ProjectID) *settings.Reprice { return nil }
 
 func (r *raised) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	return settings.Rules{}, nil

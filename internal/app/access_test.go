@@ -236,7 +236,7 @@ func langfusePaths(t *testing.T) []string {
 func adminPaths() []string {
 	return []string{
 		"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
+		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left", "/api/projects/a/reprice",
 	}
 }
 

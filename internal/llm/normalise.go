@@ -24,6 +24,7 @@ type Normalizer struct {
 	prices *price.Table
 	priced map[modelKey]*price.Entry // what was looked up
 	layout *layout
+	missed func(model string) // nil: nobody wants to know
 
 	span    *schema.Span
 	marked  bool           // it is about models
@@ -70,6 +71,10 @@ func (n *Normalizer) SetPrices(prices *price.Table) {
 
 // Table names the prices that count.
 func (n *Normalizer) Table() string { return n.prices.Version() }
+
+// OnUnpriced lets f know of each span with usage that names a model which has no price.
+// The name is f's until it returns.
+func (n *Normalizer) OnUnpriced(f func(model string)) { n.missed = f }
 
 // layout is the table with numbers in the place of keys. It is the same for all
 // and never changes.
