@@ -11,7 +11,6 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/access"
-	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/querier/langfuse"
@@ -37,11 +36,7 @@ func (a *App) handleReads(mux *http.ServeMux) {
 		mux.Handle(route.Pattern, a.access.ProtectWith(route.Scope, route.Refuse, route.Handler))
 	}
 	for _, path := range deletePaths() {
-		handler := a.access.ProtectWith(project.ScopeAdmin, langfuse.Refuse, http.HandlerFunc(a.deleteTraces))
-		if a.cfg.Auth.Mode == access.ModeNone {
-			handler = localOnly(handler)
-		}
-		mux.Handle("DELETE "+path, handler)
+		mux.Handle("DELETE "+path, a.deletes())
 	}
 }
 
@@ -64,16 +59,35 @@ func queryHandler(q *querier.Querier) http.Handler {
 	})
 }
 
+// deletes protects what deletes. Access takes the header away from administrators,
+// whose requests name a project otherwise: here it does.
+func (a *App) deletes() http.Handler {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		named := req.Header.Get(access.HeaderProject)
+		a.access.ProtectWith(project.ScopeAdmin, langfuse.Refuse, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			a.deleteTraces(w, req, named)
+		})).ServeHTTP(w, req)
+	})
+	if a.cfg.Auth.Mode == access.ModeNone {
+		return localOnly(handler)
+	}
+	return handler
+}
+
 // deleteTraces erases the traces of a request. It answers when they are hidden in
 // this process; the rest of the way is that of any erasure.
-func (a *App) deleteTraces(w http.ResponseWriter, req *http.Request) {
-	request, err := a.eraseByID(req)
+func (a *App) deleteTraces(w http.ResponseWriter, req *http.Request, named string) {
+	id, err := administered(access.KeyOf(req.Context()), named)
+	var request ErasureReply
+	if err == nil {
+		request, err = a.eraseByID(req, id)
+	}
 	status, message := http.StatusOK, ""
 	switch {
 	case err == nil:
 		message = fmt.Sprintf("erasure %s of %d traces accepted: they are in no answer any more, and removed from storage from now on", request.ID, request.Traces)
-	case errors.Is(err, schema.ErrBadProject):
-		status = http.StatusBadRequest
+	case errors.Is(err, errNoTrace):
+		status = http.StatusNotFound
 	default:
 		status = adminStatus(err)
 	}
@@ -84,13 +98,35 @@ func (a *App) deleteTraces(w http.ResponseWriter, req *http.Request) {
 	ingester.WriteJSON(w, status, map[string]string{"message": message})
 }
 
+// administered is the project that an administrator's request is about: the one of
+// its key, or the one that it names.
+func administered(key *project.Key, named string) (schema.ProjectID, error) {
+	var id schema.ProjectID
+	if named != "" {
+		var err error
+		if id, err = schema.ParseProjectID(named); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case key != nil && key.Project != project.All && id != "" && id != key.Project:
+		return "", errNotAllowed
+	case key != nil && key.Project != project.All:
+		return key.Project, nil
+	case key != nil && id == "":
+		return "", fmt.Errorf("%w: the key is good for all projects: name one by the header %s", errErasure, access.HeaderProject)
+	case id == "":
+		return schema.DefaultProject, nil
+	}
+	return id, nil
+}
+
+// errNoTrace means that there is nothing to delete.
+var errNoTrace = errors.New("there is no such trace")
+
 // eraseByID accepts an erasure of traces by their original ids. Ids of which nothing is
 // there are an error: who deletes wants to know.
-func (a *App) eraseByID(req *http.Request) (ErasureReply, error) {
-	id, err := ingester.ProjectOf(req)
-	if err != nil {
-		return ErasureReply{}, err
-	}
+func (a *App) eraseByID(req *http.Request, id schema.ProjectID) (ErasureReply, error) {
 	names := []string{req.PathValue("id")}
 	if req.PathValue("id") == "" {
 		var body struct {
@@ -120,7 +156,7 @@ func (a *App) eraseKnown(ctx context.Context, id schema.ProjectID, wanted *NewEr
 		return ErasureReply{}, err
 	}
 	if known.Spans == 0 {
-		return ErasureReply{}, fmt.Errorf("%w: no such trace", erasure.ErrNotFound)
+		return ErasureReply{}, errNoTrace
 	}
 	return a.erasures.ask(ctx, id, wanted)
 }
