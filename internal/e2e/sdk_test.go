@@ -75,7 +75,43 @@ func (p *sdkProgram) test(t *testing.T, s *server, folder string, at keyed) {
 	}
 	if p.media {
 		requireMedia(t, q, w, report.Traces)
+		p.requireLangfuse(t, q, w, report)
 	}
+}
+
+// requireLangfuse reads the session as scripts of Langfuse's users do.
+func (p *sdkProgram) requireLangfuse(t *testing.T, q *sdkQueries, w *watcher, report sdkReport) {
+	t.Helper()
+	var list struct {
+		Data []struct{ ID, Name, UserID string }
+	}
+	require.NoError(t, json.Unmarshal(q.ask(t, w.url+"/api/public/traces?sessionId=sess-42"), &list))
+	require.Len(t, list.Data, len(report.Traces))
+	cost := 0.0
+	for _, found := range list.Data {
+		require.Contains(t, report.Traces, strings.ReplaceAll(found.ID, "-", ""))
+		require.Equal(t, "chat-turn", found.Name)
+		require.Equal(t, "user-7", found.UserID)
+		var trace struct {
+			Observations []struct {
+				Name      string
+				TotalCost float64 `json:"calculatedTotalCost"`
+			}
+			Scores []struct{ Name string }
+		}
+		require.NoError(t, json.Unmarshal(q.ask(t, w.url+"/api/public/traces/"+found.ID), &trace))
+		var names []string
+		for _, score := range trace.Scores {
+			names = append(names, score.Name)
+		}
+		require.ElementsMatch(t, p.scores, names)
+		for _, o := range trace.Observations {
+			if o.Name == "sum-up" || p.folder == "langfuse4" {
+				cost += o.TotalCost
+			}
+		}
+	}
+	require.InDelta(t, report.Billed.Cost, cost, 1e-9)
 }
 
 // requireMedia follows the reference that each trace has in the place of its picture.

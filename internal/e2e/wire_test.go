@@ -253,7 +253,7 @@ func (p *player) snapshot(project string) string {
 			if scope.GetScope().GetName() == "phoenix" { // annotations bring no time: it is when they were given last
 				scope.GetSpans()[0].StartTimeUnixNano, scope.GetSpans()[0].EndTimeUnixNano = 0, 0
 			}
-			lines = append(lines, one.String())
+			lines = append(lines, strings.ReplaceAll(one.String(), "  ", " ")) // blanks differ from binary to binary
 		}
 	}
 	slices.Sort(lines)
