@@ -28,33 +28,42 @@ func TestFrameworks(t *testing.T) {
 		input, output llm.Body
 	}{
 		{
-			"pydantic-ai, agent", []schema.Attribute{
+			"pydantic-ai, agent",
+			[]schema.Attribute{
 				attr("gen_ai.operation.name", "invoke_agent"),
 				attr("pydantic_ai.all_messages", `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`), attr("final_result", "ho"),
 			},
-			map[string]schema.Value{"spanlake.kind": str("agent")}, messages("user", "hi"), plain("ho"),
+			map[string]schema.Value{"spanlake.kind": str("agent")},
+			messages("user", "hi"), plain("ho"),
 		},
 		{
-			"pydantic-ai, tool", []schema.Attribute{attr("gen_ai.tool.name", "f"), attr("tool_arguments", `{"a":1}`), attr("tool_response", "done")},
-			map[string]schema.Value{"spanlake.kind": str("tool")}, object(`{"a":1}`), plain("done"),
+			"pydantic-ai, tool",
+			[]schema.Attribute{attr("gen_ai.tool.name", "f"), attr("tool_arguments", `{"a":1}`), attr("tool_response", "done")},
+			map[string]schema.Value{"spanlake.kind": str("tool")},
+			object(`{"a":1}`), plain("done"),
 		},
 		{
-			"Google ADK, call", []schema.Attribute{
+			"Google ADK, call",
+			[]schema.Attribute{
 				attr("gen_ai.operation.name", "generate_content"), attr("gcp.vertex.agent.session_id", "s1"),
 				attr("gcp.vertex.agent.llm_request", `{"model":"gemini-2.5-flash","config":{"temperature":1},"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`),
 				attr("gcp.vertex.agent.llm_response", `{"content":{"parts":[{"text":"ho"}],"role":"model"}}`),
 			},
-			map[string]schema.Value{"spanlake.kind": str("llm"), "session.id": str("s1")}, messages("user", "hi"), messages("assistant", "ho"),
+			map[string]schema.Value{"spanlake.kind": str("llm"), "session.id": str("s1")},
+			messages("user", "hi"), messages("assistant", "ho"),
 		},
 		{
-			"Google ADK, tool", []schema.Attribute{
+			"Google ADK, tool",
+			[]schema.Attribute{
 				attr("gen_ai.tool.name", "echo"), attr("gcp.vertex.agent.tool_call_args", `{"m":"x"}`), attr("gcp.vertex.agent.tool_response", `{"reply":"x"}`),
 				attr("gcp.vertex.agent.llm_request", "{}"),
 			},
-			map[string]schema.Value{"spanlake.kind": str("tool")}, object(`{"m":"x"}`), object(`{"reply":"x"}`),
+			map[string]schema.Value{"spanlake.kind": str("tool")},
+			object(`{"m":"x"}`), object(`{"reply":"x"}`),
 		},
 		{
-			"Genkit", []schema.Attribute{
+			"Genkit",
+			[]schema.Attribute{
 				attr("genkit:metadata:subtype", "model"), attr("genkit:name", "googleai/gemini-2.5-flash-lite"),
 				attr("genkit:input", `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`),
 				attr("genkit:output", `{"message":{"role":"model","content":[{"text":"ho"}]},"usage":{"inputTokens":42,"outputTokens":14,"thoughtsTokens":3,"totalTokens":59}}`),
@@ -62,14 +71,18 @@ func TestFrameworks(t *testing.T) {
 			map[string]schema.Value{
 				"spanlake.kind": str("llm"), "gen_ai.request.model": str("googleai/gemini-2.5-flash-lite"), "gen_ai.usage.input_tokens": count(42),
 				"gen_ai.usage.output_tokens": count(17), "gen_ai.usage.reasoning.output_tokens": count(3),
-			}, messages("user", "hi"), messages("assistant", "ho"),
+			},
+			messages("user", "hi"), messages("assistant", "ho"),
 		},
 		{
-			"Genkit, flow", []schema.Attribute{attr("genkit:metadata:subtype", "flow"), attr("genkit:input", `"in"`), attr("genkit:output", `"out"`)},
-			map[string]schema.Value{"spanlake.kind": str("chain")}, plain("in"), plain("out"),
+			"Genkit, flow",
+			[]schema.Attribute{attr("genkit:metadata:subtype", "flow"), attr("genkit:input", `"in"`), attr("genkit:output", `"out"`)},
+			map[string]schema.Value{"spanlake.kind": str("chain")},
+			plain("in"), plain("out"),
 		},
 		{
-			"MLflow", []schema.Attribute{
+			"MLflow",
+			[]schema.Attribute{
 				attr("mlflow.spanType", `"CHAT_MODEL"`), attr("mlflow.llm.model", `"gpt-4o-mini"`), attr("mlflow.llm.provider", `"openai"`),
 				attr("mlflow.chat.tokenUsage", `{"input_tokens":42,"output_tokens":17,"total_tokens":59}`), attr("mlflow.llm.cost", `{"total_cost":0.5}`),
 				attr("mlflow.spanInputs", `{"messages":[{"role":"user","content":"hi"}]}`),
@@ -78,27 +91,36 @@ func TestFrameworks(t *testing.T) {
 			map[string]schema.Value{
 				"spanlake.kind": str("llm"), "gen_ai.request.model": str("gpt-4o-mini"), "gen_ai.provider.name": str("openai"),
 				"gen_ai.usage.input_tokens": count(42), "gen_ai.usage.output_tokens": count(17), "spanlake.cost.source": str("provided"),
-			}, messages("user", "hi"), messages("assistant", "ho"),
+			},
+			messages("user", "hi"), messages("assistant", "ho"),
 		},
 		{
-			"MLflow, retriever", []schema.Attribute{attr("mlflow.spanType", `"RETRIEVER"`), attr("mlflow.spanInputs", `"q"`), attr("mlflow.spanOutputs", `[{"page_content":"d"}]`)},
-			map[string]schema.Value{"spanlake.kind": str("retriever")}, plain("q"), object(`[{"page_content":"d"}]`),
+			"MLflow, retriever",
+			[]schema.Attribute{attr("mlflow.spanType", `"RETRIEVER"`), attr("mlflow.spanInputs", `"q"`), attr("mlflow.spanOutputs", `[{"page_content":"d"}]`)},
+			map[string]schema.Value{"spanlake.kind": str("retriever")},
+			plain("q"), object(`[{"page_content":"d"}]`),
 		},
 		{
-			"Logfire", []schema.Attribute{
+			"Logfire",
+			[]schema.Attribute{
 				attr("gen_ai.operation.name", "chat"),
 				attr("events", `[{"event.name":"gen_ai.user.message","role":"user","content":"hi"},{"event.name":"gen_ai.choice","index":0,"message":{"role":"assistant","content":"ho"}}]`),
 			},
-			map[string]schema.Value{"spanlake.kind": str("llm")}, messages("user", "hi"), messages("assistant", "ho"),
+			map[string]schema.Value{"spanlake.kind": str("llm")},
+			messages("user", "hi"), messages("assistant", "ho"),
 		},
 		{
-			"Logfire, agent", []schema.Attribute{
+			"Logfire, agent",
+			[]schema.Attribute{
 				attr("gen_ai.operation.name", "invoke_agent"), attr("all_messages_events", `[{"event.name":"gen_ai.user.message","role":"user","content":"hi"}]`), attr("prompt", "hi"),
 			},
-			map[string]schema.Value{"spanlake.kind": str("agent")}, messages("user", "hi"), llm.Body{},
+			map[string]schema.Value{"spanlake.kind": str("agent")},
+			messages("user", "hi"),
+			llm.Body{},
 		},
 		{
-			"LiveKit, call", []schema.Attribute{
+			"LiveKit, call",
+			[]schema.Attribute{
 				attr("gen_ai.operation.name", "chat"), attr("lk.chat_ctx", `{"items":[{"type":"message","role":"user","content":["hi"]}]}`), attr("lk.response.text", "ho"),
 				{Key: "lk.response.ttft", Value: schema.Value{Kind: schema.KindDouble, Double: 0.25}},
 			},
@@ -106,14 +128,18 @@ func TestFrameworks(t *testing.T) {
 			messages("user", "hi"), plain("ho"),
 		},
 		{
-			"LiveKit, tool", []schema.Attribute{
+			"LiveKit, tool",
+			[]schema.Attribute{
 				attr("lk.function_tool.name", "f"), attr("lk.function_tool.id", "c1"), attr("lk.pii.function_tool.arguments", `{"a":1}`), attr("lk.pii.function_tool.output", "x"),
 			},
-			map[string]schema.Value{"spanlake.kind": str("tool"), "gen_ai.tool.name": str("f"), "gen_ai.tool.call.id": str("c1")}, object(`{"a":1}`), plain("x"),
+			map[string]schema.Value{"spanlake.kind": str("tool"), "gen_ai.tool.name": str("f"), "gen_ai.tool.call.id": str("c1")},
+			object(`{"a":1}`), plain("x"),
 		},
 		{
-			"smolagents", []schema.Attribute{attr("openinference.span.kind", "AGENT"), attr("input.value", "hi"), attr("output.value", "ho")},
-			map[string]schema.Value{"spanlake.kind": str("agent")}, plain("hi"), plain("ho"),
+			"smolagents",
+			[]schema.Attribute{attr("openinference.span.kind", "AGENT"), attr("input.value", "hi"), attr("output.value", "ho")},
+			map[string]schema.Value{"spanlake.kind": str("agent")},
+			plain("hi"), plain("ho"),
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
