@@ -18,7 +18,7 @@ type projectRows struct {
 	byTrace   map[schema.TraceID][]int32 // numbers of rows
 	open      []schema.TraceID           // of the rows that are pieces of spans
 	oldestEnd uint64                     // of the row that expires first
-	derived   int                        // bytes of derived attributes
+	derived   int                        // bytes that follow from rows, beside those of their messages
 	tables    []string                   // of prices by which they were derived, sorted
 }
 
@@ -36,8 +36,7 @@ func (r *projectRows) add(d *otlp.Decoder, n *llm.Normalizer, wire []byte, posit
 		if end := rows[i].LastNanos(); before+i == 0 || end < r.oldestEnd {
 			r.oldestEnd = end
 		}
-		rows[i].Derived = n.Derive(&rows[i])
-		r.derived += len(rows[i].Derived)
+		r.derived += n.Apply(&rows[i])
 		id := rows[i].TraceID
 		r.byTrace[id] = append(r.byTrace[id], int32(before+i)) //nolint:gosec // a batch holds far fewer than 2^31 rows
 		if rows[i].Fragment != schema.FragmentNone {

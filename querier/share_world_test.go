@@ -40,6 +40,7 @@ type cluster struct {
 	server *embedded.Server
 	blocks []schema.BlockName
 	live   int // spans that are in the log only
+	ends   []uint64
 
 	projects querier.Projects
 	erasures querier.Erasures // nil: none
@@ -65,6 +66,9 @@ func newCluster(t testing.TB) *cluster {
 		rows, err := decoder.Decode(wire, uint64(len(requests)+1), nil)
 		require.NoError(t, err)
 		requests = append(requests, rows)
+		for _, row := range rows {
+			c.ends = append(c.ends, row.EndNanos)
+		}
 	}
 	n := len(requests)
 	const perBlock = 5

@@ -97,9 +97,9 @@ const secretBytes = 32
 // secret is that of a project. All processes use the one that is in the bucket first.
 func (h *Handler) secret(ctx context.Context, id schema.ProjectID) ([]byte, error) {
 	key := schema.MediaSecret(id)
-	secret, _, err := h.bucket.Get(ctx, key, objstore.GetOptions{})
+	secret, object, err := h.bucket.Get(ctx, key, objstore.GetOptions{})
 	if err == nil {
-		return secret, nil
+		return secret, h.renewSecret(ctx, id, secret, object)
 	}
 	if !errors.Is(err, objstore.ErrNotExist) {
 		return nil, away(err)
@@ -114,4 +114,17 @@ func (h *Handler) secret(ctx context.Context, id schema.ProjectID) ([]byte, erro
 		return nil, away(err)
 	}
 	return secret, nil
+}
+
+// renewSecret puts a secret anew before rules of the bucket delete it, which count from
+// when an object was put: links must not end with it.
+func (h *Handler) renewSecret(ctx context.Context, id schema.ProjectID, secret []byte, object objstore.Object) error {
+	kept, err := h.kept(id)
+	if err != nil || kept == 0 || h.now().Sub(object.ModTime) < kept/2 {
+		return err
+	}
+	if err := h.bucket.Put(ctx, schema.MediaSecret(id), bytes.NewReader(secret), objstore.PutOptions{}); err != nil {
+		return away(err)
+	}
+	return nil
 }

@@ -84,9 +84,10 @@ func compareTraceIDs(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:])
 // schema.Compare, and returns them in that order. Of whole rows of one span one
 // stays as it is (schema.Fold). Rows that are fragments of one span are joined
 // field by field: what began it first, then by their times, and of every field the
-// last piece that says something counts. What no piece says is told by complete, and
-// what follows from the whole by derive. A score stays marked as one. It works in
-// place as far as it can.
+// last piece that says something counts; events of all are there, each once. Pieces
+// that say nothing but events add them to whole rows of their span. What no piece says
+// is told by complete, and what follows from the whole by derive. A score stays marked
+// as one. It works in place as far as it can.
 func Fold(rows []schema.Span, derive Derive) []schema.Span { return FoldBeside(rows, 0, derive) }
 
 // FoldBeside is Fold of the rows of a trace that are fragments, where the last of its
@@ -105,6 +106,7 @@ func FoldBeside(rows []schema.Span, lastEnd uint64, derive Derive) []schema.Span
 		key := fragmentKey{row.TraceID, row.SpanID}
 		pieces[key] = append(pieces[key], row)
 	}
+	addEvents(whole, pieces)
 	joined := make([]schema.Span, 0, len(pieces))
 	for _, list := range pieces {
 		joined = append(joined, joinFragments(list, derive))
@@ -128,9 +130,7 @@ type fragmentKey struct {
 
 // joinFragments makes one row of the pieces of a span.
 func joinFragments(pieces []schema.Span, derive Derive) schema.Span {
-	slices.SortStableFunc(pieces, func(a, b schema.Span) int {
-		return cmp.Or(cmp.Compare(a.Fragment, b.Fragment), cmp.Compare(a.FragmentNanos, b.FragmentNanos), cmp.Compare(a.Position, b.Position))
-	})
+	sortPieces(pieces)
 	s := pieces[0]
 	for i := range pieces[1:] {
 		p := &pieces[i+1]
@@ -151,13 +151,19 @@ func joinFragments(pieces []schema.Span, derive Derive) schema.Span {
 		}
 		s.Attributes = joinAttributes(s.Attributes, p.Attributes)
 		s.Derived = joinAttributes(s.Derived, p.Derived)
-		lastBytes(&s.Events, p.Events)
+		s.Events = joinEvents(s.Events, p.Events)
 		lastBytes(&s.Links, p.Links)
 		lastBytes(&s.Rest, p.Rest)
 		s.Position = min(s.Position, p.Position)
 	}
 	complete(&s, pieces, derive)
 	return s
+}
+
+func sortPieces(pieces []schema.Span) {
+	slices.SortStableFunc(pieces, func(a, b schema.Span) int {
+		return cmp.Or(cmp.Compare(a.Fragment, b.Fragment), cmp.Compare(a.FragmentNanos, b.FragmentNanos), cmp.Compare(a.Position, b.Position))
+	})
 }
 
 // IncompleteAttribute is true of a span of which pieces are missing.

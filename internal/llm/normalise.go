@@ -36,6 +36,12 @@ type Normalizer struct {
 
 	derived []schema.Attribute
 	arena   []byte
+
+	lists    bool   // the span has parts of lists
+	spanKind string // "" if it is not about models
+	packer   *packer
+
+	resources map[*schema.Resource]*schema.Resource // with a service's name
 }
 
 // member is a member of Langfuse's usage_details.
@@ -51,7 +57,7 @@ func New(prices *price.Table) *Normalizer {
 	l := sharedLayout()
 	return &Normalizer{
 		prices: prices, priced: make(map[modelKey]*price.Entry), layout: l,
-		values: make([]schema.Value, len(l.keys)),
+		values: make([]schema.Value, len(l.keys)), resources: make(map[*schema.Resource]*schema.Resource),
 	}
 }
 
@@ -109,7 +115,7 @@ func newLayout() *layout {
 	}
 	for _, key := range slices.Concat([]string{
 		keyOperation, keyKind, srcLevel, keyLevel, srcLangfuseType, srcOpenInference, srcLangSmithKind, srcTraceloopKind, srcOperationID,
-		srcGenkitKind, srcRequestType, srcToolName, srcFirstChunk, srcCostCurrency, srcUncachedInput,
+		srcGenkitKind, srcRequestType, srcToolName, srcFirstChunk, srcCostCurrency, srcUncachedInput, srcCompletion,
 	}, serviceTiers(), speeds()) {
 		l.slot(key)
 	}
@@ -146,7 +152,7 @@ func (l *layout) compile(r rule) compiledRule {
 // span that is not about models. The row's own Derived is not looked at. The
 // bytes are the caller's, who does not append to them.
 func (n *Normalizer) Derive(s *schema.Span) []byte {
-	n.span, n.marked = s, false
+	n.span, n.marked, n.lists, n.spanKind = s, false, false, ""
 	for kv := otlp.SpanKeyValues(s.Attributes); kv.Next(); {
 		switch interestOf(alias(kv.Key)) {
 		case interestNone:
@@ -157,6 +163,7 @@ func (n *Normalizer) Derive(s *schema.Span) []byte {
 		}
 		n.take(alias(kv.Key), kv.Value)
 	}
+	n.lists = n.lists && n.marked
 	if n.marked {
 		n.derive()
 	}
@@ -172,10 +179,15 @@ func (n *Normalizer) take(key string, value []byte) {
 		if n.values[slot].Kind == schema.KindEmpty {
 			n.set(slot, otlp.ParseValue(value))
 		}
+		n.lists = n.lists || isIndexed(key)
 		return
 	}
 	if n.layout.json[key] {
 		n.takeJSON(key, value)
+		return
+	}
+	if isIndexed(key) {
+		n.lists = true
 		return
 	}
 	if !n.takeParameters(key, value) {
@@ -235,7 +247,9 @@ func (n *Normalizer) reset() {
 // derive does what the table says.
 func (n *Normalizer) derive() {
 	n.setText(nameOf, n.span.Name)
+	n.packedFinish()
 	kind := n.kind()
+	n.spanKind = kind
 	if kind != kindSpan || n.span.Fragment == schema.FragmentNone {
 		n.emit(keyKind, text(kind)) // other pieces of the span may say more
 	}

@@ -238,7 +238,7 @@ func (p *part) read(ctx context.Context, first, last uint64, f func(position uin
 			return err
 		}
 		for i := range rows {
-			rows[i].Derived = derive.Derive(&rows[i])
+			derive.Apply(&rows[i])
 		}
 		return f(msg.Position, rows)
 	})
