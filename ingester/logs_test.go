@@ -85,7 +85,7 @@ func (w *world) folded(b builder, project schema.ProjectID, id schema.TraceID) [
 	}
 	rows = slices.DeleteFunc(rows, func(s schema.Span) bool { return s.TraceID != id })
 	slices.SortStableFunc(rows, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	return engine.Fold(rows)
+	return engine.Fold(rows, nil)
 }
 
 const theMessages = `[{"role":"system","parts":[{"type":"text","content":"be short"}]},{"role":"user","parts":[{"type":"text","content":"hi"}]}]`

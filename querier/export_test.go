@@ -24,3 +24,6 @@ func (q *Querier) SetTraceInMemory(bytes int64) { q.traceInMemory = bytes }
 
 // SetMaxErased changes how many traces an erasure may be about.
 func (q *Querier) SetMaxErased(traces int) { q.maxErased = traces }
+
+// SetMaxFound changes how many traces and spans a list may be about.
+func (q *Querier) SetMaxFound(traces, spans int) { q.maxFound, q.maxFoundRows = traces, spans }

@@ -43,6 +43,8 @@ type Querier struct {
 	shareFrom  int     // jobs that a query must have for workers to be asked
 
 	maxErased     int           // traces that one erasure may be about
+	maxFound      int           // traces that a list may be about
+	maxFoundRows  int           // spans that a list may be about
 	traceInMemory int64         // bytes up to which a trace is put together in memory
 	partialEvery  time.Duration // how often streams get what is not the whole answer
 }
@@ -65,7 +67,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: blocks,
 		repeats: repeats, spans: llm.NewSpans(projects.Prices), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
-		maxErased: erasure.MaxTraces, traceInMemory: traceInMemory, partialEvery: partialEvery,
+		maxErased: erasure.MaxTraces, maxFound: maxFound, maxFoundRows: maxFoundRows, traceInMemory: traceInMemory, partialEvery: partialEvery,
 		turns: jobs.NewTurns(runtime.GOMAXPROCS(0)),
 	}
 }

@@ -96,7 +96,7 @@ func (q *Querier) Select(ctx context.Context, id schema.ProjectID, s Selection) 
 	}
 	perTrace := 1
 	if s.PerRow {
-		perTrace = maxFoundRows
+		perTrace = q.maxFoundRows
 	}
 	rows, err := q.selected(ctx, id, s.Rows, s, perTrace)
 	if err != nil {
@@ -129,13 +129,13 @@ func (q *Querier) selected(ctx context.Context, id schema.ProjectID, text string
 	case query == nil || query.Metrics != nil:
 		return nil, badRequest("invalid TraceQL query: want one that finds spans, such as { span.user.id = \"u1\" }")
 	}
-	params := searchParams{plan: plan, query: planValues(values), hasQuery: true, within: timeRange{s.From, s.To}, limit: maxFound + 1, spss: 1}
+	params := searchParams{plan: plan, query: planValues(values), hasQuery: true, within: timeRange{s.From, s.To}, limit: q.maxFound + 1, spss: 1}
 	found, err := q.find(ctx, []schema.ProjectID{id}, params, nil)
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Traces) > maxFound {
-		return nil, &limitError{fmt.Sprintf("more than %d traces match, which is what a list may be about: narrow the range of time or the conditions", maxFound)}
+	if len(found.Traces) > q.maxFound {
+		return nil, &limitError{fmt.Sprintf("more than %d traces match, which is what a list may be about: narrow the range of time or the conditions", q.maxFound)}
 	}
 	if perTrace > 1 {
 		count, most := 0, 1
@@ -145,8 +145,8 @@ func (q *Querier) selected(ctx context.Context, id schema.ProjectID, text string
 				count, most = count+n, max(most, n)
 			}
 		}
-		if count > maxFoundRows {
-			return nil, &limitError{fmt.Sprintf("more than %d spans match, which is what a list may be about: narrow the range of time or the conditions", maxFoundRows)}
+		if count > q.maxFoundRows {
+			return nil, &limitError{fmt.Sprintf("more than %d spans match, which is what a list may be about: narrow the range of time or the conditions", q.maxFoundRows)}
 		}
 		if most > 1 {
 			params.spss = most

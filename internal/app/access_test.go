@@ -161,7 +161,7 @@ func TestEveryRoute(t *testing.T) {
 func protocolPaths(t *testing.T) (paths []string) {
 	t.Helper()
 	open := 0
-	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
+	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil, nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
 		_, path, _ := strings.Cut(r.Pattern, " ")
 		if r.Scope == "" {
 			open++ // TestOpenPaths

@@ -6,6 +6,7 @@ package conversation
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -211,9 +212,7 @@ func (*Trace) first(list []*Observation, keys ...string) string {
 func newObservation(s *schema.Span, counted bool) *Observation {
 	o := &Observation{Span: s, Counted: counted, attributes: make(map[string]schema.Value)}
 	for _, fields := range [...][]byte{s.Attributes, s.Derived} { // derived ones come before those that were sent
-		for key, value := range otlp.Attributes(fields) {
-			o.attributes[key] = value
-		}
+		maps.Insert(o.attributes, otlp.Attributes(fields))
 	}
 	o.Kind = o.Text("spanlake.kind")
 	o.ID = cmp.Or(o.Text("langfuse.observation.id"), o.Text("langsmith.run.id"), s.SpanID.String())

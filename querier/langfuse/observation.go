@@ -233,11 +233,11 @@ func observationsFilter(values url.Values) (filter, error) {
 
 // oneOf is the condition that one of several fields has a value.
 func oneOf(fields, value string) string {
-	var any []string
+	var conditions []string
 	for field := range strings.FieldsSeq(fields) {
-		any = append(any, equal(field, value))
+		conditions = append(conditions, equal(field, value))
 	}
-	return either(any...)
+	return either(conditions...)
 }
 
 // selectRows are the rows of a filter, in their order: of one trace if it is named,

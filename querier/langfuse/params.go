@@ -155,15 +155,15 @@ const notScore = `!(` + fieldKind + ` = "score")`
 
 // environment is a condition on it; who has said none is in the one called default.
 func environment(f *filter, values url.Values) {
-	var any []string
+	var conditions []string
 	for _, name := range several(values, "environment") {
-		any = append(any, equal(fieldEnvironment, name))
+		conditions = append(conditions, equal(fieldEnvironment, name))
 		if name == defaultEnvironment {
-			any = append(any, fieldEnvironment+" = nil")
+			conditions = append(conditions, fieldEnvironment+" = nil")
 		}
 	}
-	if len(any) > 0 {
-		f.add(either(any...))
+	if len(conditions) > 0 {
+		f.add(either(conditions...))
 	}
 }
 

@@ -88,12 +88,12 @@ func sourceOf(said string) string {
 func scoresFilter(values url.Values) (filter, error) {
 	f := filter{equal(fieldKind, conversation.KindScore)}
 	anyOf := func(field string, list []string) {
-		var any []string
+		var conditions []string
 		for _, v := range list {
-			any = append(any, equal(field, v))
+			conditions = append(conditions, equal(field, v))
 		}
-		if len(any) > 0 {
-			f.add(either(any...))
+		if len(conditions) > 0 {
+			f.add(either(conditions...))
 		}
 	}
 	anyOf("span.gen_ai.evaluation.name", several(values, "name"))

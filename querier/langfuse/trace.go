@@ -196,16 +196,16 @@ func tracesQuery(values url.Values) string {
 	own := filter{notScore}
 	environment(&own, values)
 	list = append(list, own)
-	text := all(list)
-	for _, by := range [...]struct{ name, fields string }{
-		{"name", "trace:rootName span.langfuse.trace.name"}, {"version", "span.spanlake.version span.langfuse.version"},
-		{"release", "span.langfuse.release resource.service.version"},
+	for name, fields := range map[string]string{
+		"name":    "trace:rootName span.langfuse.trace.name",
+		"version": "span.spanlake.version span.langfuse.version",
+		"release": "span.langfuse.release resource.service.version",
 	} {
-		if v := values.Get(by.name); v != "" {
-			text += " && " + filter{notScore, oneOf(by.fields, v)}.String()
+		if v := values.Get(name); v != "" {
+			list = append(list, filter{notScore, oneOf(fields, v)})
 		}
 	}
-	return text
+	return all(list)
 }
 
 // tracesOf are the traces of rows that begin within a range.

@@ -126,6 +126,7 @@ func runOf(t *conversation.Trace, o *conversation.Observation) run {
 			metadata[a.Key] = v.Int
 		case schema.KindDouble:
 			metadata[a.Key] = json.RawMessage(otlp.AppendJSONDouble(nil, v.Double))
+		default: // metadata that is no scalar came as JSON, and is a text
 		}
 	}
 	r.Extra = map[string]any{"metadata": metadata}
