@@ -39,7 +39,11 @@ func (r *row) members(v jsonvalue.Value, prefix, whole string, name func(string)
 	}
 	members, more := jsonvalue.Few(v)
 	for _, m := range members {
-		r.set(prefix+name(m.Key), jsonvalue.Attribute(m.Value))
+		key, value := prefix+name(m.Key), jsonvalue.Attribute(m.Value)
+		if key == stopSequences {
+			value = texts(m.Value)
+		}
+		r.set(key, value)
 	}
 	if more {
 		r.textOf(whole, v)
@@ -52,15 +56,27 @@ func (r *row) metadata(v jsonvalue.Value) {
 
 // tags are a list of texts.
 func (r *row) tags(v jsonvalue.Value) {
+	r.set("spanlake.tags", texts(v))
+}
+
+// stopSequences are a list in OpenTelemetry's conventions, and of one text in some clients.
+const stopSequences = "gen_ai.request.stop_sequences"
+
+// texts are those of a list, or the only one; nothing if there are none.
+func texts(v jsonvalue.Value) schema.Value {
 	var list []schema.Value
-	for tag := range jsonvalue.Elements(v) {
-		if text := jsonvalue.Text(tag); text != "" {
+	for element := range jsonvalue.Elements(v) {
+		if text := jsonvalue.Text(element); text != "" {
 			list = append(list, schema.Value{Kind: schema.KindString, Str: text})
 		}
 	}
-	if len(list) > 0 {
-		r.set("spanlake.tags", schema.Value{Kind: schema.KindArray, Array: list})
+	if text := jsonvalue.Text(v); len(v) > 0 && v[0] != '[' && text != "" {
+		list = append(list, schema.Value{Kind: schema.KindString, Str: text})
 	}
+	if len(list) == 0 {
+		return schema.Value{}
+	}
+	return schema.Value{Kind: schema.KindArray, Array: list}
 }
 
 // snakeCase is a parameter's name as OpenTelemetry writes it.

@@ -10,7 +10,7 @@ type sdkProgram struct {
 	name, folder string
 	args         []string
 	// env is what a user sets, and nothing else: where the server is and the key.
-	env func(at sdkPlace) []string
+	env func(at keyed) []string
 	// edit changes what the server answers.
 	edit func(path string, body []byte) []byte
 
@@ -27,9 +27,6 @@ type sdkProgram struct {
 	media    bool // the program sends a picture
 }
 
-// sdkPlace is what a program is told.
-type sdkPlace struct{ http, grpc, public, secret string }
-
 // sdkReport is what a program says it did.
 type sdkReport struct {
 	Traces []string
@@ -40,8 +37,8 @@ type sdkReport struct {
 }
 
 // otlpEnv is how OpenTelemetry's SDKs are told.
-func otlpEnv(protocol string) func(sdkPlace) []string {
-	return func(at sdkPlace) []string {
+func otlpEnv(protocol string) func(keyed) []string {
+	return func(at keyed) []string {
 		env := []string{
 			"OTEL_EXPORTER_OTLP_ENDPOINT=" + at.http, "OTEL_EXPORTER_OTLP_PROTOCOL=" + protocol, "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20" + at.secret,
 			"OTEL_METRICS_EXPORTER=none", "OTEL_LOGS_EXPORTER=none", "OTEL_SERVICE_NAME=demo-agent",
@@ -53,14 +50,14 @@ func otlpEnv(protocol string) func(sdkPlace) []string {
 	}
 }
 
-func langfuseEnv(at sdkPlace) []string {
+func langfuseEnv(at keyed) []string {
 	return []string{
 		"LANGFUSE_BASEURL=" + at.http, "LANGFUSE_BASE_URL=" + at.http, "LANGFUSE_PUBLIC_KEY=" + at.public, "LANGFUSE_SECRET_KEY=" + at.secret,
 	}
 }
 
-func langsmithEnv(more ...string) func(sdkPlace) []string {
-	return func(at sdkPlace) []string {
+func langsmithEnv(more ...string) func(keyed) []string {
+	return func(at keyed) []string {
 		return append([]string{"LANGSMITH_ENDPOINT=" + at.http, "LANGSMITH_API_KEY=" + at.secret, "LANGSMITH_TRACING=true", "LANGSMITH_PROJECT=demo-agent"}, more...)
 	}
 }
@@ -103,14 +100,14 @@ func sdkTable() []sdkProgram {
 		{name: "langsmith by OpenTelemetry", folder: "langsmith", env: langsmithEnv("LANGSMITH_OTEL_ENABLED=true"), paths: []string{"/otel/v1/traces"}, search: map[string]int{sdkTenant: 2}},
 		{
 			name: "phoenix", folder: "phoenix", paths: []string{"/v1/traces", "/v1/span_annotations"}, scores: []string{"helpful"},
-			env: func(at sdkPlace) []string {
+			env: func(at keyed) []string {
 				return []string{"PHOENIX_COLLECTOR_ENDPOINT=" + at.http, "PHOENIX_HOST=" + at.http, "PHOENIX_API_KEY=" + at.secret}
 			},
 			without: []string{sdkFailedCall}, streamed: &[2]int{}, // sends neither spans of calls that fail nor tokens of those that are streamed
 		},
 		{
 			name: "traceloop", folder: "traceloop", paths: traces, search: map[string]int{sdkTenant: 2},
-			env: func(at sdkPlace) []string {
+			env: func(at keyed) []string {
 				return []string{"TRACELOOP_BASE_URL=" + at.http, "TRACELOOP_API_KEY=" + at.secret, "TRACELOOP_TELEMETRY=false"}
 			},
 			without: []string{sdkFailed, sdkWhy, sdkFailedCall}, streamed: &[2]int{26, 8}, // sends no span of what fails, and estimates

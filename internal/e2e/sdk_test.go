@@ -29,7 +29,7 @@ func TestSDK(t *testing.T) {
 	folder := sdkFolder(t)
 	dir, list := t.TempDir(), sdkTable()
 	place := inFolder(filepath.Join(dir, "bucket"))
-	keys := make([]sdkPlace, len(list))
+	keys := make([]keyed, len(list))
 	for i := range list {
 		keys[i] = makeKey(t, dir, place, fmt.Sprintf("sdk-%d", i))
 	}
@@ -44,20 +44,7 @@ func TestSDK(t *testing.T) {
 	})
 }
 
-// makeKey makes a project and a key that may write to it and read it.
-func makeKey(t *testing.T, dir string, place place, project string) (at sdkPlace) {
-	t.Helper()
-	where := []string{"-data-dir=" + dir, "-bucket=" + place.url}
-	code, _, stderr := runProgram(t, append([]string{"project", "create", project}, where...)...)
-	require.Zero(t, code, stderr)
-	code, stdout, stderr := runProgram(t, append([]string{"project", "add-key", project, "-scopes=ingest,query", "-output=json"}, where...)...)
-	require.Zero(t, code, stderr)
-	var key struct{ Public, Secret string }
-	require.NoError(t, json.Unmarshal([]byte(stdout), &key))
-	return sdkPlace{public: key.Public, secret: key.Secret}
-}
-
-func (p *sdkProgram) test(t *testing.T, s *server, folder string, at sdkPlace) {
+func (p *sdkProgram) test(t *testing.T, s *server, folder string, at keyed) {
 	t.Helper()
 	begin := time.Now()
 	m, w := startModel(t), startWatcher(t, s.endpoints.http, p.edit)
@@ -112,7 +99,7 @@ func requireMedia(t *testing.T, q *sdkQueries, w *watcher, traces []string) {
 }
 
 // run runs the program to its end.
-func (p *sdkProgram) run(t *testing.T, folder string, m *model, at sdkPlace) (report sdkReport) {
+func (p *sdkProgram) run(t *testing.T, folder string, m *model, at keyed) (report sdkReport) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{"agent.mjs"}, p.args...)...) //nolint:gosec // of the table
