@@ -143,7 +143,7 @@ func (r *Receiver) exportTraces(ctx context.Context, project schema.ProjectID, p
 		}
 	}
 	result, err := r.Receive(ctx, project, body)
-	if err == nil && result.Accepted == 0 && otherSignal(p, body) {
+	if err == nil && result.nothing && otherSignal(p, body) {
 		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
 		return partialSuccess{}, errNotTraces
 	}

@@ -27,9 +27,10 @@ type Log interface {
 
 // Result tells a client what became of its spans: all but Rejected are durable.
 type Result struct {
-	Accepted int
 	Rejected int
 	Reason   string // of the first rejected span
+
+	nothing bool // was accepted
 }
 
 // RefusedError means that nothing of the request can be relied on to be
@@ -141,7 +142,7 @@ func (r *Receiver) Receive(ctx context.Context, id schema.ProjectID, body []byte
 	if err != nil {
 		return Result{}, r.refuse(id, split.Spans, err)
 	}
-	return Result{Accepted: split.Spans, Rejected: split.Rejected, Reason: split.Reason}, nil
+	return Result{Rejected: split.Rejected, Reason: split.Reason, nothing: split.Spans == 0}, nil
 }
 
 // permit returns what counts for a project that may send so many bytes now. It

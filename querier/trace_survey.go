@@ -80,7 +80,13 @@ func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id s
 		return nil, err
 	}
 	slices.SortStableFunc(s.pieces, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	s.pieces = engine.FoldBeside(s.pieces, lastEnd)
+	if len(s.pieces) > 0 {
+		derive, err := engine.DeriveOf(ctx, sources, id)
+		if err != nil {
+			return nil, err
+		}
+		s.pieces = engine.FoldBeside(s.pieces, lastEnd, derive)
+	}
 	for i := range s.pieces {
 		s.add(&s.pieces[i], ofPieces, i, filter)
 	}

@@ -66,6 +66,7 @@ func (a *App) protocols() []ingester.Route {
 // not a path of one of them is OTLP's, also to say that it does not exist.
 func (a *App) serveOTLP() http.Handler {
 	mux := http.NewServeMux()
+	a.handleReads(mux)
 	for _, route := range a.protocols() {
 		if route.Scope != "" {
 			route.Handler = a.access.ProtectWith(route.Scope, route.Refuse, route.Handler)

@@ -21,7 +21,8 @@ const eventNameAttribute = "event.name"
 // Each becomes a piece of that span (schema.FragmentUpdate) that has nothing but the
 // event, with the record's attributes and what its body says: of a map the members
 // that no attribute has, else the whole as the attribute body. All others are
-// counted, also those of which the values are not well formed. Returns an error that
+// counted, also those of which the values, or those of what they are from, are not well
+// formed. Returns an error that
 // wraps ErrMalformed if what is around the records is not well formed. Pieces share
 // memory with body.
 func LogEvents(body []byte, isEvent func(name string) bool) (pieces []schema.Span, others int, err error) {
@@ -46,15 +47,23 @@ func (d *Decoder) resourceLogs(b []byte, isEvent func(string) bool, pieces *[]sc
 	if flt != faultNone {
 		return others, flt
 	}
-	resource := d.resource(head)
+	sound := check(head, msgResourceSpans, 0, nil) == faultNone
+	var resource *schema.Resource
+	if sound {
+		resource = d.resource(head)
+	}
 	for scope := range members(b, resourceSpansScopeSpans) {
 		head, flt := headerOf(scope, msgScopeSpans)
 		if flt != faultNone {
 			return others, flt
 		}
-		template := schema.Span{Resource: resource, Scope: d.scope(head), Fragment: schema.FragmentUpdate}
+		sound := sound && check(head, msgScopeSpans, 0, nil) == faultNone
+		template := schema.Span{Resource: resource, Fragment: schema.FragmentUpdate}
+		if sound {
+			template.Scope = d.scope(head)
+		}
 		for record := range members(scope, scopeSpansSpans) {
-			if piece, ok := pieceOf(record, template, isEvent); ok {
+			if piece, ok := pieceOf(record, template, isEvent); ok && sound {
 				*pieces = append(*pieces, piece)
 			} else {
 				others++
