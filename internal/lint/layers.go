@@ -28,9 +28,10 @@ func floors() map[folder]int {
 		"internal/sim":            5,
 		"functions/internal/host": 5,
 
-		"ingester":  4,
-		"compactor": 4,
-		"querier":   4,
+		"ingester":             4,
+		"compactor":            4,
+		"internal/spanmetrics": 4,
+		"querier":              4,
 
 		"internal/settings":  4,
 		"functions/internal": 4,
