@@ -58,7 +58,7 @@ func build(b *testing.B, requests [][]byte, derive bool) time.Duration {
 		require.NoError(b, err)
 		for i := range rows {
 			if derive {
-				rows[i].Derived = normalizer.Derive(&rows[i])
+				normalizer.Apply(&rows[i])
 			}
 		}
 	}

@@ -1,46 +1,9 @@
 package ingester
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
+import "github.com/spanlake/spanlake/schema"
 
-	"github.com/spanlake/spanlake/schema"
-)
+// TraceIDOf is schema.TraceIDOf, for adapters.
+func TraceIDOf(id string) schema.TraceID { return schema.TraceIDOf(id) }
 
-// TraceIDOf is the trace id of an id as clients of other protocols than OTLP have
-// it: the bytes of a UUID or of 32 hexadecimal digits; of any other text a hash.
-func TraceIDOf(id string) schema.TraceID {
-	if trace, ok := sixteenBytes(id); ok && !trace.IsZero() {
-		return trace
-	}
-	return hashedTrace(id)
-}
-
-// SpanIDOf is the span id of an id as such a client has it. One of 16 bytes is hashed,
-// not cut: ids that are made in one millisecond may have their first eight bytes, and
-// more, in common.
-func SpanIDOf(id string) schema.SpanID {
-	bytes := []byte(id)
-	if trace, ok := sixteenBytes(id); ok && !trace.IsZero() {
-		bytes = trace[:]
-	} else if span, err := schema.ParseSpanID(id); err == nil && len(id) == 2*len(span) && !span.IsZero() {
-		return span
-	}
-	sum := sha256.Sum256(bytes)
-	return schema.SpanID(sum[:len(schema.SpanID{})])
-}
-
-func sixteenBytes(id string) (trace schema.TraceID, ok bool) {
-	digits := strings.ReplaceAll(id, "-", "")
-	if len(digits) != hex.EncodedLen(len(trace)) || len(digits) != len(id) && !isUUID(id) {
-		return trace, false
-	}
-	_, err := hex.Decode(trace[:], []byte(digits))
-	return trace, err == nil
-}
-
-// isUUID reports whether the dashes are where a UUID has them.
-func isUUID(id string) bool {
-	return len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-'
-}
+// SpanIDOf is schema.SpanIDOf, for adapters.
+func SpanIDOf(id string) schema.SpanID { return schema.SpanIDOf(id) }

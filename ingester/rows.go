@@ -5,6 +5,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -17,7 +18,8 @@ type projectRows struct {
 	byTrace   map[schema.TraceID][]int32 // numbers of rows
 	open      []schema.TraceID           // of the rows that are pieces of spans
 	oldestEnd uint64                     // of the row that expires first
-	derived   int                        // bytes of derived attributes
+	derived   int                        // bytes that follow from rows, beside those of their messages
+	tables    []string                   // of prices by which they were derived, sorted
 }
 
 // add decodes wire into rows behind the others, all or none.
@@ -27,12 +29,14 @@ func (r *projectRows) add(d *otlp.Decoder, n *llm.Normalizer, wire []byte, posit
 	if err != nil {
 		return 0, err
 	}
+	if at, found := slices.BinarySearch(r.tables, n.Table()); !found {
+		r.tables = slices.Insert(r.tables, at, n.Table())
+	}
 	for i := range rows {
 		if end := rows[i].LastNanos(); before+i == 0 || end < r.oldestEnd {
 			r.oldestEnd = end
 		}
-		rows[i].Derived = n.Derive(&rows[i])
-		r.derived += len(rows[i].Derived)
+		r.derived += n.Apply(&rows[i])
 		id := rows[i].TraceID
 		r.byTrace[id] = append(r.byTrace[id], int32(before+i)) //nolint:gosec // a batch holds far fewer than 2^31 rows
 		if rows[i].Fragment != schema.FragmentNone {
@@ -40,6 +44,11 @@ func (r *projectRows) add(d *otlp.Decoder, n *llm.Normalizer, wire []byte, posit
 		}
 	}
 	return len(rows), nil
+}
+
+// derivedBy says by what the derived attributes were made.
+func (r *projectRows) derivedBy() block.Derivation {
+	return block.Derivation{Norm: llm.Version, Tables: slices.Clone(r.tables)}
 }
 
 // openTraces are the traces with pieces of spans, in ascending order.

@@ -75,6 +75,8 @@ func (q *Querier) routes() []route {
 		{"/api/search", q.serve("search", q.search)},
 		{"/api/metrics/query_range", q.serve("metrics_range", q.metricsRange)},
 		{"/api/metrics/query", q.serve("metrics_instant", q.metricsInstant)},
+		{"/api/sessions", q.serve("sessions", q.sessions)},
+		{"/api/sessions/{id...}", q.serve("session", q.session)},
 		{"/api/search/tags", q.serve("tags_v1", q.tagsV1)},
 		{"/api/v2/search/tags", q.serve("tags_v2", q.tagsV2)},
 	}
@@ -127,11 +129,16 @@ func (q *Querier) withTagValues(next http.Handler) http.Handler {
 
 // serve is what all queries share: project, time limit, errors, metrics.
 func (q *Querier) serve(name string, f apiFunc) http.HandlerFunc {
+	return q.serveAs(name, f, failedText)
+}
+
+// serveAs is the same with failures in another form.
+func (q *Querier) serveAs(name string, f apiFunc, failed func(status int, err error) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		begun := time.Now()
 		ctx, cancel := q.withLimits(req.Context())
 		defer cancel()
-		code, err := q.answer(ctx, w, req, f)
+		code, err := q.answer(ctx, w, req, f, failed)
 		q.metrics.queries.WithLabelValues(name, strconv.Itoa(code)).Observe(time.Since(begun).Seconds())
 		if code >= http.StatusInternalServerError {
 			q.logger.ErrorContext(ctx, "a query failed", slog.String("query", name), slog.Any("err", err))
@@ -149,7 +156,7 @@ var (
 	errClientGone = errors.New("the client is gone")
 )
 
-func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.Request, f apiFunc) (int, error) {
+func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.Request, f apiFunc, failed func(int, error) reply) (int, error) {
 	begun := time.Now()
 	projects, err := projectsOf(req.Header.Get(headerProject))
 	var r reply
@@ -160,7 +167,7 @@ func (q *Querier) answer(ctx context.Context, w http.ResponseWriter, req *http.R
 		})
 	}
 	if err = q.limited(ctx, err); err != nil {
-		r = reply{status: status(err), contentType: contentText, body: []byte(err.Error())}
+		r = failed(status(err), err)
 	}
 	if r.status == 0 {
 		r.status = http.StatusOK

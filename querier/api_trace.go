@@ -61,20 +61,23 @@ func (q *Querier) traceRequest(ctx context.Context, projects []schema.ProjectID,
 	if err != nil {
 		return nil, err
 	}
-	find := func(ctx context.Context) (found *foundTrace, err error) {
-		err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
-			sources, err := q.sources(ctx, joined, within)
-			if err == nil {
-				found, err = q.findTrace(ctx, sources, id, filter)
-			}
-			return err
-		})
-		return found, err
-	}
+	find := func(ctx context.Context) (*foundTrace, error) { return q.lookUp(ctx, projects, id, within, filter) }
 	found, err := find(ctx)
 	if err == nil {
 		found.again, found.derived = find, derived
 	}
+	return found, err
+}
+
+// lookUp finds a trace.
+func (q *Querier) lookUp(ctx context.Context, projects []schema.ProjectID, id schema.TraceID, within timeRange, filter *traceFilter) (found *foundTrace, err error) {
+	err = q.read(ctx, projects, []int{id.Partition(q.partitions)}, func(joined *catalog.Joined) (err error) {
+		sources, err := q.sources(ctx, joined, within)
+		if err == nil {
+			found, err = q.findTrace(ctx, sources, id, filter)
+		}
+		return err
+	})
 	return found, err
 }
 

@@ -38,6 +38,8 @@ func status(err error) int {
 	switch {
 	case errors.As(err, &request), errors.As(err, &query), errors.Is(err, schema.ErrBadID), errors.Is(err, schema.ErrBadProject):
 		return http.StatusBadRequest
+	case errors.Is(err, ErrNotFound):
+		return http.StatusNotFound
 	case errors.As(err, &limit):
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &busy):

@@ -292,6 +292,21 @@ func TestTraceDerived(t *testing.T) {
 	require.Contains(t, bad.body, "want true or false")
 }
 
+// Derived are the input and output of a span, too, whichever SDK it is from.
+func TestTraceContent(t *testing.T) {
+	w := newWorld(t, nil)
+	rows := rowsOf(w, span(traceA, 1, "first", 0))
+	value := func(s string) schema.Value { return schema.Value{Kind: schema.KindString, Str: s} }
+	rows[0].Attributes = otlp.AppendAttribute(nil, "ai.prompt.messages", value(`[{"role":"user","content":"hi"}]`))
+	rows[0].Attributes = otlp.AppendAttribute(rows[0].Attributes, "ai.response.text", value("ho"))
+	rows[0].Derived = otlp.AppendAttribute(nil, "spanlake.kind", value("llm"))
+	w.storeRows(rows)
+	body := w.get("/api/v2/traces/aa?derived=true").body
+	require.Contains(t, body, `{"key":"spanlake.input","value":{"stringValue":"[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"hi\"}]}]"}}`)
+	require.Contains(t, body, `{"key":"spanlake.output","value":{"stringValue":"[{\"role\":\"assistant\",\"parts\":[{\"type\":\"text\",\"content\":\"ho\"}]}]"}}`)
+	require.NotContains(t, w.get("/api/v2/traces/aa").body, "spanlake.")
+}
+
 func TestTraceNotFound(t *testing.T) {
 	w := newWorld(t, nil)
 	w.store(span(traceA, 1, "first", 0))

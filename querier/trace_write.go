@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
@@ -108,7 +109,7 @@ func (t *foundTrace) first(ctx context.Context, most int64) ([]schema.Span, stri
 // shown is how spans are shown.
 func (t *foundTrace) shown(spans []schema.Span) []schema.Span {
 	if t.derived {
-		return otlp.WithDerived(spans)
+		return llm.Shown(spans)
 	}
 	return spans
 }

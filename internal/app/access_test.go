@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 	"github.com/spanlake/spanlake/ingester/langfuse"
 	"github.com/spanlake/spanlake/ingester/langsmith"
 	"github.com/spanlake/spanlake/ingester/phoenix"
+	"github.com/spanlake/spanlake/internal/app"
 	"github.com/spanlake/spanlake/internal/objstore/fs"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
@@ -110,12 +112,15 @@ func TestEveryRoute(t *testing.T) {
 		{api, adminPaths(), project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}
-	replace := strings.NewReplacer("{id}", traceA, "{name}", "x")
+	replace := strings.NewReplacer("{id}", traceA, "{id...}", traceA, "{name}", "x")
 	walked := 0
 	for _, p := range ports {
 		for _, path := range p.paths {
 			for _, method := range methods {
 				url := p.url + replace.Replace(path)
+				if p.url == otlp && ofReads(t, method, url) {
+					continue // takes another scope: see TestEveryRead
+				}
 				for key := range g.secrets {
 					right := strings.HasSuffix(key, " "+string(p.scope))
 					if right && method == http.MethodDelete && p.scope == project.ScopeAdmin {
@@ -156,7 +161,7 @@ func TestEveryRoute(t *testing.T) {
 func protocolPaths(t *testing.T) (paths []string) {
 	t.Helper()
 	open := 0
-	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
+	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil, nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
 		_, path, _ := strings.Cut(r.Pattern, " ")
 		if r.Scope == "" {
 			open++ // TestOpenPaths
@@ -190,6 +195,60 @@ func TestReadingPaths(t *testing.T) {
 			require.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, g.do(t, http.MethodPost, url, g.headers(key, projectOf(key)), nil).code)
 		}
 	}
+}
+
+// reading is what clients of other protocols read and delete on the port of OTLP, by
+// the scope that it takes.
+func reading() (patterns map[string]project.Scope) {
+	patterns = make(map[string]project.Scope)
+	for _, r := range app.Reads(new(querier.Querier)) {
+		patterns[r.Pattern] = r.Scope
+	}
+	for _, path := range app.DeletePaths() {
+		patterns["DELETE "+path] = project.ScopeAdmin
+	}
+	return patterns
+}
+
+// ofReads reports whether a request is one of these.
+func ofReads(t *testing.T, method, url string) bool {
+	t.Helper()
+	mux := http.NewServeMux()
+	for pattern := range reading() {
+		mux.Handle(pattern, http.NotFoundHandler())
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	require.NoError(t, err)
+	_, pattern := mux.Handler(req)
+	return pattern != ""
+}
+
+// TestEveryRead walks what is read and deleted on the port of OTLP with every kind of
+// key: that of another scope, or of another project, does not do.
+func TestEveryRead(t *testing.T) {
+	g := startGuarded(t, "keys")
+	replace := strings.NewReplacer("{id}", traceA, "{id...}", traceA)
+	walked := 0
+	for pattern, scope := range reading() {
+		method, path, _ := strings.Cut(pattern, " ")
+		url := "http://" + g.OTLPHTTPAddr().String() + replace.Replace(path)
+		for key := range g.secrets {
+			got := g.do(t, method, url, g.headers(key, projectOf(key)), nil)
+			walked++
+			what := fmt.Sprintf("%s with %s: %s", pattern, key, got.body)
+			require.True(t, json.Valid(got.body), what)
+			switch {
+			case strings.HasSuffix(key, " "+string(scope)):
+				require.Contains(t, []int{http.StatusOK, http.StatusNotFound, http.StatusBadRequest}, got.code, what)
+			case key == "none" || key == "revoked":
+				require.Equal(t, http.StatusUnauthorized, got.code, what)
+			default:
+				require.Equal(t, http.StatusForbidden, got.code, what)
+			}
+		}
+		require.Equal(t, http.StatusForbidden, g.do(t, method, url, g.headers("a "+string(scope), "b"), nil).code, "%s of b with a key of a", pattern)
+	}
+	require.Greater(t, walked, 150)
 }
 
 // openPaths tell everybody the same.
@@ -236,7 +295,7 @@ func langfusePaths(t *testing.T) []string {
 func adminPaths() []string {
 	return []string{
 		"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
+		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left", "/api/projects/a/reprice",
 	}
 }
 

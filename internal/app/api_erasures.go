@@ -74,32 +74,40 @@ func (e *erasures) accept(ctx context.Context, id schema.ProjectID, req *http.Re
 	if err := decodeJSON(req, &body, maxErasureBytes); err != nil {
 		return nil, err
 	}
+	reply, err := e.ask(ctx, id, &body)
+	if err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// ask accepts an erasure.
+func (e *erasures) ask(ctx context.Context, id schema.ProjectID, body *NewErasure) (reply ErasureReply, err error) {
 	r := &erasure.Request{ID: erasure.NewID(time.Now()), Project: id, Where: body.Where, AcceptedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	if key := access.KeyOf(ctx); key != nil {
 		r.By = key.Public()
 	}
-	var err error
 	// The marks first: what the query finds reaches at least as far.
 	if r.Marks, err = e.marks(ctx); err != nil {
-		return nil, err
+		return reply, err
 	}
-	if r.Traces, err = e.traces(ctx, id, &body); err != nil {
-		return nil, err
+	if r.Traces, err = e.traces(ctx, id, body); err != nil {
+		return reply, err
 	}
 	if body.DryRun {
 		return e.dryRun(ctx, r)
 	}
 	if len(r.Traces) == 0 {
-		return nil, fmt.Errorf("%w: no trace matches, so there is nothing to erase", errErasure)
+		return reply, fmt.Errorf("%w: no trace matches, so there is nothing to erase", errErasure)
 	}
 	if err := e.store.Accept(ctx, r); err != nil {
-		return nil, err
+		return reply, err
 	}
 	// Who has asked is told in the object; the query may name a person.
 	e.logger.Info("erasure accepted", slog.String("project", string(id)), slog.String("erasure", r.ID), slog.Int("traces", len(r.Traces)))
 	if e.watch != nil {
 		if err := e.watch.Refresh(ctx, id); err != nil {
-			return nil, err
+			return reply, err
 		}
 	}
 	return pendingReply(r, new(erasure.Progress)), nil
@@ -153,10 +161,10 @@ func (e *erasures) traces(ctx context.Context, id schema.ProjectID, body *NewEra
 	return erasure.Sorted(ids), nil
 }
 
-func (e *erasures) dryRun(ctx context.Context, r *erasure.Request) (any, error) {
+func (e *erasures) dryRun(ctx context.Context, r *erasure.Request) (ErasureReply, error) {
 	q := e.find()
 	if q == nil {
-		return nil, errNoQueries
+		return ErasureReply{}, errNoQueries
 	}
 	left, err := q.LeftOf(ctx, r)
 	return ErasureReply{Project: r.Project, State: erasureDryRun, By: r.By, Where: r.Where, Traces: left.Traces, Spans: left.Spans}, err

@@ -58,7 +58,7 @@ func (a *App) protocols() []ingester.Route {
 		spans = a.querier
 	}
 	return slices.Concat(
-		langsmith.NewHandler(a.receiver, spans).Routes(),
+		langsmith.NewHandler(a.receiver, spans, ingester.NewMedia(a.receiver, a.bucket, a.projects)).Routes(),
 		phoenix.NewHandler(a.receiver, spans).Routes(),
 		zipkin.NewHandler(a.receiver).Routes(),
 		jaeger.NewHandler(a.receiver).Routes(),
@@ -70,6 +70,7 @@ func (a *App) protocols() []ingester.Route {
 // not a path of one of them is OTLP's, also to say that it does not exist.
 func (a *App) serveOTLP() http.Handler {
 	mux := http.NewServeMux()
+	a.handleReads(mux)
 	for _, route := range a.protocols() {
 		if route.Scope != "" {
 			route.Handler = a.access.ProtectWith(route.Scope, route.Refuse, route.Handler)

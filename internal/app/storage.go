@@ -138,7 +138,7 @@ func (a *App) newQuerier() services.Service {
 			}
 			a.querier.ShareWith(a.workers, 2)
 		}
-		a.queries.open(a.querier.Handler())
+		a.queries.open(queryHandler(a.querier))
 		a.eraser.Store(a.querier)
 		return nil
 	}, func(error) error {

@@ -36,8 +36,9 @@ func floors() map[folder]int {
 		"internal/settings":  4,
 		"functions/internal": 4,
 
-		"internal/access":  3,
-		"internal/catalog": 3,
+		"internal/access":       3,
+		"internal/catalog":      3,
+		"internal/conversation": 3,
 
 		"internal/block":   2,
 		"internal/engine":  2,

@@ -39,7 +39,7 @@ func interestOf(key string) interest {
 	case 'e':
 		return knownIf(strings.HasPrefix(key, "embedding.") || key == "enduser.id")
 	case 'r':
-		return knownIf(strings.HasPrefix(key, "reranker."))
+		return knownIf(strings.HasPrefix(key, "reranker.") || strings.HasPrefix(key, "retrieval.documents."))
 	case 'p':
 		return either(strings.HasPrefix(key, "pydantic_ai."), strings.HasPrefix(key, "prompt."))
 	case 'd':

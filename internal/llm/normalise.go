@@ -24,6 +24,7 @@ type Normalizer struct {
 	prices *price.Table
 	priced map[modelKey]*price.Entry // what was looked up
 	layout *layout
+	missed func(model string) // nil: nobody wants to know
 
 	span    *schema.Span
 	marked  bool           // it is about models
@@ -35,6 +36,12 @@ type Normalizer struct {
 
 	derived []schema.Attribute
 	arena   []byte
+
+	lists    bool   // the span has parts of lists
+	spanKind string // "" if it is not about models
+	packer   *packer
+
+	resources map[*schema.Resource]*schema.Resource // with a service's name
 }
 
 // member is a member of Langfuse's usage_details.
@@ -50,7 +57,7 @@ func New(prices *price.Table) *Normalizer {
 	l := sharedLayout()
 	return &Normalizer{
 		prices: prices, priced: make(map[modelKey]*price.Entry), layout: l,
-		values: make([]schema.Value, len(l.keys)),
+		values: make([]schema.Value, len(l.keys)), resources: make(map[*schema.Resource]*schema.Resource),
 	}
 }
 
@@ -61,6 +68,13 @@ func (n *Normalizer) SetPrices(prices *price.Table) {
 		clear(n.priced)
 	}
 }
+
+// Table names the prices that count.
+func (n *Normalizer) Table() string { return n.prices.Version() }
+
+// OnUnpriced lets f know of each span with usage that names a model which has no price.
+// The name is f's until it returns.
+func (n *Normalizer) OnUnpriced(f func(model string)) { n.missed = f }
 
 // layout is the table with numbers in the place of keys. It is the same for all
 // and never changes.
@@ -101,7 +115,7 @@ func newLayout() *layout {
 	}
 	for _, key := range slices.Concat([]string{
 		keyOperation, keyKind, srcLevel, keyLevel, srcLangfuseType, srcOpenInference, srcLangSmithKind, srcTraceloopKind, srcOperationID,
-		srcGenkitKind, srcRequestType, srcToolName, srcFirstChunk, srcCostCurrency, srcUncachedInput,
+		srcGenkitKind, srcRequestType, srcToolName, srcFirstChunk, srcCostCurrency, srcUncachedInput, srcCompletion,
 	}, serviceTiers(), speeds()) {
 		l.slot(key)
 	}
@@ -138,7 +152,7 @@ func (l *layout) compile(r rule) compiledRule {
 // span that is not about models. The row's own Derived is not looked at. The
 // bytes are the caller's, who does not append to them.
 func (n *Normalizer) Derive(s *schema.Span) []byte {
-	n.span, n.marked = s, false
+	n.span, n.marked, n.lists, n.spanKind = s, false, false, ""
 	for kv := otlp.SpanKeyValues(s.Attributes); kv.Next(); {
 		switch interestOf(alias(kv.Key)) {
 		case interestNone:
@@ -149,6 +163,7 @@ func (n *Normalizer) Derive(s *schema.Span) []byte {
 		}
 		n.take(alias(kv.Key), kv.Value)
 	}
+	n.lists = n.lists && n.marked
 	if n.marked {
 		n.derive()
 	}
@@ -164,10 +179,15 @@ func (n *Normalizer) take(key string, value []byte) {
 		if n.values[slot].Kind == schema.KindEmpty {
 			n.set(slot, otlp.ParseValue(value))
 		}
+		n.lists = n.lists || isIndexed(key)
 		return
 	}
 	if n.layout.json[key] {
 		n.takeJSON(key, value)
+		return
+	}
+	if isIndexed(key) {
+		n.lists = true
 		return
 	}
 	if !n.takeParameters(key, value) {
@@ -227,7 +247,9 @@ func (n *Normalizer) reset() {
 // derive does what the table says.
 func (n *Normalizer) derive() {
 	n.setText(nameOf, n.span.Name)
+	n.packedFinish()
 	kind := n.kind()
+	n.spanKind = kind
 	if kind != kindSpan || n.span.Fragment == schema.FragmentNone {
 		n.emit(keyKind, text(kind)) // other pieces of the span may say more
 	}
@@ -311,7 +333,7 @@ func (n *Normalizer) model(key string) string {
 }
 
 // firstChunk is how long the first piece of an answer took, where that follows
-// from a time.
+// from a time, and the span has begun.
 func (n *Normalizer) firstChunk() {
 	if n.derivedValue(keyFirstChunk).Kind == schema.KindDouble {
 		return
@@ -324,7 +346,7 @@ func (n *Normalizer) firstChunk() {
 			}
 		}
 	}
-	if start := int64(n.span.StartNanos); ok && at >= start { //nolint:gosec // times of this century
+	if start := int64(n.span.StartNanos); ok && start > 0 && at >= start { //nolint:gosec // times of this century
 		n.emit(keyFirstChunk, schema.Value{Kind: schema.KindDouble, Double: float64(at-start) / 1e9})
 	}
 }

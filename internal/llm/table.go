@@ -71,7 +71,7 @@ func rules() []rule {
 		{"gen_ai.tool.call.id", formText, []string{"ai.toolCall.id", "tool.id"}},
 		{keyFirstChunk, formAmount, []string{"gen_ai.client.operation.time_to_first_chunk", "ai.response.msToFirstChunk"}},
 		{keyFinish, formFinish, []string{
-			"llm.finish_reason", "ai.response.finishReason", "gen_ai.finishReason", "gen_ai.completion.0.finish_reason",
+			"llm.finish_reason", "ai.response.finishReason", "gen_ai.finishReason", srcCompletionFinish,
 		}},
 		{environmentName, formText, []string{"langfuse.environment", environmentName}},
 		{"spanlake.version", formText, []string{"langfuse.version", "langfuse.release"}},
@@ -142,6 +142,9 @@ func costRules() [numCosts]rule {
 	}
 }
 
+// srcCompletionFinish is a part of a list, or was one (apply.go).
+const srcCompletionFinish = "gen_ai.completion.0.finish_reason"
+
 // Other attributes that code reads by name.
 const (
 	srcLevel          = lf + "level"
@@ -154,6 +157,7 @@ const (
 	srcRequestType    = "llm.request.type"
 	srcToolName       = "gen_ai.tool.name"
 	srcFirstChunk     = lf + "completion_start_time"
+	srcCompletion     = "gen_ai.completion"
 	srcCostCurrency   = "gen_ai.usage.cost.currency"
 	srcUncachedInput  = "ai.usage.inputTokenDetails.noCacheTokens"
 	srcMillisecs      = "ai.response.msToFirstChunk"
