@@ -20,7 +20,7 @@ const userNode = "user"
 type edgeKey struct {
 	project schema.ProjectID
 	trace   schema.TraceID
-	client  schema.SpanID // zero: the server's span has no parent
+	client  schema.SpanID
 }
 
 // edge is a call of which one side at least was seen.
@@ -70,6 +70,13 @@ func (g *graph) add(id schema.ProjectID, row *schema.Span, now time.Time) {
 	case row.Kind == kindServer, row.Kind == kindConsumer:
 		key.client = row.ParentSpanID
 	default:
+		return
+	}
+	if key.client.IsZero() && !isClient { // nobody in this trace calls it
+		g.count(key, &edge{
+			connection: connectionVirtual, client: userNode, server: service,
+			serverTook: seconds(row.StartNanos, row.EndNanos), failed: row.StatusCode == statusError,
+		})
 		return
 	}
 	e := g.edges[key]
@@ -148,8 +155,8 @@ func (g *graph) count(key edgeKey, e *edge) {
 	}
 }
 
-// expire ends the wait of calls of which only one side came. If that side says who the
-// other is, or is where a trace begins, it is a call of what is not instrumented.
+// expire ends the wait of calls of which only one side came. If the client says who the
+// other is, it is a call of what is not instrumented.
 func (g *graph) expire(now time.Time) {
 	i := 0
 	for ; i < len(g.order); i++ {
@@ -161,16 +168,11 @@ func (g *graph) expire(now time.Time) {
 			break
 		}
 		delete(g.edges, key)
-		e.connection = connectionVirtual
-		switch {
-		case e.client == "" && key.client.IsZero():
-			e.client = userNode
-		case e.client != "" && e.peer != "":
-			e.server = e.peer
-		default:
+		if e.client == "" || e.peer == "" {
 			g.store.dropped.WithLabelValues(string(key.project), "unpaired").Inc()
 			continue
 		}
+		e.connection, e.server = connectionVirtual, e.peer
 		g.count(key, e)
 	}
 	g.order = append(g.order[:0], g.order[i:]...)
