@@ -33,7 +33,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST ?= dist
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help build build-cross release functions image release-check test test-race e2e sim sql deploy-check terraform-check crash compaction compaction-cost load bursts fuzz bench bench-smoke lint fmt generate check-generate clean
+.PHONY: help build build-cross release functions image release-check test test-race e2e sdk sim sql deploy-check terraform-check crash compaction compaction-cost load bursts fuzz bench bench-smoke lint fmt generate check-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -97,6 +97,10 @@ test-race: ## Run the tests with the race detector (needs a C compiler)
 
 e2e: ## Run the end-to-end tests, all of them on S3 too
 	$(GO) test -count=1 -timeout 30m ./internal/e2e -full
+
+# The SDKs lie in the user's cache, where the first run has npm put them.
+sdk: ## Run agents with real SDKs against the server (needs Node.js 20 and npm)
+	$(GO) test -count=1 -timeout 15m -tags sdk -run TestSDK ./internal/e2e
 
 sim: ROUNDS = 240
 sim: ## Compare the engine with the plain evaluator on ROUNDS sets of random traces, play SEEDS histories of compaction

@@ -15,6 +15,8 @@ import (
 
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/erasure"
+	"github.com/spanlake/spanlake/internal/llm"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wal"
@@ -35,6 +37,11 @@ type Retention interface {
 	Retention(ctx context.Context, id schema.ProjectID) (time.Duration, error)
 	// Rules say which of its traces are not kept as long.
 	Rules(ctx context.Context, id schema.ProjectID) (project.Rules, error)
+	// Prices are those of its models, known after Retention was asked.
+	Prices(id schema.ProjectID) *price.Table
+	// Reprice says whether blocks of the project are to be priced anew, nil if not;
+	// known likewise.
+	Reprice(id schema.ProjectID) *project.Reprice
 }
 
 // Compactor merges and deletes the blocks of a bucket. Any number of them may work
@@ -55,7 +62,9 @@ type Compactor struct {
 	erasures  *erasure.Store
 	held      map[schema.ProjectID]heldRows // of the last listing
 	sifted    map[schema.ProjectID]siftedBlocks
+	derived   map[schema.ProjectID]*derivedBlocks
 	readers   *block.Readers // of blocks that traces are judged by
+	spans     *llm.Spans     // derives of those that were sent in pieces
 	holder    string
 	logger    *slog.Logger
 	metrics   *metrics
@@ -74,12 +83,22 @@ func New(cfg Config, log Log, bucket objstore.Bucket, retention Retention, logge
 	c := &Compactor{
 		cfg: cfg, log: log, bucket: bucket, retention: retention,
 		erasures: erasure.NewStore(bucket), held: make(map[schema.ProjectID]heldRows), sifted: make(map[schema.ProjectID]siftedBlocks),
+		derived: make(map[schema.ProjectID]*derivedBlocks),
 		readers: block.NewReaders(bucket, readerBytes, block.NewCache(pageBytes)),
 		holder:  rand.Text(), logger: logger, metrics: newMetrics(reg),
 		listings: make(map[schema.ProjectID]listing),
 	}
+	c.spans = llm.NewSpans(c.prices)
 	c.Service = services.NewTimerService(cfg.Interval, nil, c.tick, nil)
 	return c
+}
+
+// prices are those of a project, of the program if nobody knows it.
+func (c *Compactor) prices(id schema.ProjectID) *price.Table {
+	if c.retention == nil {
+		return price.Shipped()
+	}
+	return c.retention.Prices(id)
 }
 
 // tick looks for work once. It returns no error, which would end the service.
@@ -106,6 +125,7 @@ type Summary struct {
 	Dropped  int   `json:"dropped"`       // these rows, those that merges have left out too
 	Erased   int   `json:"erased"`        // erasures that are done
 	Pending  int   `json:"pending"`       // erasures that are not
+	Repriced int   `json:"repriced"`      // blocks that were written anew with what follows from their rows today
 	// Strangers and TooLarge are windows that stay unmerged, as Plan has them.
 	Strangers int `json:"strangers"`
 	TooLarge  int `json:"too_large"`
@@ -127,6 +147,7 @@ func (s *Summary) Add(later Summary) {
 	later.Rewrites += s.Rewrites
 	later.Dropped += s.Dropped
 	later.Erased += s.Erased
+	later.Repriced += s.Repriced
 	*s = later
 }
 
@@ -157,7 +178,7 @@ func (c *Compactor) UntilDone(ctx context.Context, run Run) (sum Summary, err er
 	for {
 		s, err := c.Cycle(ctx, run)
 		sum.Add(s)
-		if err != nil || s.Merges+s.Rewrites == 0 || s.Unfinished {
+		if err != nil || s.Merges+s.Rewrites+s.Repriced == 0 || s.Unfinished {
 			return sum, err
 		}
 	}
@@ -200,7 +221,7 @@ func (c *Compactor) Cycle(ctx context.Context, run Run) (s Summary, err error) {
 		}
 		v, err := c.view(ctx, p, floors, slices.Contains(erasing, p))
 		if err == nil {
-			planned += len(v.plan.Merges) + len(v.plan.Rewrites) + len(v.plan.Sifts)
+			planned += len(v.plan.Merges) + len(v.plan.Rewrites) + len(v.plan.Sifts) + len(v.plan.Reprices)
 			err = c.act(ctx, v, &s, &run)
 		}
 		if err != nil {
@@ -251,7 +272,7 @@ func (c *Compactor) act(ctx context.Context, v *view, s *Summary, run *Run) erro
 	if err := c.delete(ctx, v, s, run); err != nil {
 		return err
 	}
-	jobs := slices.Concat(v.plan.Rewrites, v.plan.Merges, v.plan.Sifts)
+	jobs := slices.Concat(v.plan.Rewrites, v.plan.Merges, v.plan.Sifts, v.plan.Reprices)
 	var done, total int64
 	for i := range jobs {
 		total += jobs[i].Bytes

@@ -16,8 +16,8 @@ import (
 
 const (
 	day = 24 * time.Hour
-	// maxProjectRules is how many projects have a rule of their own, of the 1,000
-	// that a bucket can have; maxRules leaves those to others that they have.
+	// maxProjectRules is how many rules are for single projects, of the 1,000 that a
+	// bucket can have; maxRules leaves those to others that they have.
 	maxProjectRules = 990
 	maxRules        = 1000
 	// orphanDays is when a value is deleted whose message was never acknowledged.
@@ -61,13 +61,20 @@ func (p LifecyclePolicy) project(id schema.ProjectID) string {
 	return p.Root + schema.ProjectPrefix(id)
 }
 
+func (p LifecyclePolicy) media() string { return p.Root + schema.MediaPrefix }
+
+func (p LifecyclePolicy) projectMedia(id schema.ProjectID) string {
+	return p.Root + schema.ProjectMedia(id)
+}
+
 // LifecycleRules are the rules for a bucket with these projects, beside so many of
 // others. S3 counts from when an object was put, which for a merged block is later
 // than its spans: nothing is deleted early. Of projects the shortest retentions
 // have rules of their own while there is room; the rest are one class, that of the
 // rule for all blocks, which is longer than every retention. There is none if
 // anything is kept for ever. A finer class would need a mark on the objects, and
-// objects that were marked before a retention was raised would be lost.
+// objects that were marked before a retention was raised would be lost. Media have
+// the same rules in the room that blocks leave: without reports blocks alone.
 func (p LifecyclePolicy) LifecycleRules(projects []Kept, foreign int) (rules []objstore.LifecycleRule, without int) {
 	owned := p.owned()
 	rules = []objstore.LifecycleRule{
@@ -77,6 +84,7 @@ func (p LifecyclePolicy) LifecycleRules(projects []Kept, foreign int) (rules []o
 			ExpireDays: orphanDays, AbortDays: abortDays, NoncurrentDays: noncurrentDays,
 		},
 	}
+	media := objstore.LifecycleRule{ID: owned + "media", Enabled: true, Prefix: p.media(), AbortDays: abortDays, NoncurrentDays: noncurrentDays}
 	longest, forever := p.days(p.Default), p.Default == 0
 	var kept []Kept
 	for _, k := range projects {
@@ -88,19 +96,28 @@ func (p LifecyclePolicy) LifecycleRules(projects []Kept, foreign int) (rules []o
 		kept = append(kept, k)
 	}
 	if !forever {
+		media.ExpireDays = longest + 1
+	}
+	rules = append(rules, media)
+	if !forever {
 		rules = append(rules, objstore.LifecycleRule{ID: owned + "all", Enabled: true, Prefix: p.blocks(), ExpireDays: longest + 1})
 	}
 	slices.SortFunc(kept, func(a, b Kept) int {
 		return cmp.Or(cmp.Compare(a.Retention, b.Retention), cmp.Compare(a.Project, b.Project))
 	})
 	room := max(min(maxProjectRules, maxRules-foreign-len(rules)), 0)
-	without = max(len(kept)-room, 0)
-	for _, k := range kept[:len(kept)-without] {
+	own := min(len(kept), room)
+	for _, k := range kept[:own] {
 		rules = append(rules, objstore.LifecycleRule{
 			ID: owned + "project-" + string(k.Project), Enabled: true, Prefix: p.project(k.Project), ExpireDays: p.days(k.Retention),
 		})
 	}
-	return rules, without
+	for _, k := range kept[:min(own, room-own)] {
+		rules = append(rules, objstore.LifecycleRule{
+			ID: owned + "media-" + string(k.Project), Enabled: true, Prefix: p.projectMedia(k.Project), ExpireDays: p.days(k.Retention),
+		})
+	}
+	return rules, len(kept) - own
 }
 
 // deletes reports whether a rule deletes objects of this program some day. They
@@ -133,12 +150,24 @@ func (p LifecyclePolicy) Early(rules []objstore.LifecycleRule, projects []Kept) 
 			findings = append(findings, fmt.Sprintf("rule %q deletes large values %s, which may not be in a block yet", r.ID, when))
 		}
 		for _, k := range projects {
-			if overlap(r.Prefix, p.project(k.Project)) && (r.Dated || k.Retention == 0 || time.Duration(r.ExpireDays)*day < k.Retention) {
-				findings = append(findings, fmt.Sprintf("rule %q deletes blocks of project %s %s, which keeps them %s", r.ID, k.Project, when, keptText(k.Retention)))
+			if !r.Dated && k.Retention > 0 && time.Duration(r.ExpireDays)*day >= k.Retention {
+				continue
+			}
+			for _, of := range p.expiring(k.Project) {
+				if overlap(r.Prefix, of.prefix) {
+					findings = append(findings, fmt.Sprintf("rule %q deletes %s of project %s %s, which keeps them %s", r.ID, of.what, k.Project, when, keptText(k.Retention)))
+				}
 			}
 		}
 	}
 	return findings
+}
+
+// expiring is what a project has that goes with time.
+type expiring struct{ what, prefix string }
+
+func (p LifecyclePolicy) expiring(id schema.ProjectID) [2]expiring {
+	return [2]expiring{{"blocks", p.project(id)}, {"media", p.projectMedia(id)}}
 }
 
 func keptText(retention time.Duration) string {
@@ -159,11 +188,16 @@ func (p LifecyclePolicy) Late(rules []objstore.LifecycleRule, projects []Kept) (
 			continue
 		}
 		want := p.days(k.Retention)
-		switch rule, ok := p.First(rules, k.Project); {
-		case !ok:
-			findings = append(findings, fmt.Sprintf("no rule deletes blocks of project %s: want one of %d days for %s", k.Project, want, p.project(k.Project)))
-		case rule.ExpireDays > want:
-			findings = append(findings, fmt.Sprintf("rule %q deletes blocks of project %s after %d days only: want %d", rule.ID, k.Project, rule.ExpireDays, want))
+		for _, of := range p.expiring(k.Project) {
+			if of.prefix == p.projectMedia(k.Project) && 2*len(projects) > maxProjectRules {
+				continue // there is no room for all
+			}
+			switch rule, ok := firstRule(rules, of.prefix); {
+			case !ok:
+				findings = append(findings, fmt.Sprintf("no rule deletes %s of project %s: want one of %d days for %s", of.what, k.Project, want, of.prefix))
+			case rule.ExpireDays > want:
+				findings = append(findings, fmt.Sprintf("rule %q deletes %s of project %s after %d days only: want %d", rule.ID, of.what, k.Project, rule.ExpireDays, want))
+			}
 		}
 	}
 	uploads := func(r objstore.LifecycleRule) bool {
@@ -177,8 +211,12 @@ func (p LifecyclePolicy) Late(rules []objstore.LifecycleRule, projects []Kept) (
 
 // First is the rule that deletes the blocks of a project first.
 func (p LifecyclePolicy) First(rules []objstore.LifecycleRule, id schema.ProjectID) (first objstore.LifecycleRule, ok bool) {
+	return firstRule(rules, p.project(id))
+}
+
+func firstRule(rules []objstore.LifecycleRule, prefix string) (first objstore.LifecycleRule, ok bool) {
 	for _, r := range rules {
-		if deletes(&r) && r.ExpireDays > 0 && !r.Sized && strings.HasPrefix(p.project(id), r.Prefix) && (!ok || r.ExpireDays < first.ExpireDays) {
+		if deletes(&r) && r.ExpireDays > 0 && !r.Sized && strings.HasPrefix(prefix, r.Prefix) && (!ok || r.ExpireDays < first.ExpireDays) {
 			first, ok = r, true
 		}
 	}

@@ -45,39 +45,41 @@ func ruleTexts(rules []objstore.LifecycleRule) (texts []string) {
 
 func TestLifecycleRules(t *testing.T) {
 	const uploads, claims = "spanlake-e3b0c442-uploads blocks/ noncurrent=1 abort=1", "spanlake-e3b0c442-claims claims/ expire=14 noncurrent=1 abort=1"
+	const media = "spanlake-e3b0c442-media media/ noncurrent=1 abort=1"
 	for _, tc := range []struct {
 		name     string
 		policy   compactor.LifecyclePolicy
 		projects []compactor.Kept
 		want     []string
 	}{
-		{"everything is kept for ever", compactor.LifecyclePolicy{}, nil, []string{uploads, claims}},
+		{"everything is kept for ever", compactor.LifecyclePolicy{}, nil, []string{uploads, claims, media}},
 		{
 			"one project expires, the others do not",
 			compactor.LifecyclePolicy{Grace: 3 * days},
 			[]compactor.Kept{{"a", 0}, {"shop", 30 * days}},
-			[]string{uploads, claims, "spanlake-e3b0c442-project-shop blocks/shop/ expire=33"},
+			[]string{uploads, claims, media, "spanlake-e3b0c442-project-shop blocks/shop/ expire=33", "spanlake-e3b0c442-media-shop media/shop/ expire=33"},
 		},
 		{
 			"all expire: what is not known does a day after the last",
 			compactor.LifecyclePolicy{Default: 7 * days, Grace: 3 * days},
 			[]compactor.Kept{{"long", 90 * days}, {"short", time.Minute}, {"a-week", 7 * days}},
 			[]string{
-				uploads, claims, "spanlake-e3b0c442-all blocks/ expire=94", "spanlake-e3b0c442-project-short blocks/short/ expire=4",
+				uploads, claims, "spanlake-e3b0c442-media media/ expire=94 noncurrent=1 abort=1", "spanlake-e3b0c442-all blocks/ expire=94", "spanlake-e3b0c442-project-short blocks/short/ expire=4",
 				"spanlake-e3b0c442-project-a-week blocks/a-week/ expire=10", "spanlake-e3b0c442-project-long blocks/long/ expire=93",
+				"spanlake-e3b0c442-media-short media/short/ expire=4", "spanlake-e3b0c442-media-a-week media/a-week/ expire=10", "spanlake-e3b0c442-media-long media/long/ expire=93",
 			},
 		},
 		{
 			"the default is the longest",
 			compactor.LifecyclePolicy{Default: 36 * time.Hour, Grace: days},
 			nil,
-			[]string{uploads, claims, "spanlake-e3b0c442-all blocks/ expire=4"},
+			[]string{uploads, claims, "spanlake-e3b0c442-media media/ expire=4 noncurrent=1 abort=1", "spanlake-e3b0c442-all blocks/ expire=4"},
 		},
 		{
 			"one that is kept for ever keeps all",
 			compactor.LifecyclePolicy{Default: days, Grace: days},
 			[]compactor.Kept{{"a", 0}},
-			[]string{uploads, claims},
+			[]string{uploads, claims, media},
 		},
 		{
 			"below a prefix",
@@ -85,7 +87,8 @@ func TestLifecycleRules(t *testing.T) {
 			[]compactor.Kept{{"a", days}},
 			[]string{
 				"spanlake-eec2e6e3-uploads some/prefix/blocks/ noncurrent=1 abort=1", "spanlake-eec2e6e3-claims some/prefix/claims/ expire=14 noncurrent=1 abort=1",
-				"spanlake-eec2e6e3-project-a some/prefix/blocks/a/ expire=2",
+				"spanlake-eec2e6e3-media some/prefix/media/ noncurrent=1 abort=1",
+				"spanlake-eec2e6e3-project-a some/prefix/blocks/a/ expire=2", "spanlake-eec2e6e3-media-a some/prefix/media/a/ expire=2",
 			},
 		},
 	} {
@@ -103,27 +106,44 @@ func TestLifecycleRules(t *testing.T) {
 // keep least have rules of their own.
 func TestLifecycleRulesOfManyProjects(t *testing.T) {
 	policy := compactor.LifecyclePolicy{Default: days, Grace: days}
-	for _, tc := range []struct{ projects, foreign, own, without int }{
-		{990, 0, 993, 0},
-		{990, 7, 993, 0},
-		{990, 8, 992, 1},
-		{991, 0, 993, 1},
-		{5000, 600, 400, 4603},
-		{5, 1000, 3, 5},
+	for _, tc := range []struct{ projects, foreign, own, media, without int }{
+		{990, 0, 990, 0, 0},
+		{990, 6, 990, 0, 0},
+		{990, 7, 989, 0, 1},
+		{991, 0, 990, 0, 1},
+		{5000, 600, 396, 0, 4604},
+		{5, 1000, 0, 0, 5},
+		{495, 0, 495, 495, 0},
+		{495, 6, 495, 495, 0},
+		{495, 7, 495, 494, 0},
+		{496, 0, 496, 494, 0},
 	} {
 		var projects []compactor.Kept
 		for i := range tc.projects {
 			projects = append(projects, compactor.Kept{Project: schema.ProjectID(fmt.Sprintf("p%d", i)), Retention: time.Duration(tc.projects-i) * days})
 		}
 		rules, without := policy.LifecycleRules(projects, tc.foreign)
-		require.Len(t, rules, tc.own, "%+v", tc)
+		require.Len(t, rules, 4+tc.own+tc.media, "%+v", tc)
 		require.Equal(t, tc.without, without, "%+v", tc)
-		for i, r := range rules[3:] {
+		for i, r := range rules[4 : 4+tc.own] {
 			require.Equal(t, i+2, r.ExpireDays)
 		}
-		require.Equal(t, tc.projects+2, rules[2].ExpireDays, "longer than every project")
+		for i, r := range rules[4+tc.own:] {
+			require.Equal(t, i+2, r.ExpireDays)
+			require.True(t, strings.HasPrefix(r.Prefix, "media/p"), r.Prefix)
+		}
+		for _, r := range rules[2:4] {
+			require.Equal(t, tc.projects+2, r.ExpireDays, "longer than every project")
+		}
 		require.Empty(t, policy.Early(rules, projects))
-		require.Len(t, policy.Late(rules, projects), without)
+		late := tc.without
+		if tc.projects <= 495 {
+			late += tc.own - tc.media
+		}
+		if tc.foreign == 1000 {
+			late += tc.projects
+		}
+		require.Len(t, policy.Late(rules, projects), late, "%+v", tc)
 	}
 }
 
@@ -146,20 +166,22 @@ func TestLifecycleFindings(t *testing.T) {
 		{"as long as the retention", append(slices.Clone(good), rule("r/blocks/shop/", 30)), nil, nil},
 		{"shorter than it", append(slices.Clone(good), rule("r/blocks/shop/", 29)), []string{`rule "x" deletes blocks of project shop after 29 days, which keeps them 30 days`}, nil},
 		{"of a day only", append(slices.Clone(good), rule("r/blocks/ever/2026-", 10000)), []string{`rule "x" deletes blocks of project ever after 10000 days, which keeps them for ever`}, nil},
+		{"of media only", append(slices.Clone(good), rule("r/media/", 29)), []string{`rule "x" deletes media of project shop after 29 days, which keeps them 30 days`, `rule "x" deletes media of project ever after 29 days, which keeps them for ever`}, nil},
 		{"of everything", append(slices.Clone(good), rule("", 13)), []string{
 			`rule "x" deletes settings and keys of projects after 13 days`,
 			`rule "x" deletes erasures after 13 days: what is hidden would be shown again, and receipts would be gone`, `rule "x" deletes large values after 13 days, which may not be in a block yet`,
-			`rule "x" deletes blocks of project shop after 13 days, which keeps them 30 days`, `rule "x" deletes blocks of project ever after 13 days, which keeps them for ever`,
+			`rule "x" deletes blocks of project shop after 13 days, which keeps them 30 days`, `rule "x" deletes media of project shop after 13 days, which keeps them 30 days`,
+			`rule "x" deletes blocks of project ever after 13 days, which keeps them for ever`, `rule "x" deletes media of project ever after 13 days, which keeps them for ever`,
 		}, nil},
 		{"on a date", append(slices.Clone(good), rule("r/claims/", 0, func(r *objstore.LifecycleRule) { r.Dated = true })), []string{`rule "x" deletes large values on a date, which may not be in a block yet`}, nil},
 		{"of other keys", append(slices.Clone(good), rule("other/", 1), rule("r/undecodable/", 1)), nil, nil},
 		{"of objects with tags", append(slices.Clone(good), rule("", 1, func(r *objstore.LifecycleRule) { r.Tagged = true })), nil, nil},
 		{"not enabled", append(slices.Clone(good), rule("", 1, func(r *objstore.LifecycleRule) { r.Enabled = false })), nil, nil},
 		{"none", nil, nil, []string{
-			"no rule deletes blocks of project shop: want one of 33 days for r/blocks/shop/",
+			"no rule deletes blocks of project shop: want one of 33 days for r/blocks/shop/", "no rule deletes media of project shop: want one of 33 days for r/media/shop/",
 			"no rule removes uploads that were not completed: want one of 1 day for r/blocks/",
 		}},
-		{"late", []objstore.LifecycleRule{rule("r/blocks/shop/", 34), {ID: "u", Enabled: true, AbortDays: 7}}, nil, []string{
+		{"late", []objstore.LifecycleRule{rule("r/blocks/shop/", 34), rule("r/media/shop/", 33), {ID: "u", Enabled: true, AbortDays: 7}}, nil, []string{
 			`rule "x" deletes blocks of project shop after 34 days only: want 33`,
 		}},
 	} {
@@ -233,7 +255,7 @@ func TestLifecycleIsKeptInStep(t *testing.T) {
 		require.Contains(t, ruleTexts(r.list), "spanlake-e3b0c442-project-shop blocks/shop/ expire=7")
 		retention = 0
 		cycle()
-		require.Len(t, r.list, 3, "nothing expires any more")
+		require.Len(t, r.list, 4, "nothing expires any more")
 
 		r.list[slices.IndexFunc(r.list, func(l objstore.LifecycleRule) bool { return strings.HasSuffix(l.ID, "-uploads") })].Enabled = false
 		time.Sleep(time.Hour)
@@ -257,7 +279,7 @@ func TestLifecycleOfOthersIsVerified(t *testing.T) {
 		time.Sleep(time.Hour)
 		cycle()
 		require.NotContains(t, log.String(), "lifecycle", "it was said")
-		r.list = []objstore.LifecycleRule{{ID: "tf", Enabled: true, Prefix: "blocks/shop/", ExpireDays: 5}, {ID: "up", Enabled: true, AbortDays: 3}}
+		r.list = []objstore.LifecycleRule{{ID: "tf", Enabled: true, Prefix: "blocks/shop/", ExpireDays: 5}, {ID: "tf-media", Enabled: true, Prefix: "media/shop/", ExpireDays: 5}, {ID: "up", Enabled: true, AbortDays: 3}}
 		time.Sleep(time.Hour)
 		cycle()
 		require.NotContains(t, log.String(), "lifecycle", "all is well")

@@ -102,7 +102,7 @@ func (l listing) forget(project schema.ProjectID, p *Plan) (stale bool) {
 			touched[schema.DayPrefix(project, at.AddDate(0, 0, beside))] = true
 		}
 	}
-	for _, job := range slices.Concat(p.Merges, p.Rewrites, p.Sifts) {
+	for _, job := range slices.Concat(p.Merges, p.Rewrites, p.Sifts, p.Reprices) {
 		for i := range job.Inputs {
 			touch(&job.Inputs[i].BlockName)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/compactor"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	settings "github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
@@ -29,6 +30,10 @@ func (k keptByProject) Retention(_ context.Context, id schema.ProjectID) (time.D
 	}
 	return kept, nil
 }
+
+func (keptByProject) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
+
+func (keptByProject) Reprice(schema.ProjectID) *settings.Reprice { return nil }
 
 func (keptByProject) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	return settings.Rules{}, nil

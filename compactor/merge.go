@@ -59,7 +59,12 @@ func (c *Compactor) merge(ctx context.Context, v *view, job *Job, s *Summary, pr
 func (c *Compactor) count(job *Job, merged *block.Merged, s *Summary) {
 	s.Dropped += merged.Dropped
 	c.metrics.dropped.Add(float64(merged.Dropped))
-	if len(job.Inputs) == 1 {
+	switch {
+	case job.Reprice:
+		s.Repriced++
+		c.metrics.repriced.Inc()
+		return
+	case len(job.Inputs) == 1:
 		s.Rewrites++
 		c.metrics.rewrites.Inc()
 		return
@@ -117,6 +122,12 @@ func (c *Compactor) run(ctx context.Context, v *view, job *Job, progress func(do
 		if err := c.sift(ctx, v, job, inputs[0], &opts); err != nil {
 			return nil, err
 		}
+	}
+	if job.Reprice {
+		if inputs, err = c.rederive(ctx, sp, inputs[0], &opts); err != nil {
+			return nil, err
+		}
+		start = sp.end
 	}
 	merged, err := block.Merge(ctx, w, inputs, opts)
 	if err == nil {

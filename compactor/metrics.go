@@ -17,7 +17,7 @@ type metrics struct {
 	skipped                     prometheus.Counter
 	rewrites, dropped, erasures prometheus.Counter
 	pending                     prometheus.Gauge
-	media                       prometheus.Counter
+	media, repriced             prometheus.Counter
 
 	lifecycleWrites, lifecycleFailures     prometheus.Counter
 	lifecycleDifferences, lifecycleWithout prometheus.Gauge
@@ -51,6 +51,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		behind:    gauge("pending_merges", "Merges that the last look has planned."),
 		media:     counter("deleted_media_objects_total", "Objects of media that were deleted because they have expired."),
 		rewrites:  counter("rewritten_blocks_total", "Blocks that were written anew without rows that are to be gone."),
+		repriced:  counter("repriced_blocks_total", "Blocks that were written anew with what follows from their rows by the rules and prices of today."),
 		dropped:   counter("dropped_spans_total", "Rows that were left out because they are to be gone, by rewrites and merges."),
 		erasures:  counter("erasures_total", "Erasures that are done: nothing of them is left."),
 		pending:   gauge("pending_erasures", "Erasures of which something was left at the last look."),

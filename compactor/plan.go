@@ -56,6 +56,8 @@ type Job struct {
 	Settle bool
 	// Sift says which traces of the block are kept, nil if all are.
 	Sift *project.Sifting
+	// Reprice says that what follows from the rows is derived anew.
+	Reprice bool
 }
 
 // Deletion is a block that may go.
@@ -70,6 +72,7 @@ type Plan struct {
 	Merges    []Job      // may be run in any order, and each alone
 	Rewrites  []Job      // likewise; no block of a merge
 	Sifts     []Job      // rewrites by rules, whether or not they were made already
+	Reprices  []Job      // rewrites of blocks that were derived by something else
 	Deletions []Deletion // in this order
 	Covered   []Covered  // blocks that others hide
 	// Strangers counts windows that stay as they are because a block of another

@@ -109,7 +109,7 @@ func (c *Compactor) sift(ctx context.Context, v *view, job *Job, input *block.Re
 	if err != nil {
 		return err
 	}
-	s := sifter{c: c, ids: held.IDs, sources: []engine.Source{blockSource{input}}, progress: func() { opts.Progress(0) }}
+	s := sifter{c: c, ids: held.IDs, sources: []engine.Source{c.sourceOf(input)}, progress: func() { opts.Progress(0) }}
 	if err := s.beside(ctx, v, input.Name()); err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *sifter) add(ctx context.Context, name schema.BlockName) error {
 		return err
 	}
 	if shared := sharedIDs(s.ids, held.IDs); len(shared) > 0 {
-		s.sources = append(s.sources, engine.Only(blockSource{reader}, shared))
+		s.sources = append(s.sources, engine.Only(s.c.sourceOf(reader), shared))
 		s.opened = append(s.opened, name)
 	}
 	return nil
@@ -277,7 +277,15 @@ func (s *sifter) search(ctx context.Context, plan *engine.Plan, from, to int, fo
 }
 
 // blockSource is a block as the engine asks it.
-type blockSource struct{ *block.Reader }
+type blockSource struct {
+	*block.Reader
+
+	derive engine.Derive
+}
+
+func (c *Compactor) sourceOf(r *block.Reader) blockSource {
+	return blockSource{r, c.spans.Of(r.Name().Project)}
+}
 
 var (
 	_ engine.Summarizer     = blockSource{}
@@ -292,6 +300,9 @@ var (
 func (s blockSource) MayHold(_ context.Context, id schema.TraceID) (bool, error) {
 	return s.MayContain(id), nil
 }
+
+// Derive derives of a span that was sent in pieces.
+func (s blockSource) Derive(span *schema.Span) []byte { return s.derive(span) }
 
 // Times are those of the block's name.
 func (s blockSource) Times() (first, last uint64) { return s.Name().MinStart, s.Name().MaxEnd }

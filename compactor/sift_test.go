@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/compactor"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	settings "github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
@@ -30,6 +31,10 @@ type ruled struct {
 func (r *ruled) Retention(context.Context, schema.ProjectID) (time.Duration, error) {
 	return time.Duration(r.rules.Longest()), nil
 }
+
+func (r *ruled) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
+
+func (*ruled) Reprice(schema.ProjectID) *settings.Reprice { return nil }
 
 func (r *ruled) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	if r.asked != nil {

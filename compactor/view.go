@@ -96,7 +96,10 @@ func (c *Compactor) view(ctx context.Context, id schema.ProjectID, floors []Floo
 			return Plan{}, err
 		}
 		plan := NewPlan(c.cfg.policy(c.log.Windows(), v.keeps, rules), floors, v.blocks, time.Now())
-		err := c.siftedAlready(ctx, id, &plan)
+		if err := c.siftedAlready(ctx, id, &plan); err != nil {
+			return plan, err
+		}
+		err := c.planReprice(ctx, v, &plan)
 		return plan, err
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/spanlake/spanlake/compactor"
 	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -190,6 +191,10 @@ func (h hours) Retention(context.Context, schema.ProjectID) (time.Duration, erro
 	return time.Duration(h) * time.Hour, nil
 }
 
+func (hours) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
+
+func (hours) Reprice(schema.ProjectID) *settings.Reprice { return nil }
+
 func (h hours) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	return settings.Rules{}, nil
 }
@@ -245,6 +250,10 @@ func (r *raised) Retention(context.Context, schema.ProjectID) (time.Duration, er
 	}
 	return 8 * time.Hour, nil
 }
+
+func (*raised) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
+
+func (*raised) Reprice(schema.ProjectID) *settings.Reprice { return nil }
 
 func (r *raised) Rules(context.Context, schema.ProjectID) (settings.Rules, error) {
 	return settings.Rules{}, nil

@@ -63,7 +63,7 @@ func TestPiecesOfSpans(t *testing.T) {
 	require.Len(t, live, 1)
 	rows = slices.DeleteFunc(append(rows, live...), func(s schema.Span) bool { return s.TraceID != traceID(1) })
 	require.Len(t, rows, 2)
-	spans := engine.Fold(rows)
+	spans := engine.Fold(rows, nil)
 	require.Len(t, spans, 1)
 	require.Equal(t, "work", spans[0].Name)
 	require.EqualValues(t, 2*hour, spans[0].DurationNanos())

@@ -1,13 +1,17 @@
 package ingester
 
 import (
+	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -179,6 +183,26 @@ func (p *bodies) decompress(encoding string, src io.Reader) (io.Reader, func(), 
 			_ = z.Reset(nil) // lets src go
 			p.zstds.Put(z)
 		}, nil
+	case "deflate":
+		z, err := inflate(src)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: deflate: %w", errEncoding, err)
+		}
+		return z, func() { _ = z.Close() }, nil
 	}
-	return nil, nil, fmt.Errorf("%w: Content-Encoding %q, want gzip, zstd or identity", errUnsupported, encoding)
+	return nil, nil, fmt.Errorf("%w: Content-Encoding %q, want gzip, deflate, zstd or identity", errUnsupported, encoding)
+}
+
+// inflate reads what HTTP calls deflate: by its standard a stream of zlib, but some
+// clients leave zlib's header and sum out.
+func inflate(src io.Reader) (io.ReadCloser, error) {
+	buffered := bufio.NewReader(src)
+	if head, err := buffered.Peek(2); err == nil && head[0]&0xf == 8 && binary.BigEndian.Uint16(head)%31 == 0 {
+		z, err := zlib.NewReader(buffered)
+		if err != nil {
+			return nil, fmt.Errorf("zlib: %w", err)
+		}
+		return z, nil
+	}
+	return flate.NewReader(buffered), nil
 }

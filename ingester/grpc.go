@@ -33,7 +33,7 @@ func (r *Receiver) RegisterGRPC(server grpc.ServiceRegistrar) {
 		}, r)
 	}
 	register("trace.v1.TraceService", r.exportTraces)
-	register("logs.v1.LogsService", func(_ context.Context, _ schema.ProjectID, p payload) (partialSuccess, error) { return rejectLogs(p) })
+	register("logs.v1.LogsService", r.exportLogs)
 	register("metrics.v1.MetricsService", func(_ context.Context, _ schema.ProjectID, p payload) (partialSuccess, error) {
 		return rejectMetrics(p)
 	})

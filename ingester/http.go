@@ -37,17 +37,16 @@ func Bases() []string {
 	return []string{"", "/api/public/otel", "/otel", "/api/otel", "/api/v1/otel"}
 }
 
-// Handler serves OTLP over HTTP: POST /v1/traces, and /v1/logs and /v1/metrics,
-// which store nothing and say so, below each of the bases. LangSmith sends traces
+// Handler serves OTLP over HTTP: POST /v1/traces, /v1/logs, of which only events of
+// spans are stored, and /v1/metrics, which stores nothing and says so, below each of
+// the bases. LangSmith sends traces
 // to the base itself where the user has given it one of OTLP.
 func (r *Receiver) Handler() http.Handler {
 	mux := http.NewServeMux()
 	traces := r.serve(r.exportTraces)
 	for _, base := range Bases() {
 		mux.HandleFunc(base+"/v1/traces", traces)
-		mux.HandleFunc(base+"/v1/logs", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
-			return rejectLogs(b)
-		}))
+		mux.HandleFunc(base+"/v1/logs", r.serve(r.exportLogs))
 		mux.HandleFunc(base+"/v1/metrics", r.serve(func(_ context.Context, _ schema.ProjectID, b payload) (partialSuccess, error) {
 			return rejectMetrics(b)
 		}))
@@ -144,6 +143,10 @@ func (r *Receiver) exportTraces(ctx context.Context, project schema.ProjectID, p
 		}
 	}
 	result, err := r.Receive(ctx, project, body)
+	if err == nil && result.nothing && otherSignal(p, body) {
+		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
+		return partialSuccess{}, errNotTraces
+	}
 	return partialSuccess{int64(result.Rejected), result.Reason, "rejectedSpans"}, err
 }
 

@@ -173,6 +173,7 @@ func TestHTTPErrors(t *testing.T) {
 		{"too large", "/v1/traces", bomb[:10_001], []string{contentType, protobuf}, 413, "10000"},
 		{"gzip bomb", "/v1/traces", gzipped(t, bomb), []string{contentType, protobuf, contentEncoding, "gzip"}, 413, "10000"},
 		{"zstd bomb", "/v1/traces", zstded(t, bomb), []string{contentType, protobuf, contentEncoding, "zstd"}, 413, "10000"},
+		{"deflate bomb", "/v1/traces", deflated(t, bomb), []string{contentType, protobuf, contentEncoding, "deflate"}, 413, "10000"},
 		{"broken logs", "/v1/logs", []byte("x"), []string{contentType, protobuf}, 400, "malformed"},
 		{"unknown path", "/v1/profiles", nil, []string{contentType, protobuf}, 404, ""},
 	}

@@ -53,6 +53,7 @@ func (m *metrics) published(spans, bytes int) {
 
 // builderMetrics follows the log's messages into blocks.
 type builderMetrics struct {
+	unpriced      *unpriced
 	appliedSpans  prometheus.Counter
 	storedSpans   *prometheus.CounterVec
 	storedBlocks  *prometheus.CounterVec
@@ -78,6 +79,7 @@ func newBuilderMetrics(reg prometheus.Registerer) *builderMetrics {
 	f := promauto.With(reg)
 	name := func(s string) string { return "spanlake_builder_" + s }
 	return &builderMetrics{
+		unpriced:      newUnpriced(reg),
 		appliedSpans:  f.NewCounter(prometheus.CounterOpts{Name: name("applied_spans_total"), Help: "Spans read from the log, again after each restart of reading."}),
 		storedSpans:   f.NewCounterVec(prometheus.CounterOpts{Name: name("stored_spans_total"), Help: "Spans in blocks stored by this process."}, []string{"project"}),
 		storedBlocks:  f.NewCounterVec(prometheus.CounterOpts{Name: name("stored_blocks_total"), Help: "Blocks stored by this process."}, []string{"project"}),

@@ -230,6 +230,9 @@ func (p *partition) openSegment(stream wal.Stream, msg wal.Message) *segment {
 		return p.segments[n-1]
 	}
 	seg := newSegment(stream, p.builder.prices, msg)
+	if p.builder.stores { // others read the same
+		seg.derive.OnUnpriced(p.builder.metrics.unpriced.add)
+	}
 	p.segments = append(p.segments, seg)
 	return seg
 }

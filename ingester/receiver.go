@@ -29,6 +29,8 @@ type Log interface {
 type Result struct {
 	Rejected int
 	Reason   string // of the first rejected span
+
+	nothing bool // was accepted
 }
 
 // RefusedError means that nothing of the request can be relied on to be
@@ -140,7 +142,7 @@ func (r *Receiver) Receive(ctx context.Context, id schema.ProjectID, body []byte
 	if err != nil {
 		return Result{}, r.refuse(id, split.Spans, err)
 	}
-	return Result{Rejected: split.Rejected, Reason: split.Reason}, nil
+	return Result{Rejected: split.Rejected, Reason: split.Reason, nothing: split.Spans == 0}, nil
 }
 
 // permit returns what counts for a project that may send so many bytes now. It

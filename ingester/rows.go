@@ -5,6 +5,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/schema"
@@ -18,6 +19,7 @@ type projectRows struct {
 	open      []schema.TraceID           // of the rows that are pieces of spans
 	oldestEnd uint64                     // of the row that expires first
 	derived   int                        // bytes that follow from rows, beside those of their messages
+	tables    []string                   // of prices by which they were derived, sorted
 }
 
 // add decodes wire into rows behind the others, all or none.
@@ -26,6 +28,9 @@ func (r *projectRows) add(d *otlp.Decoder, n *llm.Normalizer, wire []byte, posit
 	rows, err := r.pages.Decode(d, wire, position)
 	if err != nil {
 		return 0, err
+	}
+	if at, found := slices.BinarySearch(r.tables, n.Table()); !found {
+		r.tables = slices.Insert(r.tables, at, n.Table())
 	}
 	for i := range rows {
 		if end := rows[i].LastNanos(); before+i == 0 || end < r.oldestEnd {
@@ -39,6 +44,11 @@ func (r *projectRows) add(d *otlp.Decoder, n *llm.Normalizer, wire []byte, posit
 		}
 	}
 	return len(rows), nil
+}
+
+// derivedBy says by what the derived attributes were made.
+func (r *projectRows) derivedBy() block.Derivation {
+	return block.Derivation{Norm: llm.Version, Tables: slices.Clone(r.tables)}
 }
 
 // openTraces are the traces with pieces of spans, in ascending order.

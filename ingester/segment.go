@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/block"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/llm/price"
@@ -25,8 +26,9 @@ type segment struct {
 	decoder *otlp.Decoder   // of the appending goroutine
 	derive  *llm.Normalizer // likewise
 	prices  llm.Tables
-	damaged []damaged // of the appending goroutine, then of the storing one
-	bytes   int       // memory taken; of the appending goroutine until the batch is closed
+	joined  *llm.Spans // derives of spans that queries put together
+	damaged []damaged  // of the appending goroutine, then of the storing one
+	bytes   int        // memory taken; of the appending goroutine until the batch is closed
 
 	waits    bool      // guarded by partition.mu: closed and not stored yet
 	storedAt time.Time // guarded by partition.mu; zero: not stored yet
@@ -55,7 +57,8 @@ func newSegment(stream wal.Stream, prices llm.Tables, msg wal.Message) *segment 
 	return &segment{
 		stream: stream, first: msg.Position, last: msg.Position - 1,
 		logNanos: uint64(max(msg.Time.UnixNano(), 0)), opened: opened,
-		decoder: otlp.NewDecoder(), derive: llm.New(price.Shipped()), prices: prices, projects: make(map[schema.ProjectID]*projectRows),
+		decoder: otlp.NewDecoder(), derive: llm.New(price.Shipped()), prices: prices,
+		joined: llm.NewSpans(prices), projects: make(map[schema.ProjectID]*projectRows),
 		claims: make(map[string]struct{}),
 	}
 }
@@ -119,14 +122,14 @@ func (s *segment) spans() (n int) {
 	return n
 }
 
-// rows are a project's rows so far.
-func (s *segment) rows(project schema.ProjectID) otlp.Pages {
+// rows are a project's rows so far, and by what they were derived.
+func (s *segment) rows(project schema.ProjectID) (otlp.Pages, block.Derivation) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if rows := s.projects[project]; rows != nil {
-		return slices.Clone(rows.pages)
+		return slices.Clone(rows.pages), rows.derivedBy()
 	}
-	return nil
+	return nil, block.Derivation{}
 }
 
 // view is one project's part of a segment as a query sees it. It implements
@@ -150,7 +153,7 @@ func (s *segment) view(project schema.ProjectID) *view {
 		return rows.byTrace[id]
 	}
 	memory := engine.NewMemory(slices.Clone(rows.pages), byTrace)
-	memory.SetOpen(rows.openTraces())
+	memory.SetOpen(rows.openTraces(), s.joined.Of(project))
 	return &view{Memory: memory, first: s.first, last: s.last, oldestEnd: rows.oldestEnd}
 }
 

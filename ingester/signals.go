@@ -1,35 +1,68 @@
 package ingester
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/schema"
 )
 
-const tracesOnly = "spanlake stores traces only: send this signal elsewhere"
+const (
+	tracesOnly = "spanlake stores traces only: send this signal elsewhere"
+	eventsOnly = "spanlake stores traces only, and of logs what is an event gen_ai.* of a span: send other records elsewhere"
+)
 
-// rejectLogs and rejectMetrics answer what a Collector sends with one exporter
-// for everything: an error would make it retry for ever. Records are counted,
-// not decoded: their values may nest as deep as a client likes.
-func rejectLogs(p payload) (partialSuccess, error) {
-	n, err := countLogs(p)
-	return partialSuccess{int64(n), tracesOnly, "rejectedLogRecords"}, err
-}
+// rejectMetrics answers what a Collector sends with one exporter for everything: an
+// error would make it retry for ever. Records are counted, not decoded: their values
+// may nest as deep as a client likes.
 
 func rejectMetrics(p payload) (partialSuccess, error) {
 	n, err := countMetrics(p)
 	return partialSuccess{int64(n), tracesOnly, "rejectedDataPoints"}, err
 }
 
-func countLogs(p payload) (n int, err error) {
-	if !p.json {
-		// resource_logs, scope_logs, log_records
-		return countFields(p.body, []fields{{1}, {2}, {2}})
+// exportLogs stores the log records that are events of spans: instrumentations for
+// models send messages that way. All others are answered as metrics are.
+func (r *Receiver) exportLogs(ctx context.Context, project schema.ProjectID, p payload) (partialSuccess, error) {
+	pieces, others, err := logEvents(p)
+	if err != nil {
+		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
+		return partialSuccess{}, err
 	}
+	result, err := r.Store(ctx, project, pieces)
+	success := partialSuccess{int64(others + result.Rejected), "", "rejectedLogRecords"}
+	switch {
+	case result.Rejected > 0:
+		success.message = result.Reason
+	case others > 0 || len(pieces) == 0:
+		success.message = eventsOnly
+	}
+	return success, err
+}
+
+func logEvents(p payload) (pieces []schema.Span, others int, err error) {
+	body := p.body
+	if p.json {
+		if body, err = otlp.LogsFromJSON(p.body); err != nil { // perhaps for what records hold that are not for us
+			others, err = countLogs(p)
+			return nil, others, err
+		}
+	}
+	pieces, others, err = otlp.LogEvents(body, func(name string) bool { return strings.HasPrefix(name, "gen_ai.") })
+	if err != nil {
+		return nil, 0, fmt.Errorf("read logs: %w", err)
+	}
+	return pieces, others, nil
+}
+
+// countLogs counts the records of an export in JSON.
+func countLogs(p payload) (n int, err error) {
 	var request struct {
 		ResourceLogs []struct {
 			ScopeLogs []struct {
@@ -46,6 +79,25 @@ func countLogs(p payload) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// errNotTraces is what is wrong with a request in which nothing is a span.
+var errNotTraces = fmt.Errorf("%w: not one span has an id, as in an export of logs: send logs to /v1/logs, metrics to /v1/metrics", otlp.ErrMalformed)
+
+// otherSignal reports whether a request to a path of traces, of which no span was
+// accepted, is one of logs or metrics.
+func otherSignal(p payload, converted []byte) bool {
+	if p.json && len(converted) == 0 {
+		var request struct {
+			ResourceLogs    []json.RawMessage `json:"resourceLogs"`
+			ResourceMetrics []json.RawMessage `json:"resourceMetrics"`
+		}
+		return json.Unmarshal(p.body, &request) == nil && len(request.ResourceLogs)+len(request.ResourceMetrics) > 0
+	}
+	// A span has its ids in fields 1 and 2, where a log record has a number.
+	spans, err := countFields(converted, []fields{{1}, {2}, {2}})
+	ids, idsErr := countFields(converted, []fields{{1}, {2}, {2}, {1, 2}})
+	return err == nil && idsErr == nil && spans > 0 && ids == 0
 }
 
 func countMetrics(p payload) (n int, err error) {

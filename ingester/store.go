@@ -137,7 +137,8 @@ func (p *partition) encode(ctx context.Context, seg *segment, project schema.Pro
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.builder.encoding }()
-	return block.Encode(project, seg.rows(project)...)
+	rows, by := seg.rows(project)
+	return block.EncodeDerived(project, by, rows...)
 }
 
 // storeDamaged keeps what could not be decoded, for a person to look at.

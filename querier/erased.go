@@ -118,7 +118,7 @@ func (q *Querier) holdsErased(ctx context.Context, name schema.BlockName, reach 
 
 // holdsTraces reports whether a block has one of some traces.
 func (q *Querier) holdsTraces(ctx context.Context, name schema.BlockName, ids []schema.TraceID) (bool, error) {
-	source := &blockSource{cache: q.blocks, name: name}
+	source := &blockSource{cache: q.blocks, name: name, derive: q.spans.Of(name.Project)}
 	reader, err := source.open(ctx)
 	if err != nil {
 		return false, err

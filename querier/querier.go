@@ -14,6 +14,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/erasure"
+	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/querier/jobs"
 	"github.com/spanlake/spanlake/schema"
@@ -30,6 +31,7 @@ type Querier struct {
 	slots      slots
 	blocks     *block.Readers
 	repeats    *engine.Repeats
+	spans      *llm.Spans      // derives of those that were sent in pieces
 	tallies    *engine.Tallies // nil if none are kept
 	partitions int
 	build      BuildInfo
@@ -64,7 +66,7 @@ func New(cfg Config, cat *catalog.Catalog, live catalog.Live, projects Projects,
 	m := newMetrics(reg, blocks, pages, repeats, queue)
 	return &Querier{
 		cfg: cfg, catalog: cat, live: live, projects: projects, erasures: erasures, blocks: blocks,
-		repeats: repeats, tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
+		repeats: repeats, spans: llm.NewSpans(projects.Prices), tallies: tallies, partitions: partitions, build: build, logger: logger, metrics: m, queue: queue,
 		maxErased: erasure.MaxTraces, maxFound: maxFound, maxFoundRows: maxFoundRows, traceInMemory: traceInMemory, partialEvery: partialEvery,
 		turns: jobs.NewTurns(runtime.GOMAXPROCS(0)),
 	}

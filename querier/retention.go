@@ -6,6 +6,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -13,6 +14,9 @@ import (
 // Projects tells what counts for a project.
 type Projects interface {
 	Project(id schema.ProjectID) (project.Project, error)
+	// Prices are what spans that were sent in pieces are priced by when a query puts
+	// them together.
+	Prices(id schema.ProjectID) *price.Table
 }
 
 // settingsOf are those of the projects of a query, in their order.

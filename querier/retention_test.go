@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
@@ -31,6 +32,15 @@ func (s *settings) Project(id schema.ProjectID) (project.Project, error) {
 	p := s.each[id]
 	p.ID = id
 	return p, s.err
+}
+
+func (s *settings) Prices(id schema.ProjectID) *price.Table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.from != nil {
+		return s.from.Prices(id)
+	}
+	return price.Shipped()
 }
 
 func (s *settings) set(id schema.ProjectID, p project.Project) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/wire/workers"
@@ -48,6 +49,8 @@ type keptSince struct{ oldest time.Time }
 func (k keptSince) Project(id schema.ProjectID) (project.Project, error) {
 	return project.Project{ID: id, Retention: project.Retention(time.Since(k.oldest))}, nil
 }
+
+func (keptSince) Prices(schema.ProjectID) *price.Table { return price.Shipped() }
 
 // What has expired for who asks has expired for who answers.
 func TestSharedRetention(t *testing.T) {

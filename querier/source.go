@@ -69,7 +69,7 @@ func (q *Querier) sourcesOf(joined *catalog.Joined, held reaches, traces schema.
 // blockOf is a block with some of its traces, and of them what does not end before
 // oldest and is not erased. Its rows count in the first of the jobs that read it.
 func (q *Querier) blockOf(name schema.BlockName, traces schema.Traces, oldest uint64, erased *erasure.Reach) engine.Source {
-	var source engine.Source = &blockSource{cache: q.blocks, name: name}
+	var source engine.Source = &blockSource{cache: q.blocks, name: name, derive: q.spans.Of(name.Project)}
 	if name.MinStart < oldest {
 		source = engine.NewUnexpired(source, oldest)
 	}
@@ -137,9 +137,10 @@ var (
 
 // blockSource reads one block, which it opens when first asked.
 type blockSource struct {
-	cache *block.Readers
-	name  schema.BlockName
-	known atomic.Pointer[block.Reader] // once it was opened
+	cache  *block.Readers
+	name   schema.BlockName
+	derive engine.Derive
+	known  atomic.Pointer[block.Reader] // once it was opened
 }
 
 func (s *blockSource) open(ctx context.Context) (*block.Reader, error) {
@@ -209,6 +210,9 @@ func (s *blockSource) OpenTraces(ctx context.Context) ([]schema.TraceID, error) 
 	}
 	return reader.OpenTraces(ctx)
 }
+
+// Derive derives of a span that was sent in pieces.
+func (s *blockSource) Derive(span *schema.Span) []byte { return s.derive(span) }
 
 // Times are those of the block's name.
 func (s *blockSource) Times() (first, last uint64) { return s.name.MinStart, s.name.MaxEnd }

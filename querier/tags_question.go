@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/engine"
 	"github.com/spanlake/spanlake/internal/wire"
 	"github.com/spanlake/spanlake/querier/tempopb"
@@ -126,10 +127,36 @@ func (t *tagsQuestion) sources(ctx context.Context, q *Querier, p *part) ([]engi
 	if t.whole {
 		return q.sourcesBeside(ctx, joined, p.traces, t.within, t.within, 0)
 	}
+	segments := joined.Segments
 	if p.traces.First != (schema.TraceID{}) {
 		joined.Segments = nil
 	}
-	return q.sources(ctx, joined, t.within)
+	sources, err := q.sources(ctx, joined, t.within)
+	if err != nil {
+		return nil, err
+	}
+	pieces, err := q.pieces(ctx, p, segments)
+	return append(sources, pieces...), err
+}
+
+// pieces are the sources with pieces of the spans of a part, for what follows from
+// these together: there may be some in blocks of any time.
+func (q *Querier) pieces(ctx context.Context, p *part, segments []catalog.Segment) (sources []engine.Source, err error) {
+	open := p.joined.Empty()
+	for _, b := range p.joined.Blocks {
+		if b.Open {
+			open.Blocks = append(open.Blocks, b)
+		}
+	}
+	held, err := q.erasedIn(ctx, open, timeRange{}.overlaps)
+	if err != nil {
+		return nil, err
+	}
+	open.Segments = segments
+	for _, s := range q.sourcesOf(open, held, p.traces, timeRange{}) {
+		sources = append(sources, engine.Pieces(s))
+	}
+	return sources, nil
 }
 
 // isHome reports whether traces are the one part, of all that may have traces of a

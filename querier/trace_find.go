@@ -47,8 +47,14 @@ func (q *Querier) findTrace(ctx context.Context, sources []engine.Source, id sch
 		return nil, err
 	}
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
+	var derive engine.Derive
+	if slices.ContainsFunc(spans, func(s schema.Span) bool { return s.Fragment != schema.FragmentNone }) {
+		if derive, err = engine.DeriveOf(ctx, sources, id); err != nil {
+			return nil, err
+		}
+	}
 	found := &foundTrace{}
-	found.spans, found.message = filter.apply(engine.Fold(spans))
+	found.spans, found.message = filter.apply(engine.Fold(spans, derive))
 	return found, nil
 }
 

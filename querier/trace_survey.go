@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -67,14 +68,25 @@ func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id s
 				row++
 			}
 			if bytes > q.traceInMemory {
-				return nil, &limitError{fmt.Sprintf("the trace has more than %d bytes of spans that were sent in pieces, "+
-					"which are put together in memory", q.traceInMemory)}
+				return nil, q.tooManyPieces()
 			}
 		}
 		s.wanted[i] = make([]bool, row)
 	}
+	if err := s.takeWhole(ctx, q.traceInMemory-bytes); err != nil {
+		if errors.Is(err, errPieces) {
+			return nil, q.tooManyPieces()
+		}
+		return nil, err
+	}
 	slices.SortStableFunc(s.pieces, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	s.pieces = engine.FoldBeside(s.pieces, lastEnd)
+	if len(s.pieces) > 0 {
+		derive, err := engine.DeriveOf(ctx, sources, id)
+		if err != nil {
+			return nil, err
+		}
+		s.pieces = engine.FoldBeside(s.pieces, lastEnd, derive)
+	}
 	for i := range s.pieces {
 		s.add(&s.pieces[i], ofPieces, i, filter)
 	}
@@ -82,6 +94,45 @@ func (q *Querier) surveyTrace(ctx context.Context, sources []engine.Source, id s
 	found := &foundTrace{survey: s, message: s.filter(filter)}
 	s.limit(found, int64(q.cfg.MaxTraceBytes)) //nolint:gosec // Config.Validate bounds it
 	return found, nil
+}
+
+func (q *Querier) tooManyPieces() error {
+	return &limitError{fmt.Sprintf("the trace has more than %d bytes of spans that were sent in pieces, "+
+		"which are put together in memory", q.traceInMemory)}
+}
+
+// errPieces means that there are more bytes than fit.
+var errPieces = errors.New("too many bytes of pieces")
+
+// takeWhole reads the whole rows of spans whose events came on their own, and makes
+// them pieces too.
+func (s *survey) takeWhole(ctx context.Context, most int64) error {
+	ids := make(map[schema.SpanID]bool)
+	for i := range s.pieces {
+		if engine.OnlyEvents(&s.pieces[i]) {
+			ids[s.pieces[i].SpanID] = true
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	s.rows = slices.DeleteFunc(s.rows, func(r surveyedRow) bool { return ids[r.spanID] })
+	for _, source := range s.sources {
+		for page, err := range tracePages(ctx, source, s.id, nil) {
+			if err != nil {
+				return err
+			}
+			for k := range page {
+				if span := &page[k]; span.Fragment == schema.FragmentNone && ids[span.SpanID] {
+					if most -= int64(otlp.SizeHint(span)); most < 0 {
+						return errPieces
+					}
+					s.pieces = append(s.pieces, span.Detached())
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (s *survey) add(span *schema.Span, source, row int, filter *traceFilter) {

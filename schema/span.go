@@ -102,6 +102,16 @@ func (s *Span) LastNanos() uint64 {
 	return last
 }
 
+// FirstNanos is the time from which on a row counts: its start. A piece of a span
+// that does not say it counts when LastNanos does: when the span began another piece
+// says, or nobody.
+func (s *Span) FirstNanos() uint64 {
+	if s.StartNanos == 0 && s.Fragment != FragmentNone {
+		return s.LastNanos()
+	}
+	return s.StartNanos
+}
+
 // Detached returns a copy that shares no text or bytes with s, so that it does
 // not keep what s was read from in memory. Resource and Scope stay shared.
 func (s *Span) Detached() Span {

@@ -36,7 +36,7 @@ func compact(ctx context.Context, args []string, e env) error {
 		bar.update(done)
 	})
 	bar.end()
-	if err == nil || sum.Merges+sum.Rewrites+sum.Covered+sum.Expired > 0 {
+	if err == nil || sum.Merges+sum.Rewrites+sum.Repriced+sum.Covered+sum.Expired > 0 {
 		printSummary(e.stdout, &sum)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -71,6 +71,9 @@ func printSummary(w io.Writer, s *compactor.Summary) {
 	}
 	if s.Dropped > 0 {
 		add("%s left out that are erased, or that no rule keeps", counted(s.Dropped, "span"))
+	}
+	if s.Repriced > 0 {
+		add("%s written anew with what follows from their spans today", counted(s.Repriced, "block"))
 	}
 	if s.Erased > 0 {
 		add("%s done: nothing of it is left", counted(s.Erased, "erasure"))

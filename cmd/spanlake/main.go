@@ -42,6 +42,7 @@ func commands() []command {
 		{"explain", "Say what a project's retention removes when.", explain, explainHelp},
 		{"erase", "Erase traces, such as all of a user's, and show what became of it.", erase, eraseHelp},
 		{"prices", "List what tokens of models cost, or price a call.", prices, pricesHelp},
+		{"reprice", "Price anew what is stored, by the prices of today, and show how far that is.", reprice, repriceHelp},
 		{"blocks", "List the blocks of a bucket, show what one holds, verify one or all.", blocks, blocksHelp},
 		{"compact", "Merge blocks and delete those that are covered or have expired, once.", compact, compactHelp},
 		{"canary", "Write known traces, read them back and compare: is a deployment losing, doubling or changing anything?", canary, canaryHelp},

@@ -77,6 +77,15 @@ type serviceMonitor struct {
 	} `json:"spec"`
 }
 
+// prometheusRule is as much of the operator's type as the chart uses. The rules are
+// compared with their file as Prometheus reads it.
+type prometheusRule struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec map[string]any `json:"spec"`
+}
+
 // objects are the manifests of a release, decoded.
 type objects struct {
 	configMaps   []*corev1.ConfigMap
@@ -87,6 +96,7 @@ type objects struct {
 	budgets      []*policyv1.PodDisruptionBudget
 	scalers      []*autoscalingv2.HorizontalPodAutoscaler
 	monitors     []*serviceMonitor
+	rules        []*prometheusRule
 }
 
 // decode renders the chart and reads every manifest into its type: a field that
@@ -115,6 +125,8 @@ func decode(t *testing.T, values string) (o objects) {
 			o.scalers = append(o.scalers, strictly[autoscalingv2.HorizontalPodAutoscaler](t, text))
 		case "monitoring.coreos.com/v1 ServiceMonitor":
 			o.monitors = append(o.monitors, strictly[serviceMonitor](t, text))
+		case "monitoring.coreos.com/v1 PrometheusRule":
+			o.rules = append(o.rules, strictly[prometheusRule](t, text))
 		default:
 			require.Fail(t, "unknown kind", "%q in\n%s", kind, text)
 		}

@@ -18,6 +18,7 @@ import (
 type Handler struct {
 	receiver *ingester.Receiver
 	bucket   objstore.Bucket
+	media    *ingester.Media
 	projects ingester.Projects
 	version  string
 	now      func() time.Time
@@ -26,7 +27,9 @@ type Handler struct {
 // NewHandler returns a handler that stores spans by receiver, and media in bucket. The
 // version is that of the program, for those who ask.
 func NewHandler(receiver *ingester.Receiver, bucket objstore.Bucket, projects ingester.Projects, version string) *Handler {
-	return &Handler{receiver: receiver, bucket: bucket, projects: projects, version: version, now: time.Now}
+	return &Handler{
+		receiver: receiver, bucket: bucket, media: ingester.NewMedia(receiver, bucket, projects), projects: projects, version: version, now: time.Now,
+	}
 }
 
 // prefix is where all of Langfuse's paths are.
@@ -99,7 +102,7 @@ func (o *outcome) refused(id string, why string) {
 
 // ingest serves batches of events.
 func (h *Handler) ingest(req *ingester.Request) (int, any, error) {
-	body, err := h.moveOut(req.Context(), req.Project, req.Body)
+	body, err := h.media.MoveOut(req.Context(), req.Project, req.Body)
 	if err != nil {
 		return 0, nil, err
 	}

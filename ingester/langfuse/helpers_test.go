@@ -131,5 +131,5 @@ func (w *world) spans(id string) []schema.Span {
 		rows = append(rows, more...)
 	}
 	slices.SortStableFunc(rows, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	return engine.Fold(rows)
+	return engine.Fold(rows, nil)
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -75,7 +76,7 @@ func (h *Handler) verify(req *http.Request) (link, error) {
 	if errors.Join(errs[:]...) != nil || h.now().Unix() > l.ends {
 		return l, errLink
 	}
-	if _, err := h.kept(l.name.Project); err != nil {
+	if _, err := h.media.Kept(l.name.Project); err != nil {
 		return l, err
 	}
 	secret, _, err := h.bucket.Get(req.Context(), schema.MediaSecret(l.name.Project), objstore.GetOptions{})
@@ -83,7 +84,7 @@ func (h *Handler) verify(req *http.Request) (link, error) {
 		return l, errLink
 	}
 	if err != nil {
-		return l, away(err)
+		return l, ingester.Away(err)
 	}
 	if !hmac.Equal(signature, l.signature(secret)) {
 		return l, errLink
@@ -97,21 +98,34 @@ const secretBytes = 32
 // secret is that of a project. All processes use the one that is in the bucket first.
 func (h *Handler) secret(ctx context.Context, id schema.ProjectID) ([]byte, error) {
 	key := schema.MediaSecret(id)
-	secret, _, err := h.bucket.Get(ctx, key, objstore.GetOptions{})
+	secret, object, err := h.bucket.Get(ctx, key, objstore.GetOptions{})
 	if err == nil {
-		return secret, nil
+		return secret, h.renewSecret(ctx, id, secret, object)
 	}
 	if !errors.Is(err, objstore.ErrNotExist) {
-		return nil, away(err)
+		return nil, ingester.Away(err)
 	}
 	made := make([]byte, secretBytes)
 	_, _ = rand.Read(made) // never fails
 	err = h.bucket.Put(ctx, key, bytes.NewReader(made), objstore.PutOptions{IfNotExist: true})
 	if err != nil && !errors.Is(err, objstore.ErrExist) {
-		return nil, away(err)
+		return nil, ingester.Away(err)
 	}
 	if secret, _, err = h.bucket.Get(ctx, key, objstore.GetOptions{}); err != nil {
-		return nil, away(err)
+		return nil, ingester.Away(err)
 	}
 	return secret, nil
+}
+
+// renewSecret puts a secret anew before rules of the bucket delete it, which count from
+// when an object was put: links must not end with it.
+func (h *Handler) renewSecret(ctx context.Context, id schema.ProjectID, secret []byte, object objstore.Object) error {
+	kept, err := h.media.Kept(id)
+	if err != nil || kept == 0 || h.now().Sub(object.ModTime) < kept/2 {
+		return err
+	}
+	if err := h.bucket.Put(ctx, schema.MediaSecret(id), bytes.NewReader(secret), objstore.PutOptions{}); err != nil {
+		return ingester.Away(err)
+	}
+	return nil
 }

@@ -1,14 +1,12 @@
 package langfuse
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,11 +49,11 @@ func (h *Handler) announce(req *ingester.Request) (int, any, error) {
 	if a.ContentLength <= 0 {
 		return badRequest(errors.New("contentLength: want the bytes of the content"))
 	}
-	if a.ContentType, err = mediaType(a.ContentType); err != nil {
+	if a.ContentType, err = ingester.MediaType(a.ContentType); err != nil {
 		return badRequest(err)
 	}
 	name := schema.MediaName{Project: req.Project, SHA256: [sha256.Size]byte(hash)}
-	held, err := h.holds(req.Context(), name, a.ContentLength)
+	held, err := h.media.Held(req.Context(), name, a.ContentLength)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -72,57 +70,6 @@ func (h *Handler) announce(req *ingester.Request) (int, any, error) {
 		reply.UploadURL = &url
 	}
 	return http.StatusCreated, reply, nil
-}
-
-// mediaType is a type without parameters that mean nothing for storing it.
-func mediaType(text string) (string, error) {
-	parsed, parameters, err := mime.ParseMediaType(text)
-	if formatted := mime.FormatMediaType(parsed, parameters); err == nil && formatted != "" && len(formatted) < 256 {
-		return formatted, nil
-	}
-	return "", fmt.Errorf("contentType: %.100q is not a type of content", text)
-}
-
-// holds reports whether media are there, and will be for as long as spans that refer to
-// them from now on: half of the retention is left at least.
-func (h *Handler) holds(ctx context.Context, name schema.MediaName, length int64) (bool, error) {
-	kept, err := h.kept(name.Project)
-	if err != nil {
-		return false, err
-	}
-	object, err := h.bucket.Stat(ctx, name.Key())
-	switch {
-	case errors.Is(err, objstore.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, away(err)
-	}
-	return object.Size == length && (kept == 0 || h.now().Sub(object.ModTime) < kept/2), nil
-}
-
-// kept is how long a project keeps media, 0 for ever.
-func (h *Handler) kept(id schema.ProjectID) (time.Duration, error) {
-	settings, err := h.projects.Project(id)
-	if err != nil {
-		return 0, &ingester.RefusedError{Err: errors.New("projects cannot be read"), RetryAfter: time.Second}
-	}
-	return time.Duration(settings.Retention), nil
-}
-
-// away is how a client is told that the bucket does not answer.
-func away(err error) error {
-	return &ingester.RefusedError{Err: fmt.Errorf("the bucket: %w", err), RetryAfter: time.Second}
-}
-
-// store stores media. Of which type they are is known before they can be found.
-func (h *Handler) store(ctx context.Context, name schema.MediaName, contentType string, content []byte) error {
-	if err := h.bucket.Put(ctx, name.TypeKey(), bytes.NewReader([]byte(contentType)), objstore.PutOptions{}); err != nil {
-		return away(err)
-	}
-	if err := h.bucket.Put(ctx, name.Key(), bytes.NewReader(content), objstore.PutOptions{}); err != nil {
-		return away(err)
-	}
-	return nil
 }
 
 // uploaded takes how an upload went, which the upload has said.
@@ -156,7 +103,7 @@ var errNoMedia = errors.New("media not found")
 
 // find looks for media by their id.
 func (h *Handler) find(ctx context.Context, id schema.ProjectID, mediaID string) (objstore.Object, schema.MediaName, error) {
-	kept, err := h.kept(id)
+	kept, err := h.media.Kept(id)
 	if err != nil {
 		return objstore.Object{}, schema.MediaName{}, err
 	}
@@ -166,7 +113,7 @@ func (h *Handler) find(ctx context.Context, id schema.ProjectID, mediaID string)
 	}
 	for object, err := range h.bucket.List(ctx, objstore.ListOptions{Prefix: keys}) {
 		if err != nil {
-			return object, schema.MediaName{}, away(err)
+			return object, schema.MediaName{}, ingester.Away(err)
 		}
 		name, err := schema.ParseMediaName(object.Key)
 		if err == nil && name.ID() == mediaID && (kept == 0 || h.now().Sub(object.ModTime) < kept) {
@@ -182,7 +129,7 @@ func (h *Handler) typeOf(ctx context.Context, name schema.MediaName) (string, er
 		return "application/octet-stream", nil
 	}
 	if err != nil {
-		return "", away(err)
+		return "", ingester.Away(err)
 	}
 	return string(contentType), nil
 }
@@ -214,7 +161,7 @@ func (h *Handler) take(req *http.Request, l link) error {
 	if err := h.receiver.Permit(l.name.Project, len(content)); err != nil {
 		return err
 	}
-	return h.store(req.Context(), l.name, l.contentType, content)
+	return h.media.Put(req.Context(), l.name, l.contentType, content)
 }
 
 // download gives media to whoever has the link, as what no browser runs.
@@ -230,7 +177,7 @@ func (h *Handler) download(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if err != nil {
-		h.fail(w, away(err))
+		h.fail(w, ingester.Away(err))
 		return
 	}
 	w.Header().Set("Content-Type", l.contentType)

@@ -218,3 +218,33 @@ func TestDataURIs(t *testing.T) {
 		})
 	}
 }
+
+// The secret of links is put anew in time: rules of the bucket count from when it was
+// put, and nothing that was signed is to end with it.
+func TestSecretOfLinksIsRenewed(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		kept    time.Duration
+		later   time.Duration
+		renewed bool
+	}{
+		{"before half of the retention", 48 * time.Hour, 24*time.Hour - time.Minute, false},
+		{"after it", 48 * time.Hour, 24*time.Hour + time.Minute, true},
+		{"kept for ever", 0, 10000 * time.Hour, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, oneProject{settings: project.Project{Retention: project.Retention(tc.kept)}})
+			key := schema.MediaSecret(schema.DefaultProject)
+			_, _ = w.announce("first", "text/plain")
+			before, put, err := w.bucket.Get(t.Context(), key, objstore.GetOptions{})
+			require.NoError(t, err)
+			w.now = func() time.Time { return time.Now().Add(tc.later) }
+			_, upload := w.announce("second", "text/plain")
+			after, again, err := w.bucket.Get(t.Context(), key, objstore.GetOptions{})
+			require.NoError(t, err)
+			require.Equal(t, before, after)
+			require.Equal(t, tc.renewed, put.ETag != again.ETag)
+			require.Equal(t, http.StatusOK, w.follow(http.MethodPut, upload, "second").Code)
+		})
+	}
+}

@@ -17,13 +17,14 @@ import (
 type Handler struct {
 	receiver *ingester.Receiver
 	spans    ingester.Spans
+	media    *ingester.Media
 	now      func() time.Time
 }
 
-// NewHandler returns a handler that stores by receiver. Spans may be nil: then runs
+// NewHandler returns a handler that stores by receiver, and files in media. Spans may be nil: then runs
 // that do not say their trace are taken for roots, and so are those of feedback.
-func NewHandler(receiver *ingester.Receiver, spans ingester.Spans) *Handler {
-	return &Handler{receiver: receiver, spans: spans, now: time.Now}
+func NewHandler(receiver *ingester.Receiver, spans ingester.Spans, media *ingester.Media) *Handler {
+	return &Handler{receiver: receiver, spans: spans, media: media, now: time.Now}
 }
 
 // Routes are the paths, each also below /api and /api/v1, where installations of
@@ -62,6 +63,9 @@ func (h *Handler) runs(read func(*ingester.Request) (*batch, error)) http.Handle
 	return h.receiver.Adapt(func(req *ingester.Request) (int, any, error) {
 		b, err := read(req)
 		if err != nil {
+			return 0, nil, err
+		}
+		if err := b.moveOut(req.Context(), h.media, req.Project); err != nil {
 			return 0, nil, err
 		}
 		lookup, now := ingester.NewLookup(req, h.spans), h.now()

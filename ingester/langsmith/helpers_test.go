@@ -6,16 +6,21 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/ingester"
+	bucketmem "github.com/spanlake/spanlake/internal/objstore/mem"
 	"github.com/spanlake/spanlake/internal/otlp"
+	"github.com/spanlake/spanlake/internal/project"
+	logmem "github.com/spanlake/spanlake/internal/wal/mem"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -24,9 +29,27 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // nothing is stored anywhere.
 func nothing() *ingester.Lookup { return ingester.NewLookup(nil, nil) }
 
+// anyProject is a project without limits, whatever its name.
+type anyProject struct{}
+
+func (anyProject) Project(id schema.ProjectID) (project.Project, error) {
+	return project.Project{ID: id}, nil
+}
+
+// newMedia is a store of media in memory, and what it has stored.
+func newMedia(tb testing.TB) (*ingester.Media, *bucketmem.Bucket) {
+	tb.Helper()
+	log, bucket := logmem.New(logmem.Options{Partitions: 1}), bucketmem.New()
+	tb.Cleanup(log.Close)
+	receiver := ingester.NewReceiver(ingester.Config{MaxMessageBytes: 900 << 10}, log, bucket, anyProject{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return ingester.NewMedia(receiver, bucket, anyProject{}), bucket
+}
+
 // rows are the spans of a batch, which must be such that they can be stored.
 func rows(t testing.TB, b *batch) []schema.Span {
 	t.Helper()
+	media, _ := newMedia(t)
+	require.NoError(t, b.moveOut(t.Context(), media, schema.DefaultProject))
 	spans := b.spans(nothing(), noon)
 	requireStorable(t, spans)
 	return spans

@@ -115,7 +115,7 @@ func (b *batch) part(name, contentType string, content []byte) error {
 		}
 	case verb == "attachment" && isField:
 		mediaType, _, _ := strings.Cut(contentType, ";")
-		b.files = append(b.files, file{id, attachment{field, mediaType, content}})
+		b.files = append(b.files, file{id, attachment{name: field, contentType: mediaType, content: content}})
 		return b.full()
 	case verb != "post" && verb != "patch" || !json.Valid(content):
 	case !isField:

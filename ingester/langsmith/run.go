@@ -1,11 +1,14 @@
 package langsmith
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"time"
 
+	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/jsonvalue"
+	"github.com/spanlake/spanlake/schema"
 )
 
 // run is a run, or what an update says of one, as a client sent it.
@@ -35,6 +38,26 @@ type run struct {
 type attachment struct {
 	name, contentType string
 	content           []byte
+	text              string // what the row has of it: a data URI or a reference to a medium
+}
+
+// moveOut makes media of the large files of runs: attachments, and data URIs in
+// inputs and outputs.
+func (b *batch) moveOut(ctx context.Context, media *ingester.Media, project schema.ProjectID) (err error) {
+	for _, r := range b.runs {
+		for _, field := range [...]*jsonvalue.Value{&r.Inputs, &r.Outputs} {
+			if *field, err = media.MoveOut(ctx, project, *field); err != nil {
+				return err
+			}
+		}
+		for i := range r.attachments {
+			a := &r.attachments[i]
+			if a.text, err = media.MoveFile(ctx, project, a.contentType, a.content); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // read takes what an object says. Fields that came as parts of their own stay, also

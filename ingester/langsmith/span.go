@@ -2,7 +2,6 @@ package langsmith
 
 import (
 	"cmp"
-	"encoding/base64"
 	"strings"
 	"time"
 
@@ -60,7 +59,7 @@ func (r *run) span(p place, now time.Time) schema.Span {
 	a.json(attrInput, r.Inputs)
 	a.json(attrOutput, r.Outputs)
 	for _, file := range r.attachments {
-		a.text(attrAttachment+file.name, "data:"+file.contentType+";base64,"+base64.StdEncoding.EncodeToString(file.content))
+		a.text(attrAttachment+file.name, file.text)
 	}
 	var dropped uint64
 	if s.Events, dropped = a.events(r.Events, s.StartNanos); dropped > 0 {

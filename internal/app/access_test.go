@@ -161,7 +161,7 @@ func TestEveryRoute(t *testing.T) {
 func protocolPaths(t *testing.T) (paths []string) {
 	t.Helper()
 	open := 0
-	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
+	for _, r := range slices.Concat(langsmith.NewHandler(new(ingester.Receiver), nil, nil).Routes(), phoenix.NewHandler(new(ingester.Receiver), nil).Routes()) {
 		_, path, _ := strings.Cut(r.Pattern, " ")
 		if r.Scope == "" {
 			open++ // TestOpenPaths
@@ -295,7 +295,7 @@ func langfusePaths(t *testing.T) []string {
 func adminPaths() []string {
 	return []string{
 		"/api/projects", "/api/projects/a", "/api/projects/a/keys", "/api/projects/a/keys/x", "/api/projects/", "/api/projects/_all/keys",
-		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left",
+		"/api/projects/a/../../search", "/api/projects/a/erasures", "/api/projects/a/erasures/x", "/api/projects/a/erasures/x/left", "/api/projects/a/reprice",
 	}
 }
 

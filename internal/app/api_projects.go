@@ -30,6 +30,8 @@ type projectsAPI struct {
 	registry  *project.Registry
 	directory *project.Directory
 	log       partitionLog
+	bucket    objstore.Bucket
+	derived   derivedBlocks
 }
 
 // ProjectReply is a project as the API shows it.
@@ -79,14 +81,14 @@ func newKeyReply(k *project.Key, secret string) KeyReply {
 func ProjectsHandler(bucket objstore.Bucket, cfg *Config) http.Handler {
 	directory := project.NewDirectory(bucket, project.Options{Retention: cfg.Retention.Default, Limits: cfg.Limits})
 	nobody := func() eraser { return nil }
-	return newProjectsAPI(project.NewRegistry(bucket), directory, nil, &erasures{store: erasure.NewStore(bucket), find: nobody})
+	return newProjectsAPI(bucket, directory, nil, &erasures{store: erasure.NewStore(bucket), find: nobody})
 }
 
 // adminFunc answers with a value to encode, nil for 204. id is of the path.
 type adminFunc func(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error)
 
-func newProjectsAPI(registry *project.Registry, directory *project.Directory, log partitionLog, e *erasures) http.Handler {
-	p := &projectsAPI{registry, directory, log}
+func newProjectsAPI(bucket objstore.Bucket, directory *project.Directory, log partitionLog, e *erasures) http.Handler {
+	p := &projectsAPI{registry: project.NewRegistry(bucket), directory: directory, log: log, bucket: bucket}
 	mux := http.NewServeMux()
 	handle := func(pattern string, f adminFunc, allowed func(*project.Key, schema.ProjectID) bool) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
@@ -102,6 +104,8 @@ func newProjectsAPI(registry *project.Registry, directory *project.Directory, lo
 	handle("GET /api/projects/{project}/keys", p.keys, ofProject)
 	handle("POST /api/projects/{project}/keys", p.addKey, ofProject)
 	handle("DELETE /api/projects/{project}/keys/{key}", p.revokeKey, ofProject)
+	handle("GET /api/projects/{project}/reprice", named(p.repriced), ofProject)
+	handle("POST /api/projects/{project}/reprice", named(p.reprice), ofProject)
 	handle("GET /api/projects/{project}/erasures", named(e.list), ofProject)
 	handle("POST /api/projects/{project}/erasures", named(e.accept), ofProject)
 	handle("GET /api/projects/{project}/erasures/{erasure}", named(e.show), ofProject)

@@ -56,7 +56,7 @@ func (a *App) protocols() []ingester.Route {
 		spans = a.querier
 	}
 	return slices.Concat(
-		langsmith.NewHandler(a.receiver, spans).Routes(),
+		langsmith.NewHandler(a.receiver, spans, ingester.NewMedia(a.receiver, a.bucket, a.projects)).Routes(),
 		phoenix.NewHandler(a.receiver, spans).Routes(),
 		langfuse.NewHandler(a.receiver, a.bucket, a.projects, a.cfg.Version).Routes(),
 	)

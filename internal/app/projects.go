@@ -49,7 +49,7 @@ func (a *App) newProjects() services.Service {
 func (a *App) newAdmin() services.Service {
 	return services.NewIdleService(func(context.Context) error {
 		a.newErasures()
-		a.admin.open(newProjectsAPI(project.NewRegistry(a.bucket), a.projects, a.log, &a.erasures))
+		a.admin.open(newProjectsAPI(a.bucket, a.projects, a.log, &a.erasures))
 		return nil
 	}, func(error) error {
 		a.closeGate(&a.admin, phaseAnswer)

@@ -41,7 +41,9 @@ const (
 	metaProject       = "spanlake.project"
 	metaSpans         = "spanlake.spans"
 	metaTraces        = "spanlake.traces"
-	metaSifted        = "spanlake.sifted" // MergeOptions.Sifted, if it is not empty
+	metaSifted        = "spanlake.sifted"       // MergeOptions.Sifted, if it is not empty
+	metaNorm          = "spanlake.norm_version" // Derivation, if it is known
+	metaTables        = "spanlake.price_tables" // likewise
 )
 
 // columnID is a fixed column's place in the catalogue.

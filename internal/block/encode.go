@@ -33,11 +33,17 @@ func Encode(project schema.ProjectID, pages ...[]schema.Span) (*Object, error) {
 }
 
 func encode(project schema.ProjectID, pages [][]schema.Span, lim limits) (*Object, error) {
+	return encodeBy(project, pages, Derivation{}, lim)
+}
+
+func encodeBy(project schema.ProjectID, pages [][]schema.Span, by Derivation, lim limits) (*Object, error) {
 	s, err := look(pages, lim)
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
-	o, err := newEncoder(lim, s).encode(project)
+	e := newEncoder(lim, s)
+	e.by = by
+	o, err := e.encode(project)
 	if err != nil {
 		return nil, fmt.Errorf("encode block: %w", err)
 	}
@@ -48,6 +54,7 @@ func encode(project schema.ProjectID, pages [][]schema.Span, lim limits) (*Objec
 type encoder struct {
 	limits  limits
 	content *codec // of content
+	by      Derivation
 	out     []byte
 	before  int64 // bytes of the block that stand before out
 	dir     directory
@@ -87,6 +94,9 @@ func (e *encoder) encode(project schema.ProjectID) (*Object, error) {
 	e.dir.columns = s.columns
 	file, err := e.parquetFile(project)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.by.note(file); err != nil {
 		return nil, err
 	}
 	cuts := planGroups(s.rows, s.valueBytes, e.limits)

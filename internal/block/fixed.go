@@ -83,9 +83,9 @@ func (f *fixedCells) addIDs(rows []*schema.Span) {
 			f.parentSpanIDs = append(f.parentSpanIDs, s.ParentSpanID[:]...)
 		}
 		if f.rows+i == 0 {
-			f.minStart = s.StartNanos
+			f.minStart = s.FirstNanos()
 		}
-		f.minStart, f.maxEnd = min(f.minStart, s.StartNanos), max(f.maxEnd, s.LastNanos())
+		f.minStart, f.maxEnd = min(f.minStart, s.FirstNanos()), max(f.maxEnd, s.LastNanos())
 	}
 }
 

@@ -141,6 +141,9 @@ func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, er
 			return nil, err
 		}
 	}
+	if err := m.derivation(ctx); err != nil {
+		return nil, err
+	}
 	e.out = append(e.out, magic...)
 	if err := m.begin(ctx); err != nil {
 		return nil, err
@@ -163,6 +166,27 @@ func (m *merger) run(ctx context.Context, project schema.ProjectID) (*Merged, er
 	}
 	m.merged.Open = len(e.dir.open) > 0
 	return &m.merged, m.flush()
+}
+
+// derivation notes by what the inputs were derived, as far as all say it.
+func (m *merger) derivation(ctx context.Context) error {
+	var all Derivation
+	some := false
+	for _, in := range m.inputs {
+		if in.reader.Spans() == 0 {
+			continue
+		}
+		by, _, err := in.reader.Derivation(ctx)
+		if err != nil {
+			return err
+		}
+		if !some {
+			all, some = by, true
+		} else {
+			all = all.with(by)
+		}
+	}
+	return all.note(m.file)
 }
 
 // group writes a row group, unless no row of the plan stays.

@@ -173,6 +173,7 @@ func (c *copier) words(ctx context.Context, id columnID, f func(row int, v uint6
 // numbers copies the columns of numbers and ids.
 func (c *copier) numbers(ctx context.Context) error {
 	f := c.f
+	untimed := make(map[int]uint64) // pieces that say neither start nor end, and when they were sent
 	for _, column := range [...]struct {
 		id  columnID
 		add func(row int, v uint64)
@@ -186,8 +187,8 @@ func (c *copier) numbers(ctx context.Context) error {
 		{colFragment, func(_ int, v uint64) { f.fragments = append(f.fragments, int32(v)) }},
 		{colFragmentTime, func(row int, v uint64) {
 			f.fragmentTimes.AddNumber(row, int64(v))
-			if f.starts[row] == 0 && f.durations[row] == 0 && f.fragments[row] != 0 { // as schema.Span.LastNanos
-				f.maxEnd = max(f.maxEnd, v)
+			if f.starts[row] == 0 && f.durations[row] == 0 && f.fragments[row] != 0 {
+				untimed[row] = v
 			}
 		}},
 		{colSpanID, func(_ int, v uint64) { f.spanIDs = binary.BigEndian.AppendUint64(f.spanIDs, v) }},
@@ -200,10 +201,18 @@ func (c *copier) numbers(ctx context.Context) error {
 			return err
 		}
 	}
-	f.minStart = uint64(f.starts[0])
-	for i, start := range f.starts {
-		f.minStart = min(f.minStart, uint64(start))
-		f.maxEnd = max(f.maxEnd, uint64(start), uint64(start+f.durations[i]))
+	for i, start := range f.starts { // as schema.Span.FirstNanos and LastNanos
+		first, last := uint64(start), max(uint64(start), uint64(start+f.durations[i]))
+		if start == 0 && f.fragments[i] != 0 {
+			if last == 0 {
+				last = untimed[i]
+			}
+			first = last
+		}
+		if i == 0 {
+			f.minStart = first
+		}
+		f.minStart, f.maxEnd = min(f.minStart, first), max(f.maxEnd, last)
 	}
 	return nil
 }

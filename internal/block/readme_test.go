@@ -63,7 +63,9 @@ func TestFormatIsDescribed(t *testing.T) {
 		keys = append(keys, strings.Split(row[0], ", ")...)
 	}
 	var sifted bytes.Buffer // which has all keys
-	m, err := block.Merge(t.Context(), &sifted, []*block.Reader{r}, block.MergeOptions{Sifted: "rules"})
+	derived, err := block.EncodeDerived(project, block.Derivation{Norm: 1, Tables: []string{"2026-01"}}, goldenRows())
+	require.NoError(t, err)
+	m, err := block.Merge(t.Context(), &sifted, []*block.Reader{openMemory(t, derived)}, block.MergeOptions{Sifted: "rules"})
 	require.NoError(t, err)
 	var written []string
 	for _, m := range description(t, openMerged(t, m, sifted.Bytes())).Metadata {

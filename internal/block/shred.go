@@ -176,9 +176,9 @@ func (s *survey) visit(pages [][]schema.Span) ([]rowPlace, error) {
 				}
 			}
 			if number == 0 {
-				s.minStart = row.StartNanos
+				s.minStart = row.FirstNanos()
 			}
-			s.minStart, s.maxEnd = min(s.minStart, row.StartNanos), max(s.maxEnd, row.LastNanos())
+			s.minStart, s.maxEnd = min(s.minStart, row.FirstNanos()), max(s.maxEnd, row.LastNanos())
 			s.resources.add(resourceOf(row))
 			s.scopes.add(scopeOf(row))
 			if len(row.Events) > 0 {

@@ -67,7 +67,7 @@ func (c *groupCheck) rowsOf(t *task, spans []schema.Span) error {
 			c.block.disagree(c.groupReader, ids, t.rows[i], "the trace id")
 		}
 		c.block.row(s)
-		c.minStart, c.maxEnd = min(c.minStart, s.StartNanos), max(c.maxEnd, s.LastNanos())
+		c.minStart, c.maxEnd = min(c.minStart, s.FirstNanos()), max(c.maxEnd, s.LastNanos())
 		c.trace.add(traceRowOf(s))
 		if c.block.full() {
 			break
@@ -82,7 +82,7 @@ func (c *groupCheck) begin(s *schema.Span) {
 		return
 	}
 	if len(c.ids) == 0 {
-		c.minStart = s.StartNanos
+		c.minStart = s.FirstNanos()
 		if c.block.rows > 0 && c.block.last.TraceID == s.TraceID {
 			c.bounds("trace %s is in two row groups", s.TraceID)
 		}

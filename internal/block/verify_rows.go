@@ -148,9 +148,9 @@ func (v *rowVerifier) directory(part string, reason error) {
 func (v *rowVerifier) row(s *schema.Span) {
 	name := &v.reader.name
 	if v.rows == 0 {
-		v.minStart = s.StartNanos
+		v.minStart = s.FirstNanos()
 	}
-	v.minStart, v.maxEnd = min(v.minStart, s.StartNanos), max(v.maxEnd, s.LastNanos())
+	v.minStart, v.maxEnd = min(v.minStart, s.FirstNanos()), max(v.maxEnd, s.LastNanos())
 	if v.strayTrace == nil && v.last.TraceID != s.TraceID && s.TraceID.Partition(name.Partitions) != name.Partition {
 		id := s.TraceID
 		v.strayTrace = &id

@@ -11,8 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/spanlake/spanlake/internal/corpus"
+	"github.com/spanlake/spanlake/internal/llm"
+	"github.com/spanlake/spanlake/internal/llm/price"
+	"github.com/spanlake/spanlake/internal/otlp"
 )
 
 // shipment is data that goes into a project of its own.
@@ -133,7 +137,7 @@ func captureShipments(t *testing.T) []shipment {
 		if capture.Protocol != corpus.GRPC {
 			plain = decompress(t, original.encoding, capture.Body)
 		}
-		data := decodeOTLP(t, capture.Protocol, plain)
+		data := packed(t, decodeOTLP(t, capture.Protocol, plain))
 		project := strings.ReplaceAll(capture.Name, "/", ".")
 		shipments = append(shipments, newShipment(t, project, []request{original}, forms(), data))
 		if reencoded[capture.Protocol] {
@@ -154,6 +158,23 @@ func captureShipments(t *testing.T) []shipment {
 	}
 	require.Len(t, reencoded, 3, "a protocol has no capture")
 	return shipments
+}
+
+// packed is data with the lists put together that came in parts: all that is stored
+// otherwise than it was sent.
+func packed(t *testing.T, data *tracepb.TracesData) *tracepb.TracesData {
+	t.Helper()
+	body, err := proto.Marshal(data)
+	require.NoError(t, err)
+	rows, err := otlp.NewDecoder().Decode(body, 1, nil)
+	require.NoError(t, err)
+	n := llm.New(price.Shipped())
+	for i := range rows {
+		n.Apply(&rows[i])
+	}
+	out := new(tracepb.TracesData)
+	require.NoError(t, proto.Unmarshal(otlp.AppendTraces(nil, rows), out))
+	return out
 }
 
 // datasetShipments sends the data set in all ways and reads it in all forms, or

@@ -77,10 +77,14 @@ func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Colum
 	}
 	// Which of a span's rows stays depends on all of what they say.
 	var again []candidate
+	derives := make(map[schema.TraceID]Derive)
 	for _, c := range wave {
-		open, err := h.isOpen(ctx, &c)
+		derive, open, err := h.isOpen(ctx, &c)
 		if err != nil {
 			return nil, err
+		}
+		if open {
+			derives[c.times.ID] = derive
 		}
 		if open || repeated(rows[c.times.ID]) {
 			again = append(again, c)
@@ -96,20 +100,21 @@ func (h *hunt) assemble(ctx context.Context, wave []candidate, columns vec.Colum
 		if !ok {
 			spans = rows[c.times.ID]
 		}
-		list[i] = factsOf(c.times.ID, spans)
+		list[i] = factsOf(c.times.ID, spans, derives[c.times.ID])
 	}
 	return list, nil
 }
 
-// isOpen reports whether the candidate has rows that are fragments.
-func (h *hunt) isOpen(ctx context.Context, c *candidate) (bool, error) {
+// isOpen reports whether the candidate has rows that are fragments, and returns
+// what derives then.
+func (h *hunt) isOpen(ctx context.Context, c *candidate) (derive Derive, open bool, err error) {
 	for _, i := range c.holders {
-		open, err := hasOpen(ctx, h.partitions[c.partition][i:i+1], c.times.ID)
+		derive, open, err = openIn(ctx, h.partitions[c.partition][i:i+1], c.times.ID)
 		if open || err != nil {
-			return open, err
+			return derive, open, err
 		}
 	}
-	return false, nil
+	return nil, false, nil
 }
 
 // repeated reports whether two of the rows are of one span.

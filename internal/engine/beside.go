@@ -175,6 +175,9 @@ func (s only) OpenTraces(ctx context.Context) ([]schema.TraceID, error) {
 	return kept, err
 }
 
+// Derive is the source's.
+func (s only) Derive(span *schema.Span) []byte { return deriveOf(s.Source, span) }
+
 // keepOnly yields those items of chunks that are wanted.
 func keepOnly[T any](chunks iter.Seq2[[]T, error], wanted func(*T) bool) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {

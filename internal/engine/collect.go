@@ -40,19 +40,6 @@ func (h *hunt) collect(ctx context.Context, source Source, origin candidate) err
 	return nil
 }
 
-// collectOpen adds the traces of a source whose rows do not tell what their
-// spans are.
-func (h *hunt) collectOpen(ctx context.Context, source Source, origin candidate) error {
-	if _, ok := source.(FragmentSource); !ok {
-		return nil
-	}
-	open, err := openTraces(ctx, source)
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	return h.add(ctx, openHits(open), origin)
-}
-
 // sighting is what one source says of a trace.
 type sighting struct {
 	hit  vec.Hit

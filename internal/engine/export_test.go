@@ -11,7 +11,7 @@ var SearchInRoom = search
 
 // RunOn runs the stages of a plan on the rows of one trace.
 func RunOn(ctx context.Context, p *Plan, rows []schema.Span) error {
-	_, err := p.spansets(ctx, factsOf(rows[0].TraceID, rows))
+	_, err := p.spansets(ctx, factsOf(rows[0].TraceID, rows, nil))
 	return err
 }
 

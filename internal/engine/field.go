@@ -111,13 +111,13 @@ func intrinsicValue(id traceql.IntrinsicID) (func(*frame) traceql.Static, error)
 func structuralValue(id traceql.IntrinsicID) (func(*frame) traceql.Static, error) {
 	switch id {
 	case traceql.IntrinsicChildCount:
-		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().childCount(f.row)) }, nil
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.childCount(f.row)) }, nil
 	case traceql.IntrinsicNestedSetLeft:
-		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().numbersOf(f.row).left) }, nil
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.numbersOf(f.row).left) }, nil
 	case traceql.IntrinsicNestedSetRight:
-		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().numbersOf(f.row).right) }, nil
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.numbersOf(f.row).right) }, nil
 	case traceql.IntrinsicNestedSetParent:
-		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.links().numbersOf(f.row).parent) }, nil
+		return func(f *frame) traceql.Static { return traceql.NewInt(f.trace.numbersOf(f.row).parent) }, nil
 	default:
 		return nil, fmt.Errorf("%w: %s", traceql.ErrUnsupported, id)
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/otlp"
-	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -20,6 +19,25 @@ type FragmentSource interface {
 	// OpenTraces are the traces with rows that are fragments, in ascending
 	// order. They belong to the source: read only.
 	OpenTraces(ctx context.Context) ([]schema.TraceID, error)
+	// Derive returns what follows from a span that was put together of pieces,
+	// some of which are of this source, as schema.Span.Derived has it. Safe for
+	// concurrent use.
+	Derive(s *schema.Span) []byte
+}
+
+// Derive says what follows from a span that was put together, whose Derived is what
+// follows from each of its pieces: that stays if it is nil.
+type Derive func(*schema.Span) []byte
+
+// deriveOf asks a source, also one that is not searched.
+func deriveOf(s Source, span *schema.Span) []byte {
+	if l, ok := s.(lookupOnly); ok {
+		s = l.Source
+	}
+	if f, ok := s.(FragmentSource); ok {
+		return f.Derive(span)
+	}
+	return span.Derived
 }
 
 // openTraces are those of a source, also of one that is not searched.
@@ -38,43 +56,43 @@ func openTraces(ctx context.Context, s Source) ([]schema.TraceID, error) {
 	return open, nil
 }
 
-// hasOpen reports whether one of the sources has fragments of the trace.
-func hasOpen(ctx context.Context, sources []Source, id schema.TraceID) (bool, error) {
+// openIn finds the first source that has fragments of the trace, and returns what
+// it derives; open is false if none has.
+func openIn(ctx context.Context, sources []Source, id schema.TraceID) (derive Derive, open bool, err error) {
 	for _, s := range sources {
-		open, err := openTraces(ctx, s)
+		list, err := openTraces(ctx, s)
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
-		if _, found := slices.BinarySearchFunc(open, id, compareTraceIDs); found {
-			return true, nil
+		if _, found := slices.BinarySearchFunc(list, id, compareTraceIDs); found {
+			return func(span *schema.Span) []byte { return deriveOf(s, span) }, true, nil
 		}
 	}
-	return false, nil
+	return nil, false, nil
+}
+
+// DeriveOf is what the first of the sources that has fragments of a trace derives,
+// nil if none has.
+func DeriveOf(ctx context.Context, sources []Source, id schema.TraceID) (Derive, error) {
+	derive, _, err := openIn(ctx, sources, id)
+	return derive, err
 }
 
 func compareTraceIDs(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) }
-
-// openHits are the open traces of a source as hits that nothing is known of:
-// they may be anywhere in the answer.
-func openHits(open []schema.TraceID) []vec.Hit {
-	hits := make([]vec.Hit, len(open))
-	for i, id := range open {
-		hits[i] = vec.Hit{ID: id, LastNanos: 1<<64 - 1, EndNanos: 1<<64 - 1}
-	}
-	return hits
-}
 
 // Fold makes the spans of rows, which are one trace in the order of
 // schema.Compare, and returns them in that order. Of whole rows of one span one
 // stays as it is (schema.Fold). Rows that are fragments of one span are joined
 // field by field: what began it first, then by their times, and of every field the
-// last piece that says something counts. What no piece says is told by complete. A
-// score stays marked as one. It works in place as far as it can.
-func Fold(rows []schema.Span) []schema.Span { return FoldBeside(rows, 0) }
+// last piece that says something counts; events of all are there, each once. Pieces
+// that say nothing but events add them to whole rows of their span. What no piece says
+// is told by complete, and what follows from the whole by derive. A score stays marked
+// as one. It works in place as far as it can.
+func Fold(rows []schema.Span, derive Derive) []schema.Span { return FoldBeside(rows, 0, derive) }
 
 // FoldBeside is Fold of the rows of a trace that are fragments, where the last of its
 // other spans ends at lastEnd.
-func FoldBeside(rows []schema.Span, lastEnd uint64) []schema.Span {
+func FoldBeside(rows []schema.Span, lastEnd uint64, derive Derive) []schema.Span {
 	if !slices.ContainsFunc(rows, isFragment) {
 		return schema.Fold(rows)
 	}
@@ -88,9 +106,10 @@ func FoldBeside(rows []schema.Span, lastEnd uint64) []schema.Span {
 		key := fragmentKey{row.TraceID, row.SpanID}
 		pieces[key] = append(pieces[key], row)
 	}
+	addEvents(whole, pieces)
 	joined := make([]schema.Span, 0, len(pieces))
 	for _, list := range pieces {
-		joined = append(joined, joinFragments(list))
+		joined = append(joined, joinFragments(list, derive))
 	}
 	attachTraces(joined, whole, lastEnd)
 	whole = append(whole, joined...)
@@ -110,10 +129,8 @@ type fragmentKey struct {
 }
 
 // joinFragments makes one row of the pieces of a span.
-func joinFragments(pieces []schema.Span) schema.Span {
-	slices.SortStableFunc(pieces, func(a, b schema.Span) int {
-		return cmp.Or(cmp.Compare(a.Fragment, b.Fragment), cmp.Compare(a.FragmentNanos, b.FragmentNanos), cmp.Compare(a.Position, b.Position))
-	})
+func joinFragments(pieces []schema.Span, derive Derive) schema.Span {
+	sortPieces(pieces)
 	s := pieces[0]
 	for i := range pieces[1:] {
 		p := &pieces[i+1]
@@ -134,13 +151,19 @@ func joinFragments(pieces []schema.Span) schema.Span {
 		}
 		s.Attributes = joinAttributes(s.Attributes, p.Attributes)
 		s.Derived = joinAttributes(s.Derived, p.Derived)
-		lastBytes(&s.Events, p.Events)
+		s.Events = joinEvents(s.Events, p.Events)
 		lastBytes(&s.Links, p.Links)
 		lastBytes(&s.Rest, p.Rest)
 		s.Position = min(s.Position, p.Position)
 	}
-	complete(&s, pieces)
+	complete(&s, pieces, derive)
 	return s
+}
+
+func sortPieces(pieces []schema.Span) {
+	slices.SortStableFunc(pieces, func(a, b schema.Span) int {
+		return cmp.Or(cmp.Compare(a.Fragment, b.Fragment), cmp.Compare(a.FragmentNanos, b.FragmentNanos), cmp.Compare(a.Position, b.Position))
+	})
 }
 
 // IncompleteAttribute is true of a span of which pieces are missing.
@@ -150,9 +173,18 @@ const IncompleteAttribute = "spanlake.incomplete"
 // extent like any other: one that did not begin yet begins at its end, or with its
 // first piece, and one that did not end takes no time. Both are incomplete; but
 // what is said of a trace is at one moment, and its own row ends with its spans.
-func complete(s *schema.Span, pieces []schema.Span) {
+//
+// What follows from the span is derived before: from a time that nobody has told
+// nothing does.
+func complete(s *schema.Span, pieces []schema.Span, derive Derive) {
 	kind := s.Fragment
 	begun := s.StartNanos != 0
+	if derive != nil {
+		if kind <= schema.FragmentUpdate {
+			s.Fragment = schema.FragmentNone // no other piece says more
+		}
+		s.Derived = derive(s)
+	}
 	if !begun {
 		s.StartNanos = s.EndNanos
 	}

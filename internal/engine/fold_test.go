@@ -44,7 +44,7 @@ func TestFoldFragments(t *testing.T) {
 			s.Attributes = attributesOf(text("a", "1"))
 		}),
 	}
-	got := engine.Fold(rows)
+	got := engine.Fold(rows, nil)
 	require.Len(t, got, 1)
 	s := got[0]
 	require.Equal(t, schema.FragmentNone, s.Fragment)
@@ -68,7 +68,7 @@ func TestFoldFragmentsAndWholeRows(t *testing.T) {
 		piece(schema.FragmentUpdate, 0, 4, func(s *schema.Span) { s.Attributes = attributesOf(text("a", "1")) }),
 		span(1, 2, "other", 9, 10),
 	}
-	got := engine.Fold(rows)
+	got := engine.Fold(rows, nil)
 	require.Len(t, got, 2)
 	require.Equal(t, "a whole row that says more", got[0].Name, "it says more")
 	require.Empty(t, got[0].Attributes)
@@ -93,7 +93,7 @@ func TestFoldCompletes(t *testing.T) {
 		{"without both", []schema.Span{noTimes}, 50, 50, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := engine.Fold(slices.Clone(tt.pieces))
+			got := engine.Fold(slices.Clone(tt.pieces), nil)
 			require.Len(t, got, 1)
 			require.Equal(t, []uint64{tt.start, tt.end}, []uint64{got[0].StartNanos, got[0].EndNanos})
 			value, ok := otlp.Lookup(got[0].Derived, engine.IncompleteAttribute)
@@ -117,7 +117,7 @@ func TestFoldEndsTraces(t *testing.T) {
 	score := piece(schema.FragmentScore, 3, 4, as(99))
 	whole := span(1, 50, "whole", 4, 40)
 	ends := func(rows []schema.Span, lastEnd uint64) (ends []uint64) {
-		for _, s := range engine.FoldBeside(slices.Clone(rows), lastEnd) {
+		for _, s := range engine.FoldBeside(slices.Clone(rows), lastEnd, nil) {
 			ends = append(ends, s.EndNanos)
 			require.Equal(t, s.SpanID == score.SpanID, s.Fragment == schema.FragmentScore)
 		}
@@ -130,7 +130,7 @@ func TestFoldEndsTraces(t *testing.T) {
 	require.Equal(t, []uint64{50, 30}, ends([]schema.Span{root, child, end}, 50))
 
 	later := piece(schema.FragmentTrace, 9, 9, func(s *schema.Span) { s.SpanID, s.StartNanos = root.SpanID, 15 })
-	for _, s := range engine.Fold([]schema.Span{root, whole, child, score, later}) {
+	for _, s := range engine.Fold([]schema.Span{root, whole, child, score, later}, nil) {
 		switch s.SpanID {
 		case root.SpanID:
 			require.EqualValues(t, 1, s.StartNanos, "the earliest")
@@ -152,8 +152,8 @@ func TestSearchFindsOpenTraces(t *testing.T) {
 	})
 	older := span(2, 1, "x", 4000, 4001, func(s *schema.Span) { s.Attributes = attributesOf(text("a", "1"), text("b", "1")) })
 	first, second := newMemory([]schema.Span{create, older}), newMemory([]schema.Span{update})
-	first.SetOpen([]schema.TraceID{create.TraceID})
-	second.SetOpen([]schema.TraceID{create.TraceID})
+	first.SetOpen([]schema.TraceID{create.TraceID}, nil)
+	second.SetOpen([]schema.TraceID{create.TraceID}, nil)
 	for _, query := range []string{`{ span.a = "1" && span.b = "1" }`, `{ span.a = span.b }`} {
 		r := search(t, query, [][]engine.Source{{first, second}}, engine.SearchOptions{Limit: 1})
 		require.Equal(t, []byte{1}, traceIDs(r), query)

@@ -16,6 +16,7 @@ type Memory struct {
 	count int
 	rows  func(schema.TraceID) []int32
 	open  []schema.TraceID
+	of    Derive // nil keeps what the pieces say
 
 	once sync.Once
 	held *vec.Held // once it was asked for
@@ -38,12 +39,21 @@ func NewMemory(pages [][]schema.Span, rows func(schema.TraceID) []int32) *Memory
 	return m
 }
 
-// SetOpen names the traces with rows that are fragments, in ascending order.
-// Without it no row may be one.
-func (m *Memory) SetOpen(open []schema.TraceID) { m.open = open }
+// SetOpen names the traces with rows that are fragments, in ascending order, and
+// what derives of their spans, nil to keep what follows from each piece. Without it
+// no row may be one.
+func (m *Memory) SetOpen(open []schema.TraceID, derive Derive) { m.open, m.of = open, derive }
 
 // OpenTraces are those that SetOpen named.
 func (m *Memory) OpenTraces(context.Context) ([]schema.TraceID, error) { return m.open, nil }
+
+// Derive is what SetOpen was given.
+func (m *Memory) Derive(span *schema.Span) []byte {
+	if m.of == nil {
+		return span.Derived
+	}
+	return m.of(span)
+}
 
 // memoryChunk is the number of rows that a filter is decided on at once, so
 // that a query notices its cancellation.

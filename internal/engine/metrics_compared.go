@@ -41,7 +41,7 @@ func (s *spanFields) of(f *frame) []fieldValue {
 	s.text("instrumentation:version", span.Scope.Version)
 	s.text("rootName", f.trace.rootName)
 	s.text("rootServiceName", f.trace.rootService)
-	s.list = append(s.list, fieldValue{"span:childCount", schema.Value{Kind: schema.KindInt, Int: f.trace.links().childCount(f.row)}})
+	s.list = append(s.list, fieldValue{"span:childCount", schema.Value{Kind: schema.KindInt, Int: f.trace.childCount(f.row)}})
 
 	from := len(s.list)
 	for key, v := range otlp.Attributes(span.Derived) {

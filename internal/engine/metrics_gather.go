@@ -224,10 +224,14 @@ func (p *gathering) wave(ctx context.Context, ids []schema.TraceID) error {
 		return err
 	}
 	var again []schema.TraceID
+	derives := make(map[schema.TraceID]Derive)
 	for _, id := range ids {
-		open, err := hasOpen(ctx, p.sources, id)
+		derive, open, err := openIn(ctx, p.sources, id)
 		if err != nil {
 			return fmt.Errorf("look up traces: %w", err)
+		}
+		if open {
+			derives[id] = derive
 		}
 		if open || repeated(rows[id]) {
 			again = append(again, id)
@@ -243,7 +247,7 @@ func (p *gathering) wave(ctx context.Context, ids []schema.TraceID) error {
 		f := p.leaf.plan.frame()
 		defer p.leaf.plan.release(f)
 		for _, id := range ids {
-			if err := p.show(ctx, o, f, factsOf(id, rows[id])); err != nil {
+			if err := p.show(ctx, o, f, factsOf(id, rows[id], derives[id])); err != nil {
 				return err
 			}
 		}
@@ -281,11 +285,15 @@ func (t *traceFacts) startsWithin(g *grid) bool {
 
 // read returns the rows of traces from all sources that may have any.
 func (p *gathering) read(ctx context.Context, ids []schema.TraceID, columns vec.Columns) (map[schema.TraceID][]schema.Span, error) {
+	return readTraces(ctx, p.sources, ids, columns)
+}
+
+func readTraces(ctx context.Context, sources []Source, ids []schema.TraceID, columns vec.Columns) (map[schema.TraceID][]schema.Span, error) {
 	rows := make(map[schema.TraceID][]schema.Span, len(ids))
 	if len(ids) == 0 {
 		return rows, nil
 	}
-	for _, source := range p.sources {
+	for _, source := range sources {
 		var held []schema.TraceID
 		for _, id := range ids {
 			ok, err := source.MayHold(ctx, id)

@@ -10,10 +10,11 @@ import (
 // the query was given up: some milliseconds, whatever the condition.
 const rowsBetweenChecks = 1024
 
-// filterStage keeps the spans for which a condition holds.
+// filterStage keeps the spans for which a condition holds, and of scores those of
+// which it speaks.
 func (c *compiler) filterStage(s *traceql.SpansetFilter) (stage, error) {
 	holds, err := c.exact(s.Expr)
-	return filterSpans(holds), err
+	return filterSpans(withoutScores(s.Expr, holds)), err
 }
 
 func filterSpans(holds condition) stage {

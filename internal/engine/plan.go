@@ -33,9 +33,10 @@ type Plan struct {
 	// head is true for all spans that the first filters let through, and if
 	// sure for no others; rows says that nothing else of the trace matters
 	// for what the pipeline does with them.
-	head  rowTest
-	rows  bool
-	shown vec.Columns // for their results
+	head   rowTest
+	rows   bool
+	shown  vec.Columns // for their results
+	scores bool        // an expression is about scores
 	// totals is what numbers of a trace say about it, nil if that is nothing.
 	totals *totaling
 	// deciding is what has to be read to know whether a trace matches, and
@@ -114,6 +115,7 @@ func compilePipeline(pipeline traceql.Pipeline, order *ordering) (*Plan, error) 
 	p.rows = ofRows(pipeline) && !c.partsOfAll(read).has(partTrace)
 	p.trace = !ofFilters(pipeline) || c.partsOfAll(read).has(partTrace)
 	p.totals = p.totaling(pipeline)
+	p.scores = slices.ContainsFunc(read, namesScores)
 	return p, nil
 }
 
@@ -174,7 +176,7 @@ func (p *Plan) Match(s *schema.Span) bool {
 	f := p.frame()
 	defer p.release(f)
 	f.setSpan(s)
-	return p.row.may(f)
+	return (p.scores || s.Fragment != schema.FragmentScore) && p.row.may(f)
 }
 
 // matched are the spans of a trace that the plan finds, in whatever spanset.

@@ -194,7 +194,7 @@ func (t *placedRows) fold(kin bool) map[int32]*vec.Folded {
 		slices.Sort(f.Out)
 	}
 	if kin {
-		t.addKin(folded, kept, factsOf(sorted[0].TraceID, sorted))
+		t.addKin(folded, kept, factsOf(sorted[0].TraceID, sorted, nil))
 	}
 	return folded
 }
@@ -211,6 +211,6 @@ func (t *placedRows) addKin(folded map[int32]*vec.Folded, kept []rowPlace, facts
 		if grow := int(place.row) + 1 - len(k.Children); grow > 0 {
 			k.Children = append(k.Children, make([]int32, grow)...)
 		}
-		k.Children[place.row] = int32(min(facts.links().childCount(i), math.MaxInt32)) //nolint:gosec // bounded on this line
+		k.Children[place.row] = int32(min(facts.childCount(i), math.MaxInt32)) //nolint:gosec // bounded on this line
 	}
 }

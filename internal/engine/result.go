@@ -19,7 +19,8 @@ type TraceResult struct {
 	StartNanos      uint64 // of the first span, Unix nanoseconds
 	DurationMs      uint32 // last end minus first start, truncated, never negative
 	SpanSets        []SpanSet
-	// ServiceStats counts all spans of the trace by service, sorted by name.
+	// ServiceStats counts all spans of the trace by service, sorted by name. Scores
+	// are none.
 	ServiceStats []ServiceStats
 }
 
@@ -96,6 +97,9 @@ func (t *traceFacts) serviceStats() []ServiceStats {
 	places := make(map[string]int)
 	for i := range t.spans {
 		s := &t.spans[i]
+		if s.Fragment == schema.FragmentScore {
+			continue
+		}
 		k, ok := places[s.Resource.ServiceName]
 		if !ok {
 			k = len(list)

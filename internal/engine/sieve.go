@@ -127,6 +127,9 @@ func (s *Sieve) OpenTraces(ctx context.Context) ([]schema.TraceID, error) {
 	return openTraces(ctx, s.source)
 }
 
+// Derive is the source's.
+func (s *Sieve) Derive(span *schema.Span) []byte { return deriveOf(s.source, span) }
+
 // Spans is the source's.
 func (s *Sieve) Spans() int { return s.source.Spans() }
 

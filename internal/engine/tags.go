@@ -50,7 +50,8 @@ type Tags struct {
 //
 // Rows are taken as they are, not folded: of a span that was delivered in
 // several versions all versions count, which for a list to choose from is
-// harmless and spares gathering traces.
+// harmless and spares gathering traces. Spans in pieces are put together besides,
+// of some traces (tags_pieces.go).
 func CollectNames(
 	ctx context.Context, plan *Plan, partitions [][]Source, scopes []traceql.Scope, opts TagOptions,
 ) (*Tags, error) {
@@ -164,8 +165,8 @@ func (c *collector) run(ctx context.Context, partitions [][]Source) (uint64, err
 	if c.plan.trace || c.ofTrace {
 		return c.fromTraces(ctx, partitions)
 	}
-	sources := slices.Concat(partitions...)
-	counts := make([]uint64, len(sources))
+	sources, joined := apartPieces(partitions)
+	counts := make([]uint64, len(sources)+1)
 	group, groupCtx := newGroup(ctx, c.opts.Concurrency)
 	for i, s := range sources {
 		group.Go(groupCtx, func(ctx context.Context) (err error) {
@@ -174,6 +175,9 @@ func (c *collector) run(ctx context.Context, partitions [][]Source) (uint64, err
 		})
 	}
 	err := group.Wait()
+	if err == nil {
+		counts[len(sources)], err = c.fromPieces(ctx, joined)
+	}
 	var rows uint64
 	for _, n := range counts {
 		rows += n
@@ -255,8 +259,9 @@ func (c *collector) fromTrace(ctx context.Context, t taker, trace *traceFacts) e
 	defer c.plan.release(f)
 	f.trace = trace
 	for _, row := range matched {
-		f.setRow(row)
-		t.take(f)
+		if f.setRow(row); c.plan.trace || c.ofTrace || c.opts.overlaps(f.span) {
+			t.take(f)
+		}
 	}
 	return err
 }

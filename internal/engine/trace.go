@@ -17,11 +17,13 @@ const rootMissing = "<root span not yet received>"
 type traceFacts struct {
 	id                    schema.TraceID
 	spans                 []schema.Span // folded, by start, span id, kind; at least one
-	startNanos, endNanos  uint64        // first start; last start or end, also of scores
+	startNanos, endNanos  uint64        // first start of a span; last start or end, also of scores
 	lastEnd               uint64        // of a span
 	rootName, rootService string        // "" while the root is missing
 	tree                  *tree         // nil until it is asked for
 	ofUsage               *traceUsage
+	scored                bool   // some spans are scores
+	ofShape               *shape // nil until it is asked for
 }
 
 // links is the tree of the trace. It serves one goroutine.
@@ -33,22 +35,27 @@ func (t *traceFacts) links() *tree {
 }
 
 // factsOf folds the rows of a trace and finds its extent and root. It changes
-// spans.
-func factsOf(id schema.TraceID, spans []schema.Span) *traceFacts {
+// spans. derive is that of their source, if some are pieces of spans.
+func factsOf(id schema.TraceID, spans []schema.Span, derive Derive) *traceFacts {
 	if len(spans) == 0 {
 		return nil
 	}
 	// Sorted first, so that of equal rows the same one stays however the
 	// sources are ordered.
 	slices.SortStableFunc(spans, func(a, b schema.Span) int { return schema.Compare(&a, &b) })
-	t := &traceFacts{id: id, spans: Fold(spans)}
-	t.startNanos = t.spans[0].StartNanos
+	t := &traceFacts{id: id, spans: Fold(spans, derive)}
+	t.startNanos = t.spans[0].StartNanos // of what has nothing but scores the first
 	var root *schema.Span
+	begun := false
 	for i := range t.spans {
 		s := &t.spans[i]
 		t.endNanos = max(t.endNanos, s.StartNanos, s.EndNanos)
-		if s.Fragment != schema.FragmentScore {
-			t.lastEnd = max(t.lastEnd, s.EndNanos)
+		if s.Fragment == schema.FragmentScore {
+			t.scored = true
+			continue
+		}
+		if t.lastEnd = max(t.lastEnd, s.EndNanos); !begun {
+			t.startNanos, begun = s.StartNanos, true
 		}
 		if root == nil && s.ParentSpanID.IsZero() {
 			root = s

@@ -70,6 +70,9 @@ func (s within) OpenTraces(ctx context.Context) ([]schema.TraceID, error) {
 	return s.inside(open), err
 }
 
+// Derive is the source's.
+func (s within) Derive(span *schema.Span) []byte { return deriveOf(s.Source, span) }
+
 // inside returns the ids of these traces.
 func (s within) inside(ids []schema.TraceID) []schema.TraceID {
 	return slices.DeleteFunc(slices.Clone(ids), func(id schema.TraceID) bool { return !s.traces.Has(id) })

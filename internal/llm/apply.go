@@ -16,8 +16,11 @@ import (
 // have the rest of the list. It returns the memory that the row takes besides what it
 // shares with its message.
 func (n *Normalizer) Apply(s *schema.Span) (bytes int) {
+	if s.Resource != nil && s.Resource.ServiceName == "" {
+		s.Resource, bytes = n.named(s.Resource)
+	}
 	s.Derived = n.Derive(s)
-	bytes = len(s.Derived)
+	bytes += len(s.Derived)
 	if !n.lists || s.Fragment != schema.FragmentNone {
 		return bytes
 	}

@@ -1,6 +1,8 @@
 package llm
 
 import (
+	"cmp"
+
 	"github.com/spanlake/spanlake/internal/llm/price"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -68,8 +70,12 @@ func (n *Normalizer) computedCost(u *usage) bool {
 	if u[countInput] == noCount && u[countOutput] == noCount {
 		return false
 	}
-	entry := n.priceOf(n.model(keyProvider), n.model(keyResponseModel), n.model(keyRequestModel))
+	response, request := n.model(keyResponseModel), n.model(keyRequestModel)
+	entry := n.priceOf(n.model(keyProvider), response, request)
 	if entry == nil {
+		if model := cmp.Or(response, request); n.missed != nil && model != "" {
+			n.missed(model)
+		}
 		return false
 	}
 	call := price.Call{

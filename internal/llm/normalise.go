@@ -24,6 +24,7 @@ type Normalizer struct {
 	prices *price.Table
 	priced map[modelKey]*price.Entry // what was looked up
 	layout *layout
+	missed func(model string) // nil: nobody wants to know
 
 	span    *schema.Span
 	marked  bool           // it is about models
@@ -39,6 +40,8 @@ type Normalizer struct {
 	lists    bool   // the span has parts of lists
 	spanKind string // "" if it is not about models
 	packer   *packer
+
+	resources map[*schema.Resource]*schema.Resource // with a service's name
 }
 
 // member is a member of Langfuse's usage_details.
@@ -54,7 +57,7 @@ func New(prices *price.Table) *Normalizer {
 	l := sharedLayout()
 	return &Normalizer{
 		prices: prices, priced: make(map[modelKey]*price.Entry), layout: l,
-		values: make([]schema.Value, len(l.keys)),
+		values: make([]schema.Value, len(l.keys)), resources: make(map[*schema.Resource]*schema.Resource),
 	}
 }
 
@@ -65,6 +68,13 @@ func (n *Normalizer) SetPrices(prices *price.Table) {
 		clear(n.priced)
 	}
 }
+
+// Table names the prices that count.
+func (n *Normalizer) Table() string { return n.prices.Version() }
+
+// OnUnpriced lets f know of each span with usage that names a model which has no price.
+// The name is f's until it returns.
+func (n *Normalizer) OnUnpriced(f func(model string)) { n.missed = f }
 
 // layout is the table with numbers in the place of keys. It is the same for all
 // and never changes.
@@ -323,7 +333,7 @@ func (n *Normalizer) model(key string) string {
 }
 
 // firstChunk is how long the first piece of an answer took, where that follows
-// from a time.
+// from a time, and the span has begun.
 func (n *Normalizer) firstChunk() {
 	if n.derivedValue(keyFirstChunk).Kind == schema.KindDouble {
 		return
@@ -336,7 +346,7 @@ func (n *Normalizer) firstChunk() {
 			}
 		}
 	}
-	if start := int64(n.span.StartNanos); ok && at >= start { //nolint:gosec // times of this century
+	if start := int64(n.span.StartNanos); ok && start > 0 && at >= start { //nolint:gosec // times of this century
 		n.emit(keyFirstChunk, schema.Value{Kind: schema.KindDouble, Double: float64(at-start) / 1e9})
 	}
 }

@@ -71,6 +71,11 @@ func AppendAttribute(attributes []byte, key string, value schema.Value) []byte {
 	return AppendKeyValue(attributes, spanAttributes, key, value)
 }
 
+// AppendEventMessage appends an event that is encoded already (EventMessages).
+func AppendEventMessage(events, event []byte) []byte {
+	return appendBytesField(events, spanEvents, event)
+}
+
 // AppendEvent appends an event to the Events of a span.
 func AppendEvent(events []byte, nanos uint64, name string, attributes ...schema.Attribute) []byte {
 	body := appendText(appendTime(nil, eventTime, nanos), eventName, name)

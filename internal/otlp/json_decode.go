@@ -21,11 +21,13 @@ import (
 // wrong length stay too: Split rejects those spans. Text is kept byte for byte
 // where it is not UTF-8. Returns an error that wraps ErrMalformed and names the
 // offset if body is not JSON or a value is not of its member's type.
-func FromJSON(body []byte) ([]byte, error) {
+func FromJSON(body []byte) ([]byte, error) { return fromJSON(body, msgTraces) }
+
+func fromJSON(body []byte, root messageID) ([]byte, error) {
 	// The wire form is hardly ever longer than the text.
 	d := jsonReader{jsonScanner: jsonScanner{in: body}, out: make([]byte, 0, len(body))}
 	d.space()
-	if err := d.message(msgTraces); err != nil {
+	if err := d.message(root); err != nil {
 		return nil, err
 	}
 	if d.space(); d.pos < len(d.in) {

@@ -60,6 +60,10 @@ const (
 	msgAnyValue
 	msgArray
 	msgMap
+	msgLogs // ExportLogsServiceRequest
+	msgResourceLogs
+	msgScopeLogs
+	msgLogRecord
 )
 
 // field describes a field. Its number is its index in the message.
@@ -126,10 +130,18 @@ const (
 
 	listValues = 1 // of ArrayValue and KeyValueList
 
+	recordTime       = 1
+	recordBody       = 5
+	recordAttributes = 6
+	recordTraceID    = 9
+	recordSpanID     = 10
+	recordObserved   = 11
+	recordEventName  = 12
+
 	maxKnownField = spanFlags
 )
 
-// messages describes every message of a trace payload. Validation and both
+// messages describes every message of a trace payload, and of logs. Validation and both
 // directions of JSON are driven by it. The string-table indexes of AnyValue and
 // KeyValue belong to profiles only; here they are unknown fields.
 var messages = [...][]field{
@@ -214,6 +226,29 @@ var messages = [...][]field{
 	},
 	msgArray: {listValues: {name: "values", kind: kindMessage, message: msgAnyValue, repeated: true}},
 	msgMap:   {listValues: {name: "values", kind: kindMessage, message: msgKeyValue, repeated: true}},
+	// Logs are around their records as traces are around spans.
+	msgLogs: {
+		tracesResourceSpans: {name: "resourceLogs", kind: kindMessage, message: msgResourceLogs, repeated: true},
+	},
+	msgResourceLogs: {
+		resourceSpansResource:   {name: "resource", kind: kindMessage, message: msgResource},
+		resourceSpansScopeSpans: {name: "scopeLogs", kind: kindMessage, message: msgScopeLogs, repeated: true},
+		3:                       {name: "schemaUrl", kind: kindString},
+	},
+	msgScopeLogs: {
+		scopeSpansScope: {name: "scope", kind: kindMessage, message: msgScope},
+		scopeSpansSpans: {name: "logRecords", kind: kindMessage, message: msgLogRecord, repeated: true},
+		3:               {name: "schemaUrl", kind: kindString},
+	},
+	msgLogRecord: {
+		recordTime:       {name: "timeUnixNano", kind: kindFixed64},
+		recordBody:       {name: "body", kind: kindMessage, message: msgAnyValue},
+		recordAttributes: {name: "attributes", kind: kindMessage, message: msgKeyValue, repeated: true},
+		recordTraceID:    {name: "traceId", kind: kindID},
+		recordSpanID:     {name: "spanId", kind: kindID},
+		recordObserved:   {name: "observedTimeUnixNano", kind: kindFixed64},
+		recordEventName:  {name: "eventName", kind: kindString},
+	},
 }
 
 var unknownField = field{}

@@ -177,6 +177,16 @@ func (d *Directory) Prices(id schema.ProjectID) *price.Table {
 	return price.Shipped()
 }
 
+// Reprice is what was asked for a project, nil if nothing was.
+func (d *Directory) Reprice(id schema.ProjectID) *Reprice {
+	if s := d.current.Load(); s != nil {
+		if o := s.projects[id]; o != nil && o.err == nil && !o.settings.Deleted() {
+			return o.settings.Reprice
+		}
+	}
+	return nil
+}
+
 // Retention returns how long the data of a project is kept, 0 for ever, for who
 // is about to delete: by what is not older than RefreshInterval, after a look at
 // the bucket if need be. Of a project that was deleted nothing is shown, and

@@ -16,6 +16,9 @@ type Patch struct {
 	Limits map[string]int64 `json:"limits,omitempty"`
 	// Prices replace all that there were.
 	Prices *[]price.Entry `json:"prices,omitempty"`
+	// Reprice asks that what is stored is priced anew by the prices that count then. It
+	// has a request of its own in the API.
+	Reprice *RepriceRange `json:"-"`
 	// Aliases replace all that there were.
 	Aliases *[]string `json:"aliases,omitempty"`
 }
@@ -41,6 +44,9 @@ func (p *Patch) Apply(s *Settings) error {
 	}
 	if p.Prices != nil {
 		s.Prices = *p.Prices
+	}
+	if p.Reprice != nil {
+		s.Reprice = p.Reprice.reprice(s)
 	}
 	if p.Aliases != nil {
 		s.Aliases = *p.Aliases

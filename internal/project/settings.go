@@ -31,6 +31,8 @@ type Settings struct {
 	Limits Limits `json:"limits,omitzero"`
 	// Prices of models are asked before those that come with the program.
 	Prices []price.Entry `json:"prices,omitempty"`
+	// Reprice asks that what is stored is priced anew, nil if nobody ever did.
+	Reprice *Reprice `json:"reprice,omitempty"`
 	// Aliases are other spellings of the name in the header, such as "Team A".
 	Aliases   []string  `json:"aliases,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -55,7 +57,7 @@ func (s *Settings) Validate() error {
 	for _, alias := range s.Aliases {
 		errs = append(errs, checkAlias(alias))
 	}
-	return errors.Join(append(errs, validateRules(s.Rules), s.Limits.validate(), price.Validate(s.Prices))...)
+	return errors.Join(append(errs, validateRules(s.Rules), s.Limits.validate(), price.Validate(s.Prices), s.Reprice.validate())...)
 }
 
 // ErrSettings is returned for settings that cannot be used.

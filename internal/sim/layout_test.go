@@ -87,7 +87,7 @@ func live(rows []schema.Span) engine.Source {
 		}
 	}
 	slices.SortFunc(open, func(a, b schema.TraceID) int { return bytes.Compare(a[:], b[:]) })
-	m.SetOpen(slices.Compact(open))
+	m.SetOpen(slices.Compact(open), nil)
 	return m
 }
 
@@ -110,6 +110,9 @@ func (s stored) Identity() string { return fmt.Sprintf("%p", s.Reader) }
 func (s stored) MayHold(_ context.Context, id schema.TraceID) (bool, error) {
 	return s.MayContain(id), nil
 }
+
+// Derive keeps what follows from the pieces.
+func (s stored) Derive(span *schema.Span) []byte { return span.Derived }
 
 func (s stored) Times() (first, last uint64) { return s.Name().MinStart, s.Name().MaxEnd }
 

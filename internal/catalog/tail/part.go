@@ -124,6 +124,9 @@ func (p *part) OpenTraces(ctx context.Context) ([]schema.TraceID, error) {
 	return x.open, nil
 }
 
+// Derive derives of a span of pieces.
+func (p *part) Derive(span *schema.Span) []byte { return p.reader.spans.Of(p.project)(span) }
+
 // Traces returns the rows of traces with all columns.
 func (p *part) Traces(ctx context.Context, ids []schema.TraceID, _ vec.Columns) ([]schema.Span, error) {
 	var spans []schema.Span

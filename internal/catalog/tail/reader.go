@@ -23,6 +23,7 @@ type Reader struct {
 	log      catalog.Log
 	bucket   objstore.Bucket
 	prices   llm.Tables
+	spans    *llm.Spans    // of queries
 	slots    chan struct{} // capacity maxReads: held while reading
 	reads    prometheus.Counter
 	messages prometheus.Counter
@@ -35,7 +36,7 @@ var _ catalog.Live = (*Reader)(nil)
 func New(log catalog.Log, bucket objstore.Bucket, prices llm.Tables, reg prometheus.Registerer) *Reader {
 	f := promauto.With(reg)
 	return &Reader{
-		log: log, bucket: bucket, prices: prices, slots: make(chan struct{}, maxReads),
+		log: log, bucket: bucket, prices: prices, spans: llm.NewSpans(prices), slots: make(chan struct{}, maxReads),
 		reads:    f.NewCounter(prometheus.CounterOpts{Name: "spanlake_tail_reads_total", Help: "Times that a query read a part of the log itself."}),
 		messages: f.NewCounter(prometheus.CounterOpts{Name: "spanlake_tail_read_messages_total", Help: "Messages of the log that queries read themselves."}),
 	}

@@ -5,7 +5,7 @@ output "settings" {
 
 output "lifecycle_rules" {
   description = "All lifecycle rules of the bucket: id, prefix, and after how many days objects, parts of uploads and versions go, null for never."
-  value       = concat(local.common_rules, local.project_rules)
+  value       = concat(local.common_rules, local.project_rules, local.media_rules)
 }
 
 output "policies" {

@@ -21,11 +21,20 @@ locals {
     id = "${var.name}-project-${name}", prefix = "${var.bucket.prefix}blocks/${name}/", expire_days = days, abort_days = null, noncurrent_days = null
   }]
 
+  # Media go like blocks, in the room that these leave of the 990 rules.
+  media_rules = [for name in slice(keys(local.rule_days), 0, min(length(local.rule_days), 990 - length(local.rule_days))) : {
+    id = "${var.name}-media-${name}", prefix = "${var.bucket.prefix}media/${name}/", expire_days = local.rule_days[name], abort_days = null, noncurrent_days = null
+  }]
+
   # Versions that were replaced or deleted are what somebody wanted gone. A bucket
   # without versions has none, and the rule does nothing.
   common_rules = concat([
     { id = "${var.name}-uploads", prefix = "${var.bucket.prefix}blocks/", expire_days = null, abort_days = 1, noncurrent_days = 1 },
     { id = "${var.name}-claims", prefix = "${var.bucket.prefix}claims/", expire_days = 14, abort_days = 1, noncurrent_days = 1 },
+    {
+      id          = "${var.name}-media", prefix = "${var.bucket.prefix}media/", abort_days = 1, noncurrent_days = 1,
+      expire_days = local.forever ? null : coalesce(var.catch_all_days, local.longest_days + 1)
+    },
     ], [
     for days in [coalesce(var.catch_all_days, local.longest_days + 1)] :
     { id = "${var.name}-all", prefix = "${var.bucket.prefix}blocks/", expire_days = days, abort_days = null, noncurrent_days = null } if !local.forever

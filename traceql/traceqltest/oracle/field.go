@@ -172,17 +172,20 @@ func (s scene) intrinsic(id traceql.IntrinsicID) traceql.Static {
 		}
 		return traceql.NewString(hex.EncodeToString(span.ParentSpanID[:]))
 	case traceql.IntrinsicChildCount:
-		return traceql.NewInt(int64(len(t.children(span.SpanID))))
+		if t.at[s.index] < 0 {
+			return traceql.NewInt(0)
+		}
+		return traceql.NewInt(int64(len(t.shape.children(span.SpanID))))
 	case traceql.IntrinsicInstrumentationName:
 		return traceql.NewString(span.Scope.Name)
 	case traceql.IntrinsicInstrumentationVersion:
 		return traceql.NewString(span.Scope.Version)
 	case traceql.IntrinsicNestedSetLeft:
-		return traceql.NewInt(t.nested[s.index].left)
+		return traceql.NewInt(s.nested().left)
 	case traceql.IntrinsicNestedSetRight:
-		return traceql.NewInt(t.nested[s.index].right)
+		return traceql.NewInt(s.nested().right)
 	case traceql.IntrinsicNestedSetParent:
-		return traceql.NewInt(t.nested[s.index].parent)
+		return traceql.NewInt(s.nested().parent)
 	case traceql.IntrinsicEventName:
 		return traceql.NewString(s.event.Name)
 	case traceql.IntrinsicEventTimeSinceStart:
@@ -194,6 +197,14 @@ func (s scene) intrinsic(id traceql.IntrinsicID) traceql.Static {
 	default:
 		return t.intrinsic(id)
 	}
+}
+
+// nested are the span's numbers; a score has none.
+func (s scene) nested() nestedSet {
+	if at := s.trace.at[s.index]; at >= 0 {
+		return s.trace.shape.nested[at]
+	}
+	return nestedSet{}
 }
 
 // intrinsic is the value of an intrinsic that all spans of the trace share.

@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"cmp"
+	"reflect"
 	"slices"
 
 	"github.com/spanlake/spanlake/internal/otlp"
@@ -22,7 +23,10 @@ func fold(rows []schema.Span) (spans []schema.Span) {
 		}
 	}
 	var joined []schema.Span
-	for _, list := range pieces {
+	for id, list := range pieces {
+		if !slices.ContainsFunc(list, saysMore) && addTo(whole, id, list) {
+			continue
+		}
 		joined = append(joined, join(list))
 	}
 	endTrace(joined, whole)
@@ -37,6 +41,68 @@ func fold(rows []schema.Span) (spans []schema.Span) {
 		}
 	}
 	return spans
+}
+
+// saysMore reports whether a piece says anything but events.
+func saysMore(s schema.Span) bool {
+	events := s.Events
+	s.Events, s.Position, s.FragmentNanos, s.Derived = nil, 0, 0, nil
+	bare := schema.Span{TraceID: s.TraceID, SpanID: s.SpanID, Fragment: schema.FragmentUpdate, Resource: s.Resource, Scope: s.Scope, Rest: s.Rest, TraceState: s.TraceState, Flags: s.Flags}
+	return len(events) == 0 || !reflect.DeepEqual(s, bare)
+}
+
+// addTo adds the events of pieces to the whole rows of their span, and reports whether
+// there are any.
+func addTo(whole []schema.Span, id schema.SpanID, pieces []schema.Span) (found bool) {
+	inOrder(pieces)
+	for i := range whole {
+		if whole[i].SpanID != id {
+			continue
+		}
+		found = true
+		for _, p := range pieces {
+			whole[i].Events = withEvents(whole[i].Events, p.Events)
+		}
+	}
+	return found
+}
+
+// withEvents are events and those of later that are not among them.
+func withEvents(events, later []byte) []byte {
+	if len(events) == 0 {
+		return later
+	}
+	var all [][]byte
+	for _, list := range [...][]byte{events, later} {
+		for m := otlp.EventMessages(list); m.Next(); {
+			event := m.Message
+			if len(all) < messages(events) || !slices.ContainsFunc(all, func(e []byte) bool { return bytes.Equal(e, event) }) {
+				all = append(all, event)
+			}
+		}
+	}
+	var out []byte
+	for _, event := range all {
+		out = otlp.AppendEventMessage(out, event)
+	}
+	return out
+}
+
+func messages(events []byte) (n int) {
+	for m := otlp.EventMessages(events); m.Next(); {
+		n++
+	}
+	return n
+}
+
+func inOrder(pieces []schema.Span) {
+	slices.SortStableFunc(pieces, func(a, b schema.Span) int {
+		return cmp.Or(
+			cmp.Compare(a.Fragment, b.Fragment),
+			cmp.Compare(a.FragmentNanos, b.FragmentNanos),
+			cmp.Compare(a.Position, b.Position),
+		)
+	})
 }
 
 // counts reports whether a is the row of a span that counts rather than b: a
@@ -60,13 +126,7 @@ func size(s *schema.Span) int {
 // later, then in the order of their times. Of each field the last piece that
 // says something counts.
 func join(pieces []schema.Span) schema.Span {
-	slices.SortStableFunc(pieces, func(a, b schema.Span) int {
-		return cmp.Or(
-			cmp.Compare(a.Fragment, b.Fragment),
-			cmp.Compare(a.FragmentNanos, b.FragmentNanos),
-			cmp.Compare(a.Position, b.Position),
-		)
-	})
+	inOrder(pieces)
 	s := pieces[0]
 	for _, p := range pieces[1:] {
 		replace(&s.ParentSpanID, p.ParentSpanID)
@@ -89,9 +149,7 @@ func join(pieces []schema.Span) schema.Span {
 		}
 		s.Attributes = joinAttributes(s.Attributes, p.Attributes)
 		s.Derived = joinAttributes(s.Derived, p.Derived)
-		if len(p.Events) > 0 {
-			s.Events = p.Events
-		}
+		s.Events = withEvents(s.Events, p.Events)
 		if len(p.Links) > 0 {
 			s.Links = p.Links
 		}

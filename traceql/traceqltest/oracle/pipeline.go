@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 
 	"github.com/spanlake/spanlake/schema"
@@ -59,14 +60,22 @@ func (t *trace) stage(stage traceql.Stage, sets []spanset) (out []spanset, err e
 	return slices.DeleteFunc(out, func(s spanset) bool { return len(s.spans) == 0 }), nil
 }
 
+// filter keeps the spans for which the condition holds. A score is only found by a
+// filter that says spanlake.kind, gen_ai.evaluation.… or spanlake.score.… of the span.
 func (t *trace) filter(f *traceql.SpansetFilter, spans []int) (kept []int) {
+	asks := scores.MatchString(f.Expr.String())
 	for _, i := range spans {
+		if t.spans[i].Fragment == schema.FragmentScore && !asks {
+			continue
+		}
 		if (scene{trace: t, index: i}).holds(f.Expr) {
 			kept = append(kept, i)
 		}
 	}
 	return kept
 }
+
+var scores = regexp.MustCompile(`(^|[^a-z])(span)?\.(spanlake\.kind\b|gen_ai\.evaluation\.|spanlake\.score\.)`)
 
 // coalesce makes one spanset of all, with each span once.
 func coalesce(sets []spanset) []spanset {

@@ -14,6 +14,8 @@ type trace struct {
 	id    schema.TraceID
 	spans []schema.Span // by start, id, kind
 	tree
+	shape tree  // without scores
+	at    []int // of each span in the shape, -1 for a score
 }
 
 // traces puts rows together: in no particular order, some of them twice, some
@@ -32,6 +34,16 @@ func traces(rows []schema.Span) []*trace {
 		t.spans = fold(t.spans)
 		slices.SortFunc(t.spans, compareSpans)
 		t.tree = newTree(t.spans)
+		var shaped []schema.Span
+		for _, s := range t.spans {
+			if s.Fragment == schema.FragmentScore {
+				t.at = append(t.at, -1)
+			} else {
+				t.at = append(t.at, len(shaped))
+				shaped = append(shaped, s)
+			}
+		}
+		t.shape = newTree(shaped)
 	}
 	return list
 }
@@ -45,8 +57,15 @@ func compareSpans(a, b schema.Span) int {
 	)
 }
 
-// startNanos is the start of the first span.
-func (t *trace) startNanos() uint64 { return t.spans[0].StartNanos }
+// startNanos is the start of the first span, of a score if there are no others.
+func (t *trace) startNanos() uint64 {
+	for _, s := range t.spans {
+		if s.Fragment != schema.FragmentScore {
+			return s.StartNanos
+		}
+	}
+	return t.spans[0].StartNanos
+}
 
 // endNanos is the end of the last span that is not a score, 0 if none has ended.
 func (t *trace) endNanos() (last uint64) {
@@ -66,10 +85,11 @@ func (t *trace) durationNanos() int64 {
 	return int64(min(t.endNanos()-t.startNanos(), math.MaxInt64)) //nolint:gosec // bounded on this line
 }
 
-// root is the first span that says it has no parent, nil if none was received.
+// root is the first span that says it has no parent, and is no score, nil if none
+// was received.
 func (t *trace) root() *schema.Span {
 	for i := range t.spans {
-		if t.spans[i].ParentSpanID.IsZero() {
+		if t.spans[i].ParentSpanID.IsZero() && t.spans[i].Fragment != schema.FragmentScore {
 			return &t.spans[i]
 		}
 	}

@@ -8,11 +8,14 @@ import (
 )
 
 // Fragments returns rows of which some are in pieces: what began a span, and up
-// to two later ones. Every field is in some of them. The positions are new.
+// to two later ones, and of some whole ones a piece has events only. Every field is in some of them. The positions are new.
 func Fragments(rng *rand.Rand, rows []schema.Span) (out []schema.Span) {
 	for _, row := range rows {
 		if oneIn(rng, 2) {
 			out = append(out, row)
+			if len(row.Events) > 0 && oneIn(rng, 2) {
+				out = append(out, events(row, oneIn(rng, 2)))
+			}
 			continue
 		}
 		pieces := Split(row, 2+rng.IntN(2), func() bool { return oneIn(rng, 2) })
@@ -29,6 +32,18 @@ func Fragments(rng *rand.Rand, rows []schema.Span) (out []schema.Span) {
 	}
 	rng.Shuffle(len(out), func(i, j int) { out[i].Position, out[j].Position = out[j].Position, out[i].Position })
 	return out
+}
+
+// events is a piece with the events of a whole row, or with one that it does not have,
+// as of a log record.
+func events(row schema.Span, again bool) schema.Span {
+	piece := schema.Span{
+		TraceID: row.TraceID, SpanID: row.SpanID, Fragment: schema.FragmentUpdate, Resource: row.Resource, Scope: row.Scope, Events: row.Events,
+	}
+	if !again {
+		piece.Events = otlp.AppendEvent(nil, row.EndNanos, "said later", schema.Attribute{Key: "said", Value: schema.Value{Kind: schema.KindString, Str: row.Name}})
+	}
+	return piece
 }
 
 // change makes of the pieces of a span those of a trace's own row or of a score, or

@@ -15,6 +15,10 @@ run "one_rule_for_each_project" {
     condition = { for r in output.lifecycle_rules : r.id => "${r.prefix} ${coalesce(r.expire_days, 0)} ${coalesce(r.abort_days, 0)} ${coalesce(r.noncurrent_days, 0)}" } == {
       spanlake-all          = "blocks/ 94 0 0"
       spanlake-claims       = "claims/ 14 1 1"
+      spanlake-media        = "media/ 94 1 1"
+      spanlake-media-rest   = "media/rest/ 33 0 0"
+      spanlake-media-shop   = "media/shop/ 93 0 0"
+      spanlake-media-web    = "media/web/ 33 0 0"
       spanlake-project-rest = "blocks/rest/ 33 0 0"
       spanlake-project-shop = "blocks/shop/ 93 0 0"
       spanlake-project-web  = "blocks/web/ 33 0 0"
@@ -32,7 +36,7 @@ run "one_rule_for_each_project" {
   }
 }
 
-run "changing_days_changes_one_rule_and_one_object" {
+run "changing_days_changes_the_rules_and_the_object_of_a_project" {
   command = plan
 
   variables {
@@ -43,7 +47,7 @@ run "changing_days_changes_one_rule_and_one_object" {
     }
   }
   assert {
-    condition     = [for r in output.lifecycle_rules : r.id if !contains(run.one_rule_for_each_project.lifecycle_rules, r)] == ["spanlake-project-web"]
+    condition     = [for r in output.lifecycle_rules : r.id if !contains(run.one_rule_for_each_project.lifecycle_rules, r)] == ["spanlake-project-web", "spanlake-media-web"]
     error_message = "rules: ${jsonencode(output.lifecycle_rules)}"
   }
   assert {
@@ -63,7 +67,7 @@ run "a_prefix_of_all_keys" {
     error_message = "rules: ${jsonencode(output.lifecycle_rules)}"
   }
   assert {
-    condition     = length(setsubtract(["a/blocks/", "a/claims/", "a/erasures/", "a/projects/", "a/undecodable/"], [for r in output.lifecycle_rules : r.prefix if r.noncurrent_days == 1])) == 0
+    condition     = length(setsubtract(["a/blocks/", "a/claims/", "a/erasures/", "a/media/", "a/projects/", "a/undecodable/"], [for r in output.lifecycle_rules : r.prefix if r.noncurrent_days == 1])) == 0
     error_message = "versions stay in some folder: ${jsonencode(output.lifecycle_rules)}"
   }
 }
@@ -75,7 +79,7 @@ run "nothing_is_deleted_by_the_catch_all_of_what_is_kept_for_ever" {
     projects = { shop = { unlimited = true }, web = { retention_days = 7 } }
   }
   assert {
-    condition     = [for r in output.lifecycle_rules : r.id if r.expire_days != null] == ["spanlake-claims", "spanlake-project-web"]
+    condition     = [for r in output.lifecycle_rules : r.id if r.expire_days != null] == ["spanlake-claims", "spanlake-project-web", "spanlake-media-web"]
     error_message = "rules: ${jsonencode(output.lifecycle_rules)}"
   }
   assert {

@@ -1,10 +1,11 @@
-package langfuse
+package ingester
 
 import (
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 
 	"github.com/spanlake/spanlake/schema"
 )
@@ -17,11 +18,11 @@ var (
 	dataBase64 = []byte(";base64,")
 )
 
-// moveOut stores what large data URIs in a body hold as media, and returns the body
-// with references in their place, as SDKs write them that do so themselves. What a
-// span of a conversation repeats is stored once. It works on JSON as it lies: a data
-// URI has nothing that JSON escapes, and neither has a reference.
-func (h *Handler) moveOut(ctx context.Context, id schema.ProjectID, body []byte) ([]byte, error) {
+// MoveOut stores what large data URIs in a body hold as media, and returns the body
+// with references in their place, as SDKs of Langfuse write them that do so
+// themselves. What a span of a conversation repeats is stored once. It works on JSON
+// as it lies: a data URI has nothing that JSON escapes, and neither has a reference.
+func (m *Media) MoveOut(ctx context.Context, id schema.ProjectID, body []byte) ([]byte, error) {
 	var moved []byte
 	rest := body
 	for {
@@ -41,22 +42,57 @@ func (h *Handler) moveOut(ctx context.Context, id schema.ProjectID, body []byte)
 			moved, rest = append(moved, rest[:len(rest)-len(next)]...), next
 			continue
 		}
-		name := schema.MediaName{Project: id, SHA256: sha256.Sum256(decoded)}
-		held, err := h.holds(ctx, name, int64(len(decoded)))
-		if err == nil && !held {
-			err = h.store(ctx, name, contentType, decoded)
-		}
+		name, err := m.keep(ctx, id, contentType, decoded)
 		if err != nil {
 			return nil, err
 		}
 		moved = append(moved, rest[:begins]...)
-		moved = append(moved, "@@@langfuseMedia:type="+contentType+"|id="+name.ID()+"|source=base64_data_uri@@@"...)
+		moved = append(moved, reference(name, contentType, "base64_data_uri")...)
 		rest = next
 	}
 	if moved == nil {
 		return body, nil
 	}
 	return append(moved, rest...), nil
+}
+
+// MoveFile stores a file as media if it is large, and returns what a span has in its
+// place: a reference, or a data URI.
+func (m *Media) MoveFile(ctx context.Context, id schema.ProjectID, contentType string, content []byte) (string, error) {
+	if len(content) < minMovedBytes {
+		return "data:" + contentType + ";base64," + base64.StdEncoding.EncodeToString(content), nil
+	}
+	contentType, err := MediaType(contentType)
+	if err != nil {
+		contentType = anyType
+	}
+	name, err := m.keep(ctx, id, contentType, content)
+	if err != nil {
+		return "", err
+	}
+	return reference(name, contentType, "bytes"), nil
+}
+
+// anyType is of content of which no type is known.
+const anyType = "application/octet-stream"
+
+// keep stores content unless it is held. Its bytes are charged to the project as
+// those of spans are.
+func (m *Media) keep(ctx context.Context, id schema.ProjectID, contentType string, content []byte) (schema.MediaName, error) {
+	name := schema.MediaName{Project: id, SHA256: sha256.Sum256(content)}
+	held, err := m.Held(ctx, name, int64(len(content)))
+	if err == nil && !held {
+		err = m.receiver.Permit(id, len(content))
+		if err == nil {
+			err = m.Put(ctx, name, contentType, content)
+		}
+	}
+	return name, err
+}
+
+// reference is what a span has in the place of a medium.
+func reference(name schema.MediaName, contentType, source string) string {
+	return fmt.Sprintf("@@@langfuseMedia:type=%s|id=%s|source=%s@@@", contentType, name.ID(), source)
 }
 
 // typeBefore is the type of a data URI of which b has all before the encoding, and
@@ -74,7 +110,7 @@ func typeBefore(b []byte) (contentType string, begins int) {
 			return "", -1
 		}
 	}
-	contentType, err := mediaType(string(text))
+	contentType, err := MediaType(string(text))
 	if err != nil {
 		return "", -1
 	}
