@@ -2,7 +2,6 @@ package compactor_test
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -34,6 +33,7 @@ func (p *priced) Reprice(schema.ProjectID) *settings.Reprice { return p.reprice 
 func (p *priced) ask(from, to time.Time) {
 	p.reprice = &settings.Reprice{AskedAt: time.Now(), From: from, To: to, Table: p.table.Version()}
 }
+
 func costing(dollars float64) *price.Table {
 	return price.Shipped().With([]price.Entry{{Model: "ours", Rates: price.Rates{Input: &dollars, Output: &dollars}}})
 }
@@ -167,7 +167,7 @@ func TestRepriceSurvivesCrashes(t *testing.T) {
 				w.cycle(c)
 				time.Sleep(time.Hour)
 			}
-			require.Equal(t, map[byte]float64{1: 2, 2: 0.5, 3: 2}, w.costs(), fmt.Sprint(crash))
+			require.Equal(t, map[byte]float64{1: 2, 2: 0.5, 3: 2}, w.costs(), "crash %d", crash)
 		})
 		if !died {
 			require.GreaterOrEqual(t, crash, 4, "it writes so often")

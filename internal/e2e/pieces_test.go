@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,8 +69,8 @@ func TestCostOfPieces(t *testing.T) {
 	requireSums(t, s.client, "order-1", sent, sums)
 
 	get := func(path string, params url.Values) string {
-		params.Set("start", fmt.Sprint(at.Unix()-60))
-		params.Set("end", fmt.Sprint(at.Unix()+60))
+		params.Set("start", strconv.FormatInt(at.Unix()-60, 10))
+		params.Set("end", strconv.FormatInt(at.Unix()+60, 10))
 		got, err := s.get(t.Context(), "order-1", path+"?"+params.Encode())
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, got.status, string(got.body))

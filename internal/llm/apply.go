@@ -47,15 +47,15 @@ func (n *Normalizer) pack(s *schema.Span) []byte {
 	defer n.packer.reset()
 	var taken []bool // attributes that are part of a list
 	whole := sentWhole(s.Attributes)
-	any := false
+	found := false
 	for kv := otlp.SpanKeyValues(s.Attributes); kv.Next(); {
 		key := alias(kv.Key)
 		family := familyOf(key)
 		ok := family != "" && !slices.Contains(whole, family) && (isVector(family, key) || n.packer.add(key, kv.Value))
 		taken = append(taken, ok)
-		any = any || ok
+		found = found || ok
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	lists := n.packer.lists()

@@ -107,11 +107,11 @@ func (r *contentReader) ofEvents() *eventContent {
 // contentEvents are the events that carry content, in the order of their times: pieces
 // of a span bring them in any order.
 func contentEvents(s *schema.Span) []otlp.Event {
-	any := false
-	for m := otlp.EventMessages(s.Events); m.Next() && !any; {
-		any = isContentEvent(alias(otlp.EventName(m.Message)))
+	found := false
+	for m := otlp.EventMessages(s.Events); m.Next() && !found; {
+		found = isContentEvent(alias(otlp.EventName(m.Message)))
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	var events []otlp.Event

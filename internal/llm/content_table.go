@@ -42,14 +42,18 @@ var inputRows = []contentRow{
 	// Frameworks.
 	input("pydantic_ai.all_messages", asConversation),
 	{read: loggedInput},
-	input("gcp.vertex.agent.llm_request", asConversation),
 	input("gcp.vertex.agent.tool_call_args", asQuoted),
+	input("gcp.vertex.agent.llm_request", asConversation), // "{}" on tools
 	input("genkit:input", asQuoted),
 	input("mlflow.spanInputs", asQuoted),
 	input("lk.chat_ctx", asConversation),
 	input("lk.function_tool.arguments", asQuoted),
 	input("lk.user_input", asSent),
 	input("lk.input_text", asSent),
+	input("lk.pii.chat_ctx", asConversation),
+	input("lk.pii.function_tool.arguments", asQuoted),
+	input("lk.pii.user_input", asSent),
+	input("lk.pii.input_text", asSent),
 	input("prompt", asSent),
 	// A trace's own row has nothing else.
 	input("langfuse.trace.input", asSent),
@@ -74,13 +78,16 @@ var outputRows = []contentRow{
 	// Frameworks.
 	output("final_result", asQuoted),
 	{read: loggedOutput},
-	output("gcp.vertex.agent.llm_response", asConversation),
 	output("gcp.vertex.agent.tool_response", asQuoted),
+	output("gcp.vertex.agent.llm_response", asConversation),
 	output("genkit:output", asQuoted),
 	output("mlflow.spanOutputs", asQuoted),
 	output("lk.response.text", asSent),
 	output("lk.function_tool.output", asQuoted),
 	output("lk.user_transcript", asSent),
+	output("lk.pii.response.text", asSent),
+	output("lk.pii.function_tool.output", asQuoted),
+	output("lk.pii.user_transcript", asSent),
 	output("langfuse.trace.output", asSent),
 }
 

@@ -23,7 +23,7 @@ func interestOf(key string) interest {
 		return markerIf(strings.HasPrefix(key, "gen_ai.") || strings.HasPrefix(key, "genkit:") || strings.HasPrefix(key, "gcp.vertex.agent."))
 	case 'l':
 		return markerIf(strings.HasPrefix(key, "llm.") || strings.HasPrefix(key, "langfuse.") ||
-			strings.HasPrefix(key, "langsmith.") || strings.HasPrefix(key, "litellm."))
+			strings.HasPrefix(key, "langsmith.") || strings.HasPrefix(key, "litellm.") || strings.HasPrefix(key, "lk."))
 	case 'o':
 		return either(strings.HasPrefix(key, "openinference."), strings.HasPrefix(key, "output.") || strings.HasPrefix(key, "openai."))
 	case 'a':
@@ -31,7 +31,7 @@ func interestOf(key string) interest {
 	case 't':
 		return either(strings.HasPrefix(key, "traceloop."), strings.HasPrefix(key, "tool.") || key == "tag.tags")
 	case 'm':
-		return knownIf(strings.HasPrefix(key, "metadata") || key == "model")
+		return either(strings.HasPrefix(key, "mlflow."), strings.HasPrefix(key, "metadata") || key == "model")
 	case 's':
 		return knownIf(key == "session.id" || strings.HasPrefix(key, "spanlake."))
 	case 'u':

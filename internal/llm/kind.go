@@ -31,7 +31,7 @@ func namedKind(name string) string {
 		return name
 	case "generation", "chat_model", "chat", "text_completion", "completion", "generate_content", "generate", "model":
 		return kindLLM
-	case "embeddings":
+	case "embeddings", "embedder":
 		return kindEmbedding
 	case "invoke_agent", "create_agent":
 		return kindAgent
@@ -39,7 +39,7 @@ func namedKind(name string) string {
 		return kindTool
 	case "retrieval":
 		return kindRetriever
-	case "agent_step", "workflow", "plan", "task", "parser":
+	case "agent_step", "workflow", "plan", "task", "parser", "flow":
 		return kindChain
 	}
 	return ""
@@ -65,13 +65,12 @@ func (n *Normalizer) kind() string {
 	if id := n.text(srcOperationID); strings.HasPrefix(id, "ai.") {
 		return vercelKind(id)
 	}
-	if k := namedKind(n.text(srcGenkitKind)); k != "" {
-		return k
+	for _, key := range [...]string{srcGenkitKind, srcMLflowType, srcRequestType} {
+		if k := namedKind(n.text(key)); k != "" {
+			return k
+		}
 	}
-	if k := namedKind(n.text(srcRequestType)); k != "" {
-		return k
-	}
-	if n.has(srcToolName) {
+	if n.has(srcToolName) || n.has(srcLiveKitTool) {
 		return kindTool
 	}
 	if n.hasAny(keyRequestModel, keyResponseModel, "llm.model_name", "ai.model.id", "llm.response.model_name", "llm.request.model_name") {

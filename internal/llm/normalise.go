@@ -115,7 +115,7 @@ func newLayout() *layout {
 	}
 	for _, key := range slices.Concat([]string{
 		keyOperation, keyKind, srcLevel, keyLevel, srcLangfuseType, srcOpenInference, srcLangSmithKind, srcTraceloopKind, srcOperationID,
-		srcGenkitKind, srcRequestType, srcToolName, srcFirstChunk, srcCostCurrency, srcUncachedInput, srcCompletion,
+		srcGenkitKind, srcMLflowType, srcRequestType, srcToolName, srcFirstChunk, srcCostCurrency, srcUncachedInput, srcCompletion,
 	}, serviceTiers(), speeds()) {
 		l.slot(key)
 	}
@@ -177,7 +177,7 @@ func (n *Normalizer) Derive(s *schema.Span) []byte {
 func (n *Normalizer) take(key string, value []byte) {
 	if slot, ok := n.layout.slots[key]; ok {
 		if n.values[slot].Kind == schema.KindEmpty {
-			n.set(slot, otlp.ParseValue(value))
+			n.set(slot, unquoted(key, otlp.ParseValue(value)))
 		}
 		n.lists = n.lists || isIndexed(key)
 		return
@@ -193,6 +193,14 @@ func (n *Normalizer) take(key string, value []byte) {
 	if !n.takeParameters(key, value) {
 		n.takeMeta(key, value)
 	}
+}
+
+// unquoted is the value of an attribute. MLflow writes texts as JSON, too.
+func unquoted(key string, v schema.Value) schema.Value {
+	if s := v.Str; v.Kind == schema.KindString && strings.HasPrefix(key, "mlflow.") && len(s) > 1 && len(s) <= maxText && s[0] == '"' && validJSON(s) {
+		return text(unquote(s))
+	}
+	return v
 }
 
 func (n *Normalizer) set(slot int32, v schema.Value) {

@@ -101,11 +101,15 @@ func TestPack(t *testing.T) {
 		{
 			"what JSON cannot say stays beside it",
 			[]schema.Attribute{
-				attr("llm.tools.0.tool.name", "a"), {Key: "llm.tools.0.tool.raw", Value: schema.Value{Kind: schema.KindBytes, Str: "\x00"}}, attr("llm.tools.1.tool.name", "\xff"),
+				attr("llm.tools.0.tool.name", "a"),
+				{Key: "llm.tools.0.tool.raw", Value: schema.Value{Kind: schema.KindBytes, Str: "\x00"}},
+				attr("llm.tools.1.tool.name", "\xff"),
 				attr("llm.tools.1.\xff", "x"),
 			},
 			[]schema.Attribute{
-				attr("llm.tools", `[{"tool":{"name":"a"}}]`), {Key: "llm.tools.0.tool.raw", Value: schema.Value{Kind: schema.KindBytes, Str: "\x00"}}, attr("llm.tools.1.tool.name", "\xff"),
+				attr("llm.tools", `[{"tool":{"name":"a"}}]`),
+				{Key: "llm.tools.0.tool.raw", Value: schema.Value{Kind: schema.KindBytes, Str: "\x00"}},
+				attr("llm.tools.1.tool.name", "\xff"),
 				attr("llm.tools.1.\xff", "x"),
 			},
 		},

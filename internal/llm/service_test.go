@@ -1,7 +1,7 @@
 package llm_test
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,8 +39,8 @@ func TestServiceOfAProject(t *testing.T) {
 		})
 	}
 	for i := range 5000 { // as many as a client makes up
-		s := schema.Span{Resource: otlp.NewResource(attr("openinference.project.name", fmt.Sprint(i)))}
+		s := schema.Span{Resource: otlp.NewResource(attr("openinference.project.name", strconv.Itoa(i)))}
 		n.Apply(&s)
-		require.Equal(t, fmt.Sprint(i), s.Resource.ServiceName)
+		require.Equal(t, strconv.Itoa(i), s.Resource.ServiceName)
 	}
 }

@@ -26,6 +26,8 @@ const (
 	lsMeta   = "langsmith.metadata."
 	genIn    = "gen_ai.usage.input_token_details."
 	genOut   = "gen_ai.usage.output_token_details."
+	mlUsage  = "mlflow.chat.tokenUsage."
+	gkUsage  = "genkit:output.usage."
 )
 
 // rules are the rows of the table that need no code of their own, in the order
@@ -34,11 +36,11 @@ func rules() []rule {
 	return []rule{
 		{keyProvider, formProvider, []string{
 			"gen_ai.system", "llm.provider", "llm.system", lsMeta + "ls_provider", "metadata.ls_provider",
-			"ai.model.provider", lf + "metadata.provider",
+			"ai.model.provider", lf + "metadata.provider", "mlflow.llm.provider",
 		}},
 		{keyRequestModel, formText, []string{
 			lf + "model.name", "ai.model.id", "llm.request.model_name", "llm.model_name", lsMeta + "ls_model_name",
-			"metadata.ls_model_name", "embedding.model_name", "reranker.model_name", "model",
+			"metadata.ls_model_name", "embedding.model_name", "reranker.model_name", "mlflow.llm.model", "genkit:name?llm", "genkit:name?embedding", "model",
 		}},
 		{keyResponseModel, formText, []string{"ai.response.model", "llm.response.model_name", "llm.response.model"}},
 		{"session.id", formText, []string{
@@ -46,6 +48,7 @@ func rules() []rule {
 			aiMeta + "sessionId", tlProps + "session_id", tlProps + "chat_id", tlProps + "conversation_id",
 			lsMeta + "session_id", lsMeta + "thread_id", lsMeta + "conversation_id",
 			"metadata.session_id", "metadata.thread_id", "metadata.conversation_id", "litellm.metadata.session_id",
+			"gcp.vertex.agent.session_id",
 		}},
 		{"user.id", formText, []string{
 			"langfuse.user.id", "enduser.id", lf + "metadata.langfuse_user_id", "metadata.langfuse_user_id", aiMeta + "userId",
@@ -67,9 +70,9 @@ func rules() []rule {
 			"agent.name", "ai.telemetry.functionId?agent", "traceloop.entity.name?agent",
 			lsMeta + "langgraph_node?agent", "metadata.langgraph_node?agent",
 		}},
-		{"gen_ai.tool.name", formText, []string{"tool.name", "ai.toolCall.name", "traceloop.entity.name?tool", nameOf + "?tool"}},
-		{"gen_ai.tool.call.id", formText, []string{"ai.toolCall.id", "tool.id"}},
-		{keyFirstChunk, formAmount, []string{"gen_ai.client.operation.time_to_first_chunk", "ai.response.msToFirstChunk"}},
+		{"gen_ai.tool.name", formText, []string{"tool.name", "ai.toolCall.name", "traceloop.entity.name?tool", srcLiveKitTool, "genkit:name?tool", nameOf + "?tool"}},
+		{"gen_ai.tool.call.id", formText, []string{"ai.toolCall.id", "tool.id", "lk.function_tool.id"}},
+		{keyFirstChunk, formAmount, []string{"gen_ai.client.operation.time_to_first_chunk", "ai.response.msToFirstChunk", "lk.response.ttft"}},
 		{keyFinish, formFinish, []string{
 			"llm.finish_reason", "ai.response.finishReason", "gen_ai.finishReason", srcCompletionFinish,
 		}},
@@ -84,14 +87,15 @@ func usageRules() [numCounts]rule {
 	return [numCounts]rule{
 		countInput: {"gen_ai.usage.input_tokens", formCount, []string{
 			"ai.usage.inputTokens", "ai.usage.promptTokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt",
-			lsUsage + "input_tokens", "llm.usage.prompt_tokens", "ai.usage.tokens",
+			lsUsage + "input_tokens", "llm.usage.prompt_tokens", "ai.usage.tokens", mlUsage + "input_tokens", gkUsage + "inputTokens",
 		}},
 		countOutput: {"gen_ai.usage.output_tokens", formCount, []string{
 			"ai.usage.outputTokens", "ai.usage.completionTokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion",
-			lsUsage + "output_tokens", "llm.usage.completion_tokens",
+			lsUsage + "output_tokens", "llm.usage.completion_tokens", mlUsage + "output_tokens", gkUsage + "outputTokens",
 		}},
 		countTotal: {"gen_ai.usage.total_tokens", formCount, []string{
 			"llm.token_count.total", "ai.usage.totalTokens", lsUsage + "total_tokens", "llm.usage.total_tokens",
+			mlUsage + "total_tokens", gkUsage + "totalTokens",
 		}},
 		countCacheRead: {"gen_ai.usage.cache_read.input_tokens", formCount, []string{
 			"gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read",
@@ -99,6 +103,7 @@ func usageRules() [numCounts]rule {
 			lsUsage + "input_token_details.cache_read", genIn + "cache_read", "gen_ai.usage.details.cache_read_tokens",
 			provMeta + "openai.cachedPromptTokens", provMeta + "anthropic.cacheReadInputTokens",
 			provMeta + "anthropic.usage.cache_read_input_tokens", provMeta + "bedrock.usage.cacheReadInputTokens",
+			mlUsage + "cache_read_input_tokens", gkUsage + "cachedContentTokens",
 		}},
 		countCacheWrite: {"gen_ai.usage.cache_creation.input_tokens", formCount, []string{
 			"gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
@@ -118,7 +123,7 @@ func usageRules() [numCounts]rule {
 			"gen_ai.usage.reasoning_tokens", "llm.token_count.completion_details.reasoning",
 			"ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens",
 			lsUsage + "output_token_details.reasoning", genOut + "reasoning", "gen_ai.usage.details.reasoning_tokens",
-			provMeta + "openai.reasoningTokens",
+			provMeta + "openai.reasoningTokens", gkUsage + "thoughtsTokens",
 		}},
 		countAudioInput: {"gen_ai.usage.audio.input_tokens", formCount, []string{
 			"llm.token_count.prompt_details.audio", lsUsage + "input_token_details.audio", genIn + "audio",
@@ -136,6 +141,7 @@ func costRules() [numCosts]rule {
 	return [numCosts]rule{
 		costTotal: {keyCost, formAmount, []string{
 			lf + "cost_details.total", keyCost, "gen_ai.usage.cost.amount", "llm.cost.total", "litellm.cost.total", lsUsage + "total_cost",
+			"mlflow.llm.cost.total_cost",
 		}},
 		costInput:  {keyCostInput, formAmount, []string{lf + "cost_details.input", keyCostInput, "llm.cost.prompt", lsUsage + "input_cost"}},
 		costOutput: {keyCostOutput, formAmount, []string{lf + "cost_details.output", keyCostOutput, "llm.cost.completion", lsUsage + "output_cost"}},
@@ -154,6 +160,8 @@ const (
 	srcTraceloopKind  = "traceloop.span.kind"
 	srcOperationID    = "ai.operationId"
 	srcGenkitKind     = "genkit:metadata:subtype"
+	srcMLflowType     = "mlflow.spanType"
+	srcLiveKitTool    = "lk.function_tool.name"
 	srcRequestType    = "llm.request.type"
 	srcToolName       = "gen_ai.tool.name"
 	srcFirstChunk     = lf + "completion_start_time"
@@ -185,6 +193,7 @@ func jsonKeys() []string {
 	return []string{
 		lf + "usage_details", lf + "cost_details", "langsmith.usage_metadata", "ai.response.providerMetadata",
 		aiMeta + "langfusePrompt", "gen_ai.usage.input_token_details", "gen_ai.usage.output_token_details",
+		"mlflow.chat.tokenUsage", "mlflow.llm.cost", "genkit:output",
 	}
 }
 

@@ -4,7 +4,9 @@ import "math/rand/v2"
 
 // Keys of attributes, by what their values are. All occur in spans, some in
 // other places as well.
-func stringKeys() []string { return []string{"s", "both", "wide.name", "odd key", "mixed", "spanlake.score.id"} }
+func stringKeys() []string {
+	return []string{"s", "both", "wide.name", "odd key", "mixed", "spanlake.score.id"}
+}
 func numberKeys() []string { return []string{"n", "f", "both.n", "mixed"} }
 func boolKeys() []string   { return []string{"ok", "mixed"} }
 func listKeys() []string   { return []string{"tags", "nums", "flags", "mixed"} }
