@@ -12,7 +12,6 @@ import (
 	"github.com/spanlake/spanlake/internal/clock"
 	"github.com/spanlake/spanlake/internal/erasure"
 	"github.com/spanlake/spanlake/internal/objstore"
-	"github.com/spanlake/spanlake/internal/vec"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -41,14 +40,18 @@ func (c *Compactor) erasedIn(ctx context.Context, v *view) error {
 		for r := range reach.Requests() {
 			n, known := before[r.ID][b.BlockName]
 			if !known {
+				var media []string
 				var err error
-				n, err = countRows(ctx, c.bucket, r, b.BlockName)
+				n, media, err = countRows(ctx, c.bucket, r, b.BlockName)
 				if isGone(err) {
 					v.stale = true // merges that want it are void
 					continue
 				}
 				if err != nil {
 					return fmt.Errorf("look for erased rows in %s: %w", b.Key(), err)
+				}
+				if err := c.noteMedia(ctx, r, media); err != nil {
+					return err
 				}
 			}
 			v.held[r.ID][b.BlockName] = n
@@ -61,14 +64,16 @@ func (c *Compactor) erasedIn(ctx context.Context, v *view) error {
 // countTraces is of how many traces rows are in memory at once.
 const countTraces = 256
 
-func countRows(ctx context.Context, bucket objstore.Bucket, r *erasure.Request, name schema.BlockName) (n int, err error) {
+// countRows returns how many rows of a block a request is about, and the ids of the
+// media that they refer to.
+func countRows(ctx context.Context, bucket objstore.Bucket, r *erasure.Request, name schema.BlockName) (n int, media []string, err error) {
 	upTo := r.UpTo(erasure.PlaceOf(&name))
 	if name.Spans == 0 || upTo < name.First {
-		return 0, nil
+		return 0, nil, nil
 	}
 	reader, err := block.Open(ctx, bucket, name.Key())
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	maybe := make([]schema.TraceID, 0, len(r.Traces))
 	for _, id := range r.Traces {
@@ -77,17 +82,23 @@ func countRows(ctx context.Context, bucket objstore.Bucket, r *erasure.Request, 
 		}
 	}
 	for few := range slices.Chunk(maybe, countTraces) {
-		rows, err := reader.Traces(ctx, few, vec.Columns{Bare: true, Rest: true})
+		rows, err := reader.Traces(ctx, few, mediaColumns())
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		for i := range rows {
-			if rows[i].Position <= upTo {
-				n++
+			if rows[i].Position > upTo {
+				continue
+			}
+			n++
+			for _, text := range [...][]byte{rows[i].Attributes, rows[i].Derived, rows[i].Events} {
+				media = append(media, schema.MediaReferences(text)...)
 			}
 		}
+		slices.Sort(media)
+		media = slices.Compact(media)
 	}
-	return n, nil
+	return n, media, nil
 }
 
 // note writes down which objects held rows that are gone, before they are deleted.
@@ -123,6 +134,12 @@ func (c *Compactor) complete(ctx context.Context, v *view, s *Summary) error {
 		if err != nil {
 			return err
 		}
+		media := 0
+		if why == "" {
+			if why, media, err = c.mediaRemain(ctx, r); err != nil {
+				return fmt.Errorf("erasure %s: %w", r.ID, err)
+			}
+		}
 		if why != "" {
 			s.Pending++
 			c.logger.Debug("erasure is not done", slog.String("project", string(v.project)), slog.String("erasure", r.ID), slog.String("waits_for", why))
@@ -132,14 +149,14 @@ func (c *Compactor) complete(ctx context.Context, v *view, s *Summary) error {
 		if err != nil {
 			return fmt.Errorf("erasure %s: %w", r.ID, err)
 		}
-		receipt, err := c.erasures.Complete(ctx, r, versions, time.Now())
+		receipt, err := c.erasures.Complete(ctx, r, erasure.Gone{Versions: versions, Media: media, At: time.Now()})
 		if err != nil {
 			return err
 		}
 		s.Erased++
 		c.metrics.erasures.Inc()
 		c.logger.Info("erasure is done", slog.String("project", string(v.project)), slog.String("erasure", r.ID),
-			slog.Int("traces", len(r.Traces)), slog.Int("spans", receipt.Spans), slog.Int("objects", len(receipt.Replaced)), slog.Int("versions", versions))
+			slog.Int("traces", len(r.Traces)), slog.Int("spans", receipt.Spans), slog.Int("objects", len(receipt.Replaced)), slog.Int("versions", versions), slog.Int("media", media))
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ var (
 	ErrNotHere = errors.New("not here")
 	// ErrTooLarge is answered with 413.
 	ErrTooLarge = errTooLarge
+	// ErrUnsupported is answered with 415.
+	ErrUnsupported = errUnsupported
 )
 
 // Request is a request of another protocol than OTLP, as its adapter gets it.
@@ -90,8 +92,13 @@ type failure struct {
 // RefuseJSON is a Refuse of a Route that says why as Adapt does.
 func RefuseJSON(w http.ResponseWriter, status int, why string) { WriteJSON(w, status, failure{why}) }
 
-// WriteJSON writes a reply. Nothing can be done for a client that is gone.
+// WriteJSON writes a reply, nil for an empty one. Nothing can be done for a client
+// that is gone.
 func WriteJSON(w http.ResponseWriter, status int, reply any) {
+	if reply == nil {
+		w.WriteHeader(status)
+		return
+	}
 	body, err := json.Marshal(reply)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"message":"the reply is no JSON"}`)

@@ -24,19 +24,30 @@ import (
 // RegisterGRPC registers OTLP's three export services. The server must have
 // been made with ServerOptions.
 func (r *Receiver) RegisterGRPC(server grpc.ServiceRegistrar) {
-	const prefix = "opentelemetry.proto.collector."
 	register := func(service string, export exportFunc) {
-		server.RegisterService(&grpc.ServiceDesc{
-			ServiceName: prefix + service,
-			HandlerType: (*any)(nil),
-			Methods:     []grpc.MethodDesc{{MethodName: "Export", Handler: r.handler("/"+prefix+service+"/Export", export)}},
-		}, r)
+		r.RegisterUnary(server, "opentelemetry.proto.collector."+service, "Export", func(ctx context.Context, id schema.ProjectID, message []byte) ([]byte, error) {
+			success, err := export(ctx, id, payload{body: message})
+			return success.protobuf(), err
+		})
 	}
 	register("trace.v1.TraceService", r.exportTraces)
 	register("logs.v1.LogsService", r.exportLogs)
 	register("metrics.v1.MetricsService", func(_ context.Context, _ schema.ProjectID, p payload) (partialSuccess, error) {
 		return rejectMetrics(p)
 	})
+}
+
+// Unary serves a call: it takes and returns an encoded message.
+type Unary func(ctx context.Context, id schema.ProjectID, message []byte) (reply []byte, err error)
+
+// RegisterUnary registers a service with one method. The server must have been made
+// with ServerOptions.
+func (r *Receiver) RegisterUnary(server grpc.ServiceRegistrar, service, method string, serve Unary) {
+	server.RegisterService(&grpc.ServiceDesc{
+		ServiceName: service,
+		HandlerType: (*any)(nil),
+		Methods:     []grpc.MethodDesc{{MethodName: method, Handler: r.handler("/"+service+"/"+method, serve)}},
+	}, r)
 }
 
 // ServerOptions lets a gRPC server hand over messages as bytes, gzip and zstd
@@ -69,13 +80,13 @@ func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
-func (r *Receiver) handler(method string, export exportFunc) grpc.MethodHandler {
+func (r *Receiver) handler(method string, serve Unary) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		var request rawMessage
 		if err := decode(&request); err != nil {
 			return nil, err
 		}
-		handle := func(ctx context.Context, _ any) (any, error) { return r.exportGRPC(ctx, request, export) }
+		handle := func(ctx context.Context, _ any) (any, error) { return r.serveGRPC(ctx, request, serve) }
 		if intercept == nil {
 			return handle(ctx, request)
 		}
@@ -83,7 +94,7 @@ func (r *Receiver) handler(method string, export exportFunc) grpc.MethodHandler 
 	}
 }
 
-func (r *Receiver) exportGRPC(ctx context.Context, request rawMessage, export exportFunc) (rawMessage, error) {
+func (r *Receiver) serveGRPC(ctx context.Context, request rawMessage, serve Unary) (rawMessage, error) {
 	if err := r.admit(int64(len(request))); err != nil {
 		return nil, grpcError(err)
 	}
@@ -96,11 +107,11 @@ func (r *Receiver) exportGRPC(ctx context.Context, request rawMessage, export ex
 	if err != nil {
 		return nil, grpcError(err)
 	}
-	success, err := export(ctx, project, payload{body: request})
+	reply, err := serve(ctx, project, request)
 	if err != nil {
 		return nil, grpcError(err)
 	}
-	return success.protobuf(), nil
+	return reply, nil
 }
 
 // grpcError maps errors as OTLP says: a client retries RESOURCE_EXHAUSTED only
@@ -119,7 +130,7 @@ func grpcError(err error) error {
 			return fmt.Errorf("attach retry info: %w", detailErr)
 		}
 		return withHint.Err()
-	case errors.Is(err, otlp.ErrMalformed), errors.Is(err, schema.ErrBadProject):
+	case errors.Is(err, otlp.ErrMalformed), errors.Is(err, schema.ErrBadProject), errors.Is(err, ErrBadRequest):
 		code = codes.InvalidArgument
 	}
 	return status.Error(code, err.Error())

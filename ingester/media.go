@@ -52,7 +52,18 @@ func (m *Media) Held(ctx context.Context, name schema.MediaName, length int64) (
 	case err != nil:
 		return false, Away(err)
 	}
-	return object.Size == length && (kept == 0 || m.Now().Sub(object.ModTime) < kept/2), nil
+	if object.Size != length || kept > 0 && m.Now().Sub(object.ModTime) >= kept/2 {
+		return false, nil
+	}
+	// What is to be erased is held only if it was put since.
+	mark, err := m.bucket.Stat(ctx, name.EraseKey())
+	switch {
+	case errors.Is(err, objstore.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, Away(err)
+	}
+	return object.ModTime.After(mark.ModTime), nil
 }
 
 // Kept is how long a project keeps media, 0 for ever.

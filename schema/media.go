@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -37,6 +38,10 @@ func (n MediaName) Key() string { return ProjectMedia(n.Project) + hex.EncodeToS
 // TypeKey is the key of the object that says of which type the content is.
 func (n MediaName) TypeKey() string { return n.Key() + ".type" }
 
+// EraseKey is the key of the object that marks the medium: it is to be erased unless a
+// trace refers to it, and whoever has it is to put it again.
+func (n MediaName) EraseKey() string { return n.Key() + ".erase" }
+
 // mediaIDBytes is the length of an id, of a part of the hash.
 const mediaIDBytes = 22
 
@@ -71,4 +76,33 @@ func ParseMediaName(key string) (n MediaName, err error) {
 		return MediaName{}, fmt.Errorf("%w: %q", ErrBadMedia, key)
 	}
 	return n, nil
+}
+
+// How a reference begins and ends, and what is before the id in it.
+const (
+	referenceBegin = "@@@langfuseMedia:"
+	referenceEnd   = "@@@"
+	referenceID    = "id="
+)
+
+// MediaReferences returns the ids of the media that a text refers to, as SDKs of
+// Langfuse write references: @@@langfuseMedia:type=…|id=…|source=…@@@, with the parts
+// in any order. An id may come more than once.
+func MediaReferences(text []byte) (ids []string) {
+	for {
+		_, rest, found := bytes.Cut(text, []byte(referenceBegin))
+		if !found {
+			return ids
+		}
+		reference, _, found := bytes.Cut(rest, []byte(referenceEnd))
+		if !found {
+			return ids
+		}
+		for part := range bytes.SplitSeq(reference, []byte("|")) {
+			if id, ok := bytes.CutPrefix(part, []byte(referenceID)); ok && len(id) == mediaIDBytes {
+				ids = append(ids, string(id))
+			}
+		}
+		text = rest
+	}
 }

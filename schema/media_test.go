@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
@@ -34,4 +35,37 @@ func TestMediaNames(t *testing.T) {
 		_, err := schema.MediaIDPrefix("shop", id)
 		require.ErrorIs(t, err, schema.ErrBadMedia, id)
 	}
+}
+
+func TestMediaReferences(t *testing.T) {
+	const a, b = "udM-x0UtrRO_eU3p7h4Gjf", "a3_KnPkQi4CqSC2b8AeUsf"
+	for _, tt := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"none", "no reference", nil},
+		{"one", "@@@langfuseMedia:type=image/png|id=" + a + "|source=bytes@@@", []string{a}},
+		{"within a text", `{"x":"see @@@langfuseMedia:type=image/png|id=` + a + `|source=bytes@@@ and @@@langfuseMedia:id=` + b + `|type=a/b@@@."}`, []string{a, b}},
+		{"twice", strings.Repeat("@@@langfuseMedia:type=image/png|id="+a+"|source=bytes@@@", 2), []string{a, a}},
+		{"no end", "@@@langfuseMedia:type=image/png|id=" + a + "|source=bytes", nil},
+		{"no id", "@@@langfuseMedia:type=image/png@@@", nil},
+		{"an id that is too long", "@@@langfuseMedia:id=" + a + "x@@@", nil},
+		{"one within another", "@@@langfuseMedia:type=@@@langfuseMedia:id=" + a + "@@@", []string{a}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.Equal(t, tt.want, schema.MediaReferences([]byte(tt.text)))
+		})
+	}
+}
+
+// FuzzMediaReferences: what is found stands in the text, and is as long as an id.
+func FuzzMediaReferences(f *testing.F) {
+	f.Add([]byte("@@@langfuseMedia:type=image/png|id=udM-x0UtrRO_eU3p7h4Gjf|source=bytes@@@"))
+	f.Add([]byte("@@@langfuseMedia:@@@langfuseMedia:id=|id=@@@@@@"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, id := range schema.MediaReferences(text) {
+			require.Len(t, id, 22)
+			require.True(t, bytes.Contains(text, []byte("id="+id)))
+		}
+	})
 }

@@ -225,6 +225,7 @@ func printErasure(r *app.ErasureReply, left querier.Left, w io.Writer) error {
 		{"Spans removed", strconv.Itoa(r.Spans)},
 		{"Objects replaced", strconv.Itoa(len(r.Replaced))},
 		{"Earlier versions removed", strconv.Itoa(r.Versions)},
+		{"Media removed", strconv.Itoa(r.Media)},
 		{"Found now", fmt.Sprintf("%s by queries, %s in objects and in the log", counted(left.Spans, "span"), counted(left.Stored, "row"))},
 	}
 	if err := printTable(w, rows); err != nil || len(r.Replaced) == 0 {

@@ -72,7 +72,7 @@ func TestErase(t *testing.T) {
 	require.Contains(t, stderr, "queries still show 2 spans")
 
 	require.NoError(t, store.Note(t.Context(), "shop", r.ID, []erasure.Replaced{{Object: "blocks/a", Spans: 3, By: "blocks/b", At: accepted}, {Object: "blocks/c", Spans: 1}}))
-	_, err := store.Complete(t.Context(), r, 2, accepted.Add(time.Hour))
+	_, err := store.Complete(t.Context(), r, erasure.Gone{Versions: 2, Media: 3, At: accepted.Add(time.Hour)})
 	require.NoError(t, err)
 	left = `{"traces":0,"spans":0,"stored":4}`
 	stdout, stderr = erase(exitFailed, "status", r.ID)

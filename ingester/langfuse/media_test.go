@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -247,4 +248,23 @@ func TestSecretOfLinksIsRenewed(t *testing.T) {
 			require.Equal(t, http.StatusOK, w.follow(http.MethodPut, upload, "second").Code)
 		})
 	}
+}
+
+// What is marked to be erased is asked for again, and is held once it was put since.
+func TestMediaThatAreToBeErased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, oneProject{})
+		_, upload := w.announce("content", "text/plain")
+		require.Equal(t, http.StatusOK, w.follow(http.MethodPut, upload, "content").Code)
+		_, again := w.announce("content", "text/plain")
+		require.Empty(t, again)
+		time.Sleep(time.Second)
+		require.NoError(t, w.bucket.Put(t.Context(), nameOf("content").EraseKey(), strings.NewReader(""), objstore.PutOptions{}))
+		_, again = w.announce("content", "text/plain")
+		require.NotEmpty(t, again)
+		time.Sleep(time.Second)
+		require.Equal(t, http.StatusOK, w.follow(http.MethodPut, again, "content").Code)
+		_, again = w.announce("content", "text/plain")
+		require.Empty(t, again)
+	})
 }

@@ -60,6 +60,7 @@ type ErasureReply struct {
 	Spans      int                `json:"spans"` // of a dry run those that queries show, else those that are gone so far
 	Replaced   []erasure.Replaced `json:"replaced,omitempty"`
 	Versions   int                `json:"versions,omitempty"`
+	Media      int                `json:"media,omitempty"` // images and documents that are gone with them
 	GoneAt     time.Time          `json:"gone_at,omitzero"`
 }
 
@@ -180,7 +181,7 @@ func pendingReply(r *erasure.Request, p *erasure.Progress) ErasureReply {
 func doneReply(r *erasure.Receipt) ErasureReply {
 	return ErasureReply{
 		ID: r.ID, Project: r.Project, State: erasureDone, By: r.By, AcceptedAt: r.AcceptedAt, Digest: r.WhereDigest,
-		Traces: len(r.Traces), Spans: r.Spans, Replaced: r.Replaced, Versions: r.Versions, GoneAt: r.GoneAt,
+		Traces: len(r.Traces), Spans: r.Spans, Replaced: r.Replaced, Versions: r.Versions, Media: r.Media, GoneAt: r.GoneAt,
 	}
 }
 

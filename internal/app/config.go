@@ -14,6 +14,7 @@ import (
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/settings"
+	"github.com/spanlake/spanlake/internal/spanmetrics"
 	"github.com/spanlake/spanlake/querier"
 )
 
@@ -42,8 +43,11 @@ type Config struct {
 	Ingester  ingester.Config  `yaml:"ingester"`
 	Compactor compactor.Config `yaml:"compactor"`
 	Querier   querier.Config   `yaml:"querier"`
-	Shutdown  ShutdownConfig   `yaml:"shutdown"`
-	Logging   settings.Logging `yaml:"logging"`
+
+	SpanMetrics spanmetrics.Config `yaml:"spanmetrics"`
+
+	Shutdown ShutdownConfig   `yaml:"shutdown"`
+	Logging  settings.Logging `yaml:"logging"`
 
 	// Version and Revision of the program, for /api/status/buildinfo.
 	Version  string `yaml:"-"`
@@ -94,6 +98,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Ingester.RegisterFlagsWithPrefix("ingester.", f)
 	c.Compactor.RegisterFlagsWithPrefix("compactor.", f)
 	c.Querier.RegisterFlagsWithPrefix("querier.", f)
+	c.SpanMetrics.RegisterFlagsWithPrefix("spanmetrics.", f)
 
 	f.DurationVar(&c.Shutdown.Timeout, "shutdown.timeout", 25*time.Second, "How long stopping may take: to finish requests, to store what is in the log, to finish queries, in this order. What is not stored by then stays in the log.")
 
@@ -119,6 +124,7 @@ func (c *Config) Validate() error {
 		c.Ingester.Validate(),
 		c.Compactor.Validate(),
 		c.Querier.Validate(),
+		c.SpanMetrics.Validate(),
 		c.Shutdown.validate(),
 		c.NATS.Validate(),
 		c.Logging.Validate(),

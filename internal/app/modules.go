@@ -26,6 +26,7 @@ const (
 	moduleOTLPGRPC = "otlp-grpc"
 	moduleOTLPHTTP = "otlp-http"
 	moduleCompact  = "compactor"
+	moduleCounts   = "spanmetrics"
 )
 
 // module is a row of the table: it starts after and stops before those it needs.
@@ -58,6 +59,9 @@ func (a *App) table() []module {
 	}
 	rows = append(rows, module{moduleLive, a.newLive, []string{moduleLog}})
 	builderNeeds := []string{moduleLive}
+	if a.cfg.SpanMetrics.Enabled && a.cfg.Target != TargetQuerier {
+		rows = append(rows, module{moduleCounts, a.newSpanMetrics, []string{moduleLog}})
+	}
 	switch a.cfg.Target {
 	case TargetQuerier:
 		return append(rows,

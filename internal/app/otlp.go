@@ -15,9 +15,11 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/ingester/jaeger"
 	"github.com/spanlake/spanlake/ingester/langfuse"
 	"github.com/spanlake/spanlake/ingester/langsmith"
 	"github.com/spanlake/spanlake/ingester/phoenix"
+	"github.com/spanlake/spanlake/ingester/zipkin"
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 )
@@ -58,6 +60,8 @@ func (a *App) protocols() []ingester.Route {
 	return slices.Concat(
 		langsmith.NewHandler(a.receiver, spans, ingester.NewMedia(a.receiver, a.bucket, a.projects)).Routes(),
 		phoenix.NewHandler(a.receiver, spans).Routes(),
+		zipkin.NewHandler(a.receiver).Routes(),
+		jaeger.NewHandler(a.receiver).Routes(),
 		langfuse.NewHandler(a.receiver, a.bucket, a.projects, a.cfg.Version).Routes(),
 	)
 }
@@ -103,6 +107,7 @@ func (a *App) newOTLPGRPC() services.Service {
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
 		)...)
 		a.receiver.RegisterGRPC(s)
+		jaeger.NewHandler(a.receiver).RegisterGRPC(s)
 		grpc_health_v1.RegisterHealthServer(s, health{ready: a.ready})
 		return a.otlpGRPC.service(func(l net.Listener) error { return s.Serve(l) },
 			func(ctx context.Context) { shutdownGRPC(ctx, s) }), nil

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
@@ -25,9 +26,10 @@ import (
 
 // Users of TestErase. What is about the first one stands in no query.
 const (
-	erasedUser  = "user-who-wants-to-be-forgotten"
-	otherUser   = "user-who-stays"
-	erasedWhere = `{ span.user.id = "` + erasedUser + `" }`
+	erasedUser                 = "user-who-wants-to-be-forgotten"
+	otherUser                  = "user-who-stays"
+	erasedMedium, sharedMedium = "a picture of " + erasedUser, "a picture that many have"
+	erasedWhere                = `{ span.user.id = "` + erasedUser + `" }`
 )
 
 // TestErase erases a user by a query while spans of another arrive, on an S3 bucket
@@ -35,6 +37,8 @@ const (
 // delays the bucket soon has no byte of it, though the compactor is killed at work.
 func TestErase(t *testing.T) {
 	w := newEraseWorld(t)
+	w.putMedia(erasedMedium)
+	w.putMedia(sharedMedium)
 	const before = 12
 	for range before {
 		w.sendOf(erasedUser)
@@ -94,6 +98,7 @@ func TestErase(t *testing.T) {
 		require.Zero(t, status.Left.Stored)
 		require.Equal(t, 3*before, status.Spans)
 		require.NotEmpty(t, status.Replaced)
+		require.Equal(t, 1, status.Media)
 		reply = status.ErasureReply
 		return true
 	})
@@ -103,6 +108,9 @@ func TestErase(t *testing.T) {
 	for _, o := range reply.Replaced {
 		require.NotContains(t, kept, "some/prefix/"+o.Object)
 	}
+	require.NotContains(t, kept, "some/prefix/"+mediumOf(erasedMedium).Key())
+	_, err := w.bucket.Stat(t.Context(), mediumOf(sharedMedium).Key())
+	require.NoError(t, err)
 	require.NotZero(t, reply.Versions)
 	require.Contains(t, w.command("status"), reply.ID)
 	for _, q := range w.queriers {
@@ -155,7 +163,10 @@ func (w *eraseWorld) export(user string) error {
 	}
 	id := randomID(w.random, 16)
 	root := randomSpan(w.random, id, time.Now())
-	root.Attributes = append(root.Attributes, text("user.id", user))
+	root.Attributes = append(root.Attributes, text("user.id", user), text("input.value", referenceTo(sharedMedium)))
+	if user == erasedUser {
+		root.Attributes = append(root.Attributes, text("output.value", referenceTo(erasedMedium)))
+	}
 	data := exportOf(root)
 	for range 2 {
 		child := randomSpan(w.random, id, time.Now())
@@ -171,6 +182,22 @@ func (w *eraseWorld) export(user string) error {
 		w.others++
 	}
 	return err
+}
+
+func mediumOf(content string) schema.MediaName {
+	return schema.MediaName{Project: "shop", SHA256: sha256.Sum256([]byte(content))}
+}
+
+func referenceTo(content string) string {
+	return "@@@langfuseMedia:type=image/png|id=" + mediumOf(content).ID() + "|source=bytes@@@"
+}
+
+// putMedia stores a medium as the receiver does.
+func (w *eraseWorld) putMedia(content string) {
+	w.t.Helper()
+	for key, data := range map[string]string{mediumOf(content).TypeKey(): "image/png", mediumOf(content).Key(): content} {
+		require.NoError(w.t, w.bucket.Put(w.t.Context(), key, strings.NewReader(data), objstore.PutOptions{}))
+	}
 }
 
 func (w *eraseWorld) sendOf(user string) {

@@ -25,6 +25,9 @@ type Replaced struct {
 // Progress is what was done so far.
 type Progress struct {
 	Replaced []Replaced `json:"replaced"` // by object
+	// Media are the keys of what the rows refer to, in order: those that no other
+	// trace refers to go with them.
+	Media []string `json:"media,omitempty"`
 
 	etag string // of the object it was read from, "" if there was none
 }
@@ -35,6 +38,16 @@ func (p *Progress) Add(list []Replaced) (more bool) {
 		at, found := slices.BinarySearchFunc(p.Replaced, r, func(a, b Replaced) int { return strings.Compare(a.Object, b.Object) })
 		if !found {
 			p.Replaced, more = slices.Insert(p.Replaced, at, r), true
+		}
+	}
+	return more
+}
+
+// AddMedia notes media that are not noted yet, and reports whether there are any.
+func (p *Progress) AddMedia(keys []string) (more bool) {
+	for _, key := range keys {
+		if at, found := slices.BinarySearch(p.Media, key); !found {
+			p.Media, more = slices.Insert(p.Media, at, key), true
 		}
 	}
 	return more
@@ -80,9 +93,19 @@ const progressTries = 10
 // Note notes objects that held rows of a request, before they are deleted: nothing
 // else could tell afterwards.
 func (s *Store) Note(ctx context.Context, project schema.ProjectID, id string, list []Replaced) error {
+	return s.change(ctx, project, id, func(p *Progress) bool { return p.Add(list) })
+}
+
+// NoteMedia notes media that rows of a request refer to, before these are gone.
+func (s *Store) NoteMedia(ctx context.Context, project schema.ProjectID, id string, keys []string) error {
+	return s.change(ctx, project, id, func(p *Progress) bool { return p.AddMedia(keys) })
+}
+
+// change stores a progress unless change has nothing to change in it.
+func (s *Store) change(ctx context.Context, project schema.ProjectID, id string, change func(*Progress) bool) error {
 	for range progressTries {
 		p, err := s.Progress(ctx, project, id)
-		if err != nil || !p.Add(list) {
+		if err != nil || !change(p) {
 			return err
 		}
 		data, err := json.MarshalIndent(p, "", " ")
@@ -113,6 +136,7 @@ type Receipt struct {
 	Spans       int        `json:"spans"` // that are gone
 	Replaced    []Replaced `json:"replaced"`
 	Versions    int        `json:"versions"` // earlier versions of objects that were deleted
+	Media       int        `json:"media"`    // that no other trace referred to
 	GoneAt      time.Time  `json:"gone_at"`  // nothing was left then
 }
 
@@ -126,17 +150,23 @@ func (r *Receipt) Request() (*Request, error) {
 	return request, request.Validate()
 }
 
+// Gone is what is gone at the end, besides rows and the objects that held them.
+type Gone struct {
+	Versions, Media int
+	At              time.Time
+}
+
 // Complete writes the receipt of a request and then removes the request, which was
 // what hid its rows. A crash in between leaves both: the request then still counts,
 // and whoever looks next completes it again.
-func (s *Store) Complete(ctx context.Context, r *Request, versions int, now time.Time) (*Receipt, error) {
+func (s *Store) Complete(ctx context.Context, r *Request, gone Gone) (*Receipt, error) {
 	p, err := s.Progress(ctx, r.Project, r.ID)
 	if err != nil {
 		return nil, err
 	}
 	receipt := &Receipt{
 		Version: version, ID: r.ID, Project: r.Project, By: r.By, AcceptedAt: r.AcceptedAt, WhereDigest: r.WhereDigest(),
-		Marks: r.Marks, Traces: texts(r.Traces), Spans: p.Spans(), Replaced: p.Replaced, Versions: versions, GoneAt: now.UTC(),
+		Marks: r.Marks, Traces: texts(r.Traces), Spans: p.Spans(), Replaced: p.Replaced, Versions: gone.Versions, Media: gone.Media, GoneAt: gone.At.UTC(),
 	}
 	data, err := json.MarshalIndent(receipt, "", " ")
 	if err != nil {

@@ -28,9 +28,10 @@ func floors() map[folder]int {
 		"internal/sim":            5,
 		"functions/internal/host": 5,
 
-		"ingester":  4,
-		"compactor": 4,
-		"querier":   4,
+		"ingester":             4,
+		"compactor":            4,
+		"internal/spanmetrics": 4,
+		"querier":              4,
 
 		"internal/settings":  4,
 		"functions/internal": 4,
@@ -121,6 +122,9 @@ func borders() []border {
 		{dependency: "github.com/aws/smithy-go", inside: aws},
 		{dependency: "github.com/aws/aws-lambda-go", inside: []folder{"functions"}},
 		{dependency: "github.com/nats-io/nats.go", inside: []folder{"internal/wal", "internal/wire", "internal/login"}},
+		{dependency: "github.com/apache/thrift", inside: []folder{"ingester/jaeger"}},
+		{dependency: "github.com/jaegertracing/jaeger-idl", inside: []folder{"ingester/jaeger"}, tests: app},
+		{dependency: "github.com/openzipkin/zipkin-go", inside: []folder{"ingester/zipkin"}, tests: app},
 		{dependency: "github.com/nats-io/nats-server", inside: []folder{"internal/wal/embedded"}},
 		{dependency: dskit, minFloor: 4},
 		{dependency: dskit + "/server", inside: app},

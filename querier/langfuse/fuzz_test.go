@@ -55,8 +55,10 @@ func FuzzParameters(f *testing.F) {
 // What is behind a row is what a cursor finds, also when the row itself is gone.
 func TestCursor(t *testing.T) {
 	rows := []querier.Row{
-		{Trace: schema.TraceID{2}, Span: schema.SpanID{2}, StartNanos: 7}, {Trace: schema.TraceID{2}, Span: schema.SpanID{1}, StartNanos: 7},
-		{Trace: schema.TraceID{1}, Span: schema.SpanID{9}, StartNanos: 7}, {Trace: schema.TraceID{3}, Span: schema.SpanID{1}, StartNanos: 6},
+		{Trace: schema.TraceID{2}, Span: schema.SpanID{2}, StartNanos: 7},
+		{Trace: schema.TraceID{2}, Span: schema.SpanID{1}, StartNanos: 7},
+		{Trace: schema.TraceID{1}, Span: schema.SpanID{9}, StartNanos: 7},
+		{Trace: schema.TraceID{3}, Span: schema.SpanID{1}, StartNanos: 6},
 	}
 	for i := range rows {
 		left, err := after(rows, cursorOf(&rows[i]))

@@ -7,7 +7,7 @@ locals {
 
   ingest  = { list = ["blocks", "projects"], get = ["projects"], put = ["claims"], delete = [] }
   flush   = { list = ["blocks", "claims", "projects"], get = ["claims", "projects"], put = ["blocks", "undecodable"], delete = ["claims"] }
-  compact = { list = ["blocks", "claims", "erasures", "media", "projects"], get = ["blocks", "erasures", "projects"], put = ["blocks", "erasures"], delete = ["blocks", "erasures", "media"] }
+  compact = { list = ["blocks", "claims", "erasures", "media", "projects"], get = ["blocks", "claims", "erasures", "media", "projects"], put = ["blocks", "erasures", "media"], delete = ["blocks", "erasures", "media"] }
   query   = { list = ["blocks", "erasures", "projects"], get = ["blocks", "claims", "erasures", "projects"], put = [], delete = [] }
   # What clients of Langfuse upload beside spans, which a service's receiver takes.
   media = { list = ["media"], get = ["media"], put = ["media"], delete = [] }
@@ -53,8 +53,8 @@ locals {
   # lifecycle rules is compared with the projects.
   compacts = ["compact", "compactor", "single"]
   versions = [
-    { Sid = "ListVersions", Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = [local.bucket_arn], Condition = { StringLike = { "s3:prefix" = [for folder in ["blocks", "claims", "erasures"] : "${var.bucket.prefix}${folder}/*"] } } },
-    { Sid = "DeleteVersions", Effect = "Allow", Action = ["s3:DeleteObjectVersion"], Resource = [for folder in ["blocks", "claims", "erasures"] : "${local.bucket_arn}/${var.bucket.prefix}${folder}/*"] },
+    { Sid = "ListVersions", Effect = "Allow", Action = ["s3:ListBucketVersions"], Resource = [local.bucket_arn], Condition = { StringLike = { "s3:prefix" = [for folder in ["blocks", "claims", "erasures", "media"] : "${var.bucket.prefix}${folder}/*"] } } },
+    { Sid = "DeleteVersions", Effect = "Allow", Action = ["s3:DeleteObjectVersion"], Resource = [for folder in ["blocks", "claims", "erasures", "media"] : "${local.bucket_arn}/${var.bucket.prefix}${folder}/*"] },
     { Sid = "Lifecycle", Effect = "Allow", Action = ["s3:GetLifecycleConfiguration"], Resource = [local.bucket_arn] },
   ]
 

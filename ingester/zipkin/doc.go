@@ -1,0 +1,2 @@
+// Package zipkin takes spans as Zipkin's reporters send them.
+package zipkin
