@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,8 +21,7 @@ import (
 // of HTTP that means the same.
 func refusedAs(t *testing.T, err error) (code int, retryAfter string) {
 	t.Helper()
-	var refused *refusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refused.status, refused.retryAfter
 	}
 	switch status.Code(err) {
@@ -55,9 +55,7 @@ func TestCapturesWithAWrongKey(t *testing.T) {
 			r := asCaptured(&captures[i], "")
 			if r.protocol != corpus.GRPC { // a call has no key
 				r.header = map[string]string{"content-type": captures[i].Header["content-type"]}
-				for key, value := range header {
-					r.header[key] = value
-				}
+				maps.Copy(r.header, header)
 			}
 			code, _ := refusedAs(t, s.export(t.Context(), r))
 			require.Equal(t, http.StatusUnauthorized, code, captures[i].Name)
