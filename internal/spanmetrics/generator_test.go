@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ func testConfig() Config {
 
 // start runs a Generator on a log.
 func start(t *testing.T, log *logmem.Log) *Generator {
+	t.Helper()
 	g, err := New(testConfig(), log, bucketmem.New(), slog.New(slog.NewTextHandler(t.Output(), nil)), prometheus.NewRegistry())
 	require.NoError(t, err)
 	require.NoError(t, services.StartAndAwaitRunning(t.Context(), g))
@@ -36,11 +38,13 @@ func start(t *testing.T, log *logmem.Log) *Generator {
 }
 
 func stop(t *testing.T, g *Generator) {
+	t.Helper()
 	require.NoError(t, services.StopAndAwaitTerminated(context.WithoutCancel(t.Context()), g))
 }
 
 // publish writes rows into the partitions of their traces.
 func publish(t *testing.T, log *logmem.Log, rows []schema.Span) {
+	t.Helper()
 	for p := range partitions {
 		var own []schema.Span
 		for _, row := range rows {
@@ -59,6 +63,7 @@ func publish(t *testing.T, log *logmem.Log, rows []schema.Span) {
 
 // dataset are the rows of the conformance suite, request by request.
 func dataset(t *testing.T) (requests [][]schema.Span) {
+	t.Helper()
 	bodies, err := corpus.Dataset()
 	require.NoError(t, err)
 	for _, body := range bodies {
@@ -142,13 +147,15 @@ func bruteForce(all []schema.Span) (calls, failed, millis map[[3]string]int) {
 					return a.Value.Str
 				}
 				if a.Key == key && a.Value.Kind == schema.KindInt {
-					return fmt.Sprint(a.Value.Int)
+					return strconv.FormatInt(a.Value.Int, 10)
 				}
 			}
 		}
 		return ""
 	}
-	is := func(s *schema.Span, kinds ...int32) bool { return slices.Contains(kinds, s.Kind) && s.Resource.ServiceName != "" }
+	is := func(s *schema.Span, kinds ...int32) bool {
+		return slices.Contains(kinds, s.Kind) && s.Resource.ServiceName != ""
+	}
 	took := func(s *schema.Span) float64 { return seconds(s.StartNanos, s.EndNanos) }
 	paired := make(map[int]bool)
 	for i := range all {

@@ -24,6 +24,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, change func(*Config)) *world {
+	t.Helper()
 	cfg := &Config{Wait: 10 * time.Second, MaxEdges: 10, MaxSeries: 100, Idle: time.Hour}
 	if change != nil {
 		change(cfg)
