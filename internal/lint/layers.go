@@ -67,9 +67,10 @@ func floors() map[folder]int {
 		"internal/wire":      1,
 		"internal/corpus":    1,
 
-		"internal/clock": 0,
-		"internal/login": 0,
-		"schema":         0,
+		"internal/clock":   0,
+		"internal/failure": 0,
+		"internal/login":   0,
+		"schema":           0,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/querier/langfuse"
@@ -64,9 +65,9 @@ func ProtectQueries(guard Guard, next http.Handler) http.Handler {
 func refusalOf(path string) func(w http.ResponseWriter, status int, message string) {
 	switch {
 	case strings.HasPrefix(path, PrefixLangfuse):
-		return langfuse.Refuse
+		return failure.TellLangfuse
 	case IsRun(path):
-		return langsmith.Refuse
+		return failure.TellMessage
 	}
 	return nil
 }
