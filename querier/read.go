@@ -169,6 +169,11 @@ func (q *Querier) selected(ctx context.Context, id schema.ProjectID, text string
 // ReadTraces calls f with each of the traces that there are, whole and folded, in the
 // order of ids. f may keep nothing. Of a trace that is large it gets the first spans.
 func (q *Querier) ReadTraces(ctx context.Context, id schema.ProjectID, ids []schema.TraceID, f func(spans []schema.Span) error) error {
+	return q.ReadFirst(ctx, id, ids, func(spans []schema.Span, _ bool) error { return f(spans) })
+}
+
+// ReadFirst is ReadTraces, and says whether these are all spans of the trace.
+func (q *Querier) ReadFirst(ctx context.Context, id schema.ProjectID, ids []schema.TraceID, f func(spans []schema.Span, all bool) error) error {
 	projects, next := []schema.ProjectID{id}, 0
 	partitions := make(map[int]struct{})
 	for _, trace := range ids {
@@ -198,9 +203,9 @@ func (q *Querier) ReadTraces(ctx context.Context, id schema.ProjectID, ids []sch
 			found.again = func(ctx context.Context) (*foundTrace, error) {
 				return q.lookUp(ctx, projects, ids[next], timeRange{}, &traceFilter{})
 			}
-			spans, _, err := found.first(ctx, q.traceInMemory)
+			spans, message, err := found.first(ctx, q.traceInMemory)
 			if err == nil && len(spans) > 0 {
-				err = f(spans)
+				err = f(spans, message == "")
 			}
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/querier/langfuse"
 	"github.com/spanlake/spanlake/querier/langsmith"
+	"github.com/spanlake/spanlake/querier/mcp"
 )
 
 // PrefixLangfuse is where all paths of Langfuse are.
@@ -30,11 +31,11 @@ func GuardedReads(guard Guard, q *querier.Querier) map[string]http.Handler {
 	return all
 }
 
-// Queries serves the port of queries: Tempo's API, and what clients of other protocols
-// read. All of it takes the scope of queries, for which ProtectQueries is in front.
+// Queries serves the port of queries: Tempo's API, what clients of other protocols read,
+// and tools for language models. All of it takes the scope of queries, for which ProtectQueries is in front.
 func Queries(q *querier.Querier) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range Reads(q) {
+	for _, route := range slices.Concat(Reads(q), mcp.NewHandler(q).Routes()) {
 		mux.Handle(route.Pattern, route.Handler)
 	}
 	return queries(mux, q.Handler())
