@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -81,16 +82,8 @@ func (r *Receiver) explain(header http.Header, req *http.Request, err error) (st
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		r.metrics.rejectedRequests.WithLabelValues("malformed").Inc()
 	}
-	return status, failure{err.Error()}
+	return status, failure.Message{Message: err.Error()}
 }
-
-// failure is why a request failed, for clients that show it.
-type failure struct {
-	Message string `json:"message"`
-}
-
-// RefuseJSON is a Refuse of a Route that says why as Adapt does.
-func RefuseJSON(w http.ResponseWriter, status int, why string) { WriteJSON(w, status, failure{why}) }
 
 // WriteJSON writes a reply, nil for an empty one. Nothing can be done for a client
 // that is gone.

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -22,7 +23,7 @@ func NewHandler(receiver *ingester.Receiver) *Handler { return &Handler{receiver
 // Routes are the paths over HTTP.
 func (h *Handler) Routes() []ingester.Route {
 	return []ingester.Route{{
-		Pattern: "POST /api/traces", Scope: project.ScopeIngest, Handler: h.receiver.Adapt(h.post), Refuse: ingester.RefuseJSON,
+		Pattern: "POST /api/traces", Scope: project.ScopeIngest, Handler: h.receiver.Adapt(h.post), Refuse: failure.TellMessage,
 	}}
 }
 

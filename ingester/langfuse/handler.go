@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/jsonvalue"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
@@ -39,34 +40,17 @@ const prefix = "/api/public/"
 // Langfuse that asks for a prompt that does not exist.
 func (h *Handler) Routes() []ingester.Route {
 	return append(h.mediaRoutes(), []ingester.Route{
-		{Pattern: "POST " + prefix + "ingestion", Scope: project.ScopeIngest, Refuse: refuse, Handler: h.receiver.Adapt(h.ingest)},
-		{Pattern: "GET " + prefix + "projects", Scope: project.ScopeIngest, Refuse: refuse, Handler: h.receiver.Adapt(h.listProjects)},
+		{Pattern: "POST " + prefix + "ingestion", Scope: project.ScopeIngest, Refuse: failure.TellLangfuse, Handler: h.receiver.Adapt(h.ingest)},
+		{Pattern: "GET " + prefix + "projects", Scope: project.ScopeIngest, Refuse: failure.TellLangfuse, Handler: h.receiver.Adapt(h.listProjects)},
 		{Pattern: "GET " + prefix + "health", Handler: http.HandlerFunc(h.health)},
-		{Pattern: prefix, Scope: project.ScopeIngest, Refuse: refuse, Handler: http.HandlerFunc(notFound)},
-		{Pattern: strings.TrimSuffix(prefix, "/"), Scope: project.ScopeIngest, Refuse: refuse, Handler: http.HandlerFunc(notFound)},
+		{Pattern: prefix, Scope: project.ScopeIngest, Refuse: failure.TellLangfuse, Handler: http.HandlerFunc(notFound)},
+		{Pattern: strings.TrimSuffix(prefix, "/"), Scope: project.ScopeIngest, Refuse: failure.TellLangfuse, Handler: http.HandlerFunc(notFound)},
 	}...)
 }
 
-// failure is how Langfuse tells of one.
-type failure struct {
-	Message string `json:"message"`
-	Error   string `json:"error"`
-}
-
-// refuse answers who may not do what was asked for.
-func refuse(w http.ResponseWriter, status int, message string) {
-	name := map[int]string{http.StatusUnauthorized: "UnauthorizedError", http.StatusForbidden: "ForbiddenError"}[status]
-	if name == "" {
-		name = http.StatusText(status)
-	}
-	ingester.WriteJSON(w, status, failure{message, name})
-}
-
 func notFound(w http.ResponseWriter, req *http.Request) {
-	ingester.WriteJSON(w, http.StatusNotFound, failure{
-		fmt.Sprintf("%s %s not found: spanlake has traces, observations and scores, no prompts and no datasets", req.Method, req.URL.Path),
-		"LangfuseNotFoundError",
-	})
+	ingester.WriteJSON(w, http.StatusNotFound, failure.OfLangfuse(http.StatusNotFound,
+		fmt.Sprintf("%s %s not found: spanlake has traces, observations and scores, no prompts and no datasets", req.Method, req.URL.Path)))
 }
 
 func (h *Handler) health(w http.ResponseWriter, _ *http.Request) {
@@ -137,10 +121,10 @@ func (h *Handler) ingest(req *ingester.Request) (int, any, error) {
 // badRequest tells what is wrong with a request as a whole.
 func badRequest(why error) (int, any, error) {
 	return http.StatusBadRequest, struct {
-		failure
+		failure.Langfuse
 
 		Errors []string `json:"errors"`
-	}{failure{"Invalid request data", "InvalidRequestError"}, []string{why.Error()}}, nil
+	}{failure.OfLangfuse(http.StatusBadRequest, "Invalid request data"), []string{why.Error()}}, nil
 }
 
 // batch is what a request's events are as spans.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/objstore"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
@@ -21,9 +22,9 @@ import (
 // it to, and says how that went. Links need no key, they are signed.
 func (h *Handler) mediaRoutes() []ingester.Route {
 	return []ingester.Route{
-		{Pattern: "POST " + prefix + "media", Scope: project.ScopeIngest, Refuse: refuse, Handler: h.receiver.Adapt(h.announce)},
-		{Pattern: "PATCH " + prefix + "media/{id}", Scope: project.ScopeIngest, Refuse: refuse, Handler: http.HandlerFunc(uploaded)},
-		{Pattern: "GET " + prefix + "media/{id}", Scope: project.ScopeQuery, Refuse: refuse, Handler: h.receiver.Adapt(h.describe)},
+		{Pattern: "POST " + prefix + "media", Scope: project.ScopeIngest, Refuse: failure.TellLangfuse, Handler: h.receiver.Adapt(h.announce)},
+		{Pattern: "PATCH " + prefix + "media/{id}", Scope: project.ScopeIngest, Refuse: failure.TellLangfuse, Handler: http.HandlerFunc(uploaded)},
+		{Pattern: "GET " + prefix + "media/{id}", Scope: project.ScopeQuery, Refuse: failure.TellLangfuse, Handler: h.receiver.Adapt(h.describe)},
 		{Pattern: "PUT " + linkPrefix + "{project}/{hash}", Handler: http.HandlerFunc(h.upload)},
 		{Pattern: "GET " + linkPrefix + "{project}/{hash}", Handler: http.HandlerFunc(h.download)},
 	}
@@ -79,7 +80,7 @@ func uploaded(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.Statu
 func (h *Handler) describe(req *ingester.Request) (int, any, error) {
 	object, name, err := h.find(req.Context(), req.Project, req.PathValue("id"))
 	if errors.Is(err, errNoMedia) {
-		return http.StatusNotFound, failure{err.Error(), "LangfuseNotFoundError"}, nil
+		return http.StatusNotFound, failure.OfLangfuse(http.StatusNotFound, err.Error()), nil
 	}
 	if err != nil {
 		return 0, nil, err
@@ -198,5 +199,5 @@ func (h *Handler) fail(w http.ResponseWriter, err error) {
 	case !errors.Is(err, errContent):
 		status = ingester.StatusOf(w.Header(), err)
 	}
-	ingester.WriteJSON(w, status, failure{err.Error(), http.StatusText(status)})
+	ingester.WriteJSON(w, status, failure.OfLangfuse(status, err.Error()))
 }

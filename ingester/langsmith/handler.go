@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -51,7 +52,7 @@ func (h *Handler) Routes() (routes []ingester.Route) {
 		for _, prefix := range [...]string{"", "/api", "/api/v1"} {
 			method, path, _ := strings.Cut(r.Pattern, " ")
 			routes = append(routes, ingester.Route{
-				Pattern: method + " " + prefix + path, Scope: r.Scope, Handler: r.Handler, Refuse: ingester.RefuseJSON,
+				Pattern: method + " " + prefix + path, Scope: r.Scope, Handler: r.Handler, Refuse: failure.TellMessage,
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -28,9 +29,9 @@ const version = "15.0.0"
 // Routes are the paths.
 func (h *Handler) Routes() []ingester.Route {
 	return []ingester.Route{
-		{Pattern: "POST /v1/span_annotations", Scope: project.ScopeIngest, Handler: h.annotations(ofSpan), Refuse: ingester.RefuseJSON},
-		{Pattern: "POST /v1/trace_annotations", Scope: project.ScopeIngest, Handler: h.annotations(ofTrace), Refuse: ingester.RefuseJSON},
-		{Pattern: "POST /v1/session_annotations", Scope: project.ScopeIngest, Handler: h.annotations(ofSession), Refuse: ingester.RefuseJSON},
+		{Pattern: "POST /v1/span_annotations", Scope: project.ScopeIngest, Handler: h.annotations(ofSpan), Refuse: failure.TellMessage},
+		{Pattern: "POST /v1/trace_annotations", Scope: project.ScopeIngest, Handler: h.annotations(ofTrace), Refuse: failure.TellMessage},
+		{Pattern: "POST /v1/session_annotations", Scope: project.ScopeIngest, Handler: h.annotations(ofSession), Refuse: failure.TellMessage},
 		{Pattern: "GET /arize_phoenix_version", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			_, _ = w.Write([]byte(version)) // the client is gone

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 )
 
@@ -18,7 +19,7 @@ func NewHandler(receiver *ingester.Receiver) *Handler { return &Handler{receiver
 // Routes are the paths.
 func (h *Handler) Routes() []ingester.Route {
 	return []ingester.Route{{
-		Pattern: "POST /api/v2/spans", Scope: project.ScopeIngest, Handler: h.receiver.Adapt(h.post), Refuse: ingester.RefuseJSON,
+		Pattern: "POST /api/v2/spans", Scope: project.ScopeIngest, Handler: h.receiver.Adapt(h.post), Refuse: failure.TellMessage,
 	}}
 }
 

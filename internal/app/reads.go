@@ -9,9 +9,9 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/access"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/protocols"
-	"github.com/spanlake/spanlake/querier/langfuse"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -38,7 +38,7 @@ func deletePaths() []string {
 func (a *App) deletes() http.Handler {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		named := req.Header.Get(access.HeaderProject)
-		a.access.ProtectWith(project.ScopeAdmin, langfuse.Refuse, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		a.access.ProtectWith(project.ScopeAdmin, failure.TellLangfuse, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			a.deleteTraces(w, req, named)
 		})).ServeHTTP(w, req)
 	})
@@ -66,7 +66,7 @@ func (a *App) deleteTraces(w http.ResponseWriter, req *http.Request, named strin
 		status = adminStatus(err)
 	}
 	if err != nil {
-		langfuse.Refuse(w, status, err.Error())
+		failure.TellLangfuse(w, status, err.Error())
 		return
 	}
 	ingester.WriteJSON(w, status, map[string]string{"message": message})

@@ -209,6 +209,11 @@ func requireReads(t *testing.T, f asking, run string) {
 	f.get("/api/sessions?start=1795132800&end=1795305600", &sessions)
 	require.NotEmpty(t, sessions.Sessions)
 
+	tools := f.do(http.MethodPost, "/api/mcp", []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get-attribute-names","arguments":{"start":"2026-11-21T00:00:00Z","end":"2026-11-22T00:00:00Z"}}}`),
+		"content-type", "application/json", "accept", "application/json, text/event-stream", "mcp-protocol-version", "2025-06-18")
+	require.Equal(t, http.StatusOK, tools.StatusCode, tools.Body)
+	require.Contains(t, tools.Body, "session.id", "by tools for language models, too")
+
 	got := f.do(http.MethodDelete, "/api/public/traces/"+url.PathEscape(id), nil)
 	require.Equal(t, http.StatusMethodNotAllowed, got.StatusCode, "functions erase nothing: %s", got.Body)
 }

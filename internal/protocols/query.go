@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/querier/langfuse"
@@ -30,8 +31,8 @@ func GuardedReads(guard Guard, q *querier.Querier) map[string]http.Handler {
 	return all
 }
 
-// Queries serves the port of queries: Tempo's API, what clients of other protocols
-// read, and tools for language models. All of it takes the scope of queries, for which ProtectQueries is in front.
+// Queries serves the port of queries: Tempo's API, what clients of other protocols read,
+// and tools for language models. All of it takes the scope of queries, for which ProtectQueries is in front.
 func Queries(q *querier.Querier) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range slices.Concat(Reads(q), mcp.NewHandler(q).Routes()) {
@@ -65,9 +66,9 @@ func ProtectQueries(guard Guard, next http.Handler) http.Handler {
 func refusalOf(path string) func(w http.ResponseWriter, status int, message string) {
 	switch {
 	case strings.HasPrefix(path, PrefixLangfuse):
-		return langfuse.Refuse
+		return failure.TellLangfuse
 	case IsRun(path):
-		return langsmith.Refuse
+		return failure.TellMessage
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/querier/mcp"
 )
 
 // gateway are routes of an HTTP API, each with the function that it leads to.
@@ -95,6 +96,9 @@ func TestRoutesOfFunctions(t *testing.T) {
 	for _, pattern := range q.Paths() {
 		method, path := example(pattern, http.MethodGet)
 		require.Equal(t, "query", g.lead(method, path), pattern)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		require.Equal(t, "query", g.lead(method, mcp.Path))
 	}
 	require.Equal(t, "query", g.lead(http.MethodGet, "/nothing"))
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/spanlake/spanlake/internal/conversation"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/schema"
@@ -44,36 +45,11 @@ func (h *Handler) Routes() (routes []querier.Route) {
 		{"v3/scores", "langfuse_scores", h.scoresV3},
 	} {
 		routes = append(routes, querier.Route{
-			Pattern: "GET " + prefix + r.path, Scope: project.ScopeQuery, Refuse: Refuse,
-			Handler: h.q.ServeJSON(r.name, r.serve, func(status int, message string) any { return failureOf(status, message) }),
+			Pattern: "GET " + prefix + r.path, Scope: project.ScopeQuery, Refuse: failure.TellLangfuse,
+			Handler: h.q.ServeJSON(r.name, r.serve, func(status int, message string) any { return failure.OfLangfuse(status, message) }),
 		})
 	}
 	return routes
-}
-
-// failure is how Langfuse tells of one.
-type failure struct {
-	Message string `json:"message"`
-	Error   string `json:"error"`
-}
-
-func failureOf(status int, message string) failure {
-	name := map[int]string{
-		http.StatusBadRequest: "InvalidRequestError", http.StatusUnauthorized: "UnauthorizedError",
-		http.StatusForbidden: "ForbiddenError", http.StatusNotFound: "LangfuseNotFoundError",
-	}[status]
-	if name == "" {
-		name = http.StatusText(status)
-	}
-	return failure{message, name}
-}
-
-// Refuse answers who may not do what was asked for.
-func Refuse(w http.ResponseWriter, status int, message string) {
-	body, _ := json.Marshal(failureOf(status, message)) // two texts
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
 }
 
 // maxReplyBytes bounds an answer: that of a page is put together in memory.

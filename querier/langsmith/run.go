@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/internal/conversation"
+	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/llm"
 	"github.com/spanlake/spanlake/internal/otlp"
 	"github.com/spanlake/spanlake/internal/project"
@@ -32,24 +33,11 @@ func Prefixes() []string { return []string{"", "/api", "/api/v1"} }
 func (h *Handler) Routes() (routes []querier.Route) {
 	for _, prefix := range Prefixes() {
 		routes = append(routes, querier.Route{
-			Pattern: "GET " + prefix + "/runs/{id}", Scope: project.ScopeQuery, Refuse: Refuse,
-			Handler: h.q.ServeJSON("langsmith_run", h.run, func(_ int, message string) any { return failure{message} }),
+			Pattern: "GET " + prefix + "/runs/{id}", Scope: project.ScopeQuery, Refuse: failure.TellMessage,
+			Handler: h.q.ServeJSON("langsmith_run", h.run, func(_ int, message string) any { return failure.Message{Message: message} }),
 		})
 	}
 	return routes
-}
-
-// failure is why a request failed.
-type failure struct {
-	Message string `json:"message"`
-}
-
-// Refuse answers who may not do what was asked for.
-func Refuse(w http.ResponseWriter, status int, message string) {
-	body, _ := json.Marshal(failure{message}) // a text
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
 }
 
 // run is a span as LangSmith shows it, as far as it is known here.

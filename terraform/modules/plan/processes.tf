@@ -63,7 +63,8 @@ locals {
   # Requests to an address that the two functions share, by API Gateway's keys of routes.
   # What is sent goes to ingest, as what its clients ask of it before they send does; the
   # rest is read, and an unknown path gets the query API's 404. GET /api/sessions is the
-  # query API's: LangSmith's is at /sessions and /api/v1/sessions.
+  # query API's: LangSmith's is at /sessions and /api/v1/sessions. Tools for language models
+  # are asked by POST.
   routes = {
     ingest = concat(
       ["ANY /v1/{path+}"],
@@ -73,7 +74,7 @@ locals {
       [for prefix in ["", "/api/v1"] : "GET ${prefix}/sessions"],
       ["GET /arize_phoenix_version"],
     )
-    query = ["$default"]
+    query = ["ANY /api/mcp", "$default"]
   }
 
   listen_keys = { "auth.mode" = "keys", "api.addr" = "0.0.0.0:3200" }
