@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/querier/tempopb"
 )
 
@@ -33,7 +34,7 @@ func (a *App) newAPI() services.Service {
 // serveAPI joins gRPC and HTTP. Calls that are not of the query API get what
 // the server of calls has, the health of the process.
 func (a *App) serveAPI(calls http.Handler) http.Handler {
-	queries, routes := a.access.Protect(project.ScopeQuery, &a.queries), a.routes()
+	queries, routes := protocols.ProtectQueries(a.access, &a.queries), a.routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
 		case access.IsCall(req) && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
@@ -68,7 +69,7 @@ func (a *App) routes() http.Handler {
 	if a.cfg.answers() {
 		queries = &a.queries
 	}
-	queries = a.access.Protect(project.ScopeQuery, queries)
+	queries = protocols.ProtectQueries(a.access, queries)
 	// Not through the mux, which redirects to a cleaned path: those of tags
 	// hold names with slashes and dots.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
