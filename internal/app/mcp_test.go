@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,9 +38,7 @@ type withHeader struct {
 
 func (w withHeader) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
-	for name, values := range w.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, w.header)
 	return w.next.RoundTrip(req)
 }
 
@@ -135,6 +134,16 @@ func listOf(t *testing.T, v any, path ...string) []any {
 	list, ok := in(t, v, path...).([]any)
 	require.True(t, ok, "%v of %v", path, v)
 	return list
+}
+
+// joined is a list of texts as one.
+func joined(t *testing.T, v any, name, between string) string {
+	t.Helper()
+	texts := []string{}
+	for _, text := range listOf(t, v, name) {
+		texts = append(texts, fmt.Sprint(text))
+	}
+	return strings.Join(texts, between)
 }
 
 func attribute(key string, value any) *commonpb.KeyValue {
@@ -347,21 +356,10 @@ func TestAgentPages(t *testing.T) {
 	whole, parts := a.readAll(t, "get-span", "text", map[string]any{"trace_id": traceLarge, "span_id": "0000000000000001", "attribute": "input.value"})
 	require.Greater(t, parts, 3)
 	require.EqualValues(t, len(content), whole["bytes"])
-	joined := ""
-	for _, part := range listOf(t, whole, "text") {
-		joined += fmt.Sprint(part)
-	}
-	require.Equal(t, content, joined)
+	require.Equal(t, content, joined(t, whole, "text", ""))
 
 	lines, _ := a.readAll(t, "docs-traceql", "lines", map[string]any{"max_bytes": 8192})
-	text := ""
-	for i, line := range listOf(t, lines, "lines") {
-		if i > 0 {
-			text += "\n"
-		}
-		text += fmt.Sprint(line)
-	}
-	require.Equal(t, docs.TraceQL, text)
+	require.Equal(t, docs.TraceQL, joined(t, lines, "lines", "\n"))
 
 	// A token is good for its call, and for whatever process answers.
 	first := a.read(t, "get-trace", map[string]any{"trace_id": traceLarge})

@@ -31,8 +31,9 @@ func GuardedReads(guard Guard, q *querier.Querier) map[string]http.Handler {
 	return all
 }
 
-// Queries serves the port of queries: Tempo's API, what clients of other protocols read,
-// and tools for language models. All of it takes the scope of queries, for which ProtectQueries is in front.
+// Queries serves the port of queries: Tempo's API, what clients of other protocols
+// read, and tools for language models. All of it takes the scope of queries, for which
+// ProtectQueries is in front.
 func Queries(q *querier.Querier) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range slices.Concat(Reads(q), mcp.NewHandler(q).Routes()) {

@@ -15,6 +15,9 @@ const (
 // for: clients round to milliseconds.
 const rounding = 1_000_000
 
+// maxDepth is how deep the path goes: what lies below counts for the span there.
+const maxDepth = 10_000
+
 // timing is when a span was, nanoseconds since any moment, and which spans it caused.
 type timing struct {
 	start, end int64
@@ -48,15 +51,18 @@ type path struct {
 func criticalPath(spans []timing, root int) (segments []segment, async []bool) {
 	p := &path{spans: spans, async: make([]bool, len(spans))}
 	p.spans[root].end = max(p.spans[root].start, p.spans[root].end)
-	p.fit(root, 0)
-	p.walk(root, spans[root].start, spans[root].end)
+	p.fit(root, 0, 1)
+	p.walk(root, 1, spans[root].start, spans[root].end)
 	slices.Reverse(p.segments)
 	return p.segments, p.async
 }
 
 // fit puts what a span caused into its time. shift is what was added to the span's own
 // time, and so to all that was measured by its clock.
-func (p *path) fit(parent int, shift int64) {
+func (p *path) fit(parent int, shift int64, depth int) {
+	if depth == maxDepth {
+		return
+	}
 	above := &p.spans[parent]
 	for _, c := range above.children {
 		s, own := &p.spans[c], shift
@@ -73,13 +79,16 @@ func (p *path) fit(parent int, shift int64) {
 		if !p.async[c] {
 			s.start, s.end = max(s.start, above.start), min(s.end, above.end)
 		}
-		p.fit(c, own)
+		p.fit(c, own, depth+1)
 	}
 }
 
 // walk adds the segments from until back to from, the last first.
-func (p *path) walk(span int, from, until int64) {
-	children := slices.Clone(p.spans[span].children)
+func (p *path) walk(span, depth int, from, until int64) {
+	var children []int
+	if depth < maxDepth {
+		children = slices.Clone(p.spans[span].children)
+	}
 	slices.SortStableFunc(children, func(a, b int) int {
 		return cmp.Or(cmp.Compare(p.spans[b].end, p.spans[a].end), cmp.Compare(p.spans[b].start, p.spans[a].start))
 	})
@@ -89,7 +98,7 @@ func (p *path) walk(span int, from, until int64) {
 			continue
 		}
 		p.add(span, end, until)
-		p.walk(c, start, end)
+		p.walk(c, depth+1, start, end)
 		until = start
 	}
 	p.add(span, from, until)

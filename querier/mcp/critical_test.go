@@ -94,6 +94,19 @@ func TestCriticalPathIsWhole(t *testing.T) {
 	}
 }
 
+// What is deeper than anything real counts for the span that is as deep as it goes.
+func TestCriticalPathOfAChain(t *testing.T) {
+	for _, n := range []int{maxDepth, maxDepth + 1} {
+		list := make([][4]int64, n)
+		for i := range list {
+			list[i] = [4]int64{int64(i), int64(3 * n), 0, int64(max(i-1, 0))}
+		}
+		segments, _ := criticalPath(work(list...), 0)
+		require.Len(t, segments, maxDepth)
+		require.Equal(t, segment{maxDepth - 1, maxDepth - 1, int64(3 * n)}, segments[maxDepth-1])
+	}
+}
+
 func TestSelfTime(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
