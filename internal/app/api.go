@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/tempopb"
 )
 
@@ -50,8 +51,8 @@ func (a *App) serveAPI(calls http.Handler) http.Handler {
 const pathProjects = "/api/projects"
 
 // routes are the paths of HTTP, each with what it takes to come there. What is
-// not here does not exist, and what stands behind "/api/" takes a key with the
-// scope of queries, whatever it is.
+// not here does not exist, and what stands behind "/api/" and "/jaeger/" takes a key
+// with the scope of queries, whatever it is.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ready", a.serveReady)
@@ -68,6 +69,7 @@ func (a *App) routes() http.Handler {
 	if a.cfg.answers() {
 		queries = &a.queries
 	}
+	asJaeger := a.access.ProtectWith(project.ScopeQuery, jaeger.Refuse, queries)
 	queries = a.access.Protect(project.ScopeQuery, queries)
 	// Not through the mux, which redirects to a cleaned path: those of tags
 	// hold names with slashes and dots.
@@ -77,6 +79,8 @@ func (a *App) routes() http.Handler {
 			admin.ServeHTTP(w, req)
 		case strings.HasPrefix(path, "/api/"):
 			queries.ServeHTTP(w, req)
+		case strings.HasPrefix(path, jaeger.Prefix):
+			asJaeger.ServeHTTP(w, req)
 		default:
 			mux.ServeHTTP(w, req)
 		}

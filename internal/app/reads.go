@@ -13,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/langfuse"
 	"github.com/spanlake/spanlake/querier/langsmith"
 	"github.com/spanlake/spanlake/schema"
@@ -43,15 +44,16 @@ func (a *App) handleReads(mux *http.ServeMux) {
 // deletePaths are where Langfuse's clients delete traces.
 func deletePaths() []string { return []string{readPrefix + "traces", readPrefix + "traces/{id...}"} }
 
-// queryHandler serves the port of queries: Tempo's API, and Langfuse's for reading.
+// queryHandler serves the port of queries: Tempo's API, Jaeger's, and Langfuse's for
+// reading.
 func queryHandler(q *querier.Querier) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range langfuse.NewHandler(q).Routes() {
+	for _, route := range slices.Concat(langfuse.NewHandler(q).Routes(), jaeger.NewHandler(q).Routes()) {
 		mux.Handle(route.Pattern, route.Handler)
 	}
 	tempo := q.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if strings.HasPrefix(req.URL.Path, readPrefix) {
+		if strings.HasPrefix(req.URL.Path, readPrefix) || strings.HasPrefix(req.URL.Path, jaeger.Prefix) {
 			mux.ServeHTTP(w, req)
 			return
 		}

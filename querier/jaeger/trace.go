@@ -1,0 +1,124 @@
+package jaeger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/schema"
+)
+
+// trace answers with the trace of a path. The time that clients may name does not
+// matter: the trace is found wherever it is.
+func (h *Handler) trace(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error) {
+	wanted, err := traceID(req.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := h.read(ctx, id, []schema.TraceID{wanted})
+	if err == nil && len(answer.Errors) > 0 {
+		err = fmt.Errorf("%w: there is no trace with the id %s", querier.ErrNotFound, wanted)
+	}
+	return answer, err
+}
+
+// traces answers with the traces of some ids, or with the newest ones that a search
+// finds.
+func (h *Handler) traces(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error) {
+	values := req.URL.Query()
+	limit, err := limitOf(values)
+	if err != nil {
+		return nil, err
+	}
+	if names := values["traceID"]; len(names) > 0 {
+		wanted, err := traceIDs(names)
+		if err != nil {
+			return nil, err
+		}
+		return h.read(ctx, id, wanted)
+	}
+	filter, err := query(values)
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := h.between(values, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	found, err := h.q.Newest(ctx, id, filter, from, to, limit)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := h.read(ctx, id, found)
+	if err != nil {
+		return nil, err
+	}
+	answer.Errors = nil // what is gone since it was found was not asked for
+	return answer, nil
+}
+
+// traceID reads an id of 1 to 32 digits.
+func traceID(text string) (schema.TraceID, error) {
+	id, err := schema.ParseTraceID(text)
+	if err == nil && id.IsZero() {
+		err = fmt.Errorf("%w: it is zero", schema.ErrBadID)
+	}
+	if err != nil {
+		return id, querier.BadRequest("invalid trace id %.100q: want up to 32 hexadecimal digits", text)
+	}
+	return id, nil
+}
+
+// traceIDs reads several, each of which is wanted once.
+func traceIDs(names []string) ([]schema.TraceID, error) {
+	if len(names) > maxLimit {
+		return nil, querier.BadRequest("%d traces are asked for: ask for at most %d at once", len(names), maxLimit)
+	}
+	var wanted []schema.TraceID
+	for _, name := range names {
+		id, err := traceID(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(wanted, id) {
+			wanted = append(wanted, id)
+		}
+	}
+	return wanted, nil
+}
+
+// read reads traces in this order. Those that are not there are in the errors.
+func (h *Handler) read(ctx context.Context, id schema.ProjectID, wanted []schema.TraceID) (*reply, error) {
+	list, size := []json.RawMessage{}, 0
+	there := make(map[schema.TraceID]bool, len(wanted))
+	err := h.q.ReadParts(ctx, id, wanted, func(spans []schema.Span, partial string) error {
+		there[spans[0].TraceID] = true
+		shown, err := traceOf(spans, partial)
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(shown)
+		if err != nil {
+			return err
+		}
+		if size += len(body); size > h.maxBytes {
+			return querier.TooMuch("the traces have more than %d bytes: ask for fewer at once with limit", h.maxBytes)
+		}
+		list = append(list, body)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := &reply{Data: list}
+	for _, id := range wanted {
+		if !there[id] {
+			answer.Errors = append(answer.Errors, problem{Message: "trace not found", TraceID: shownTraceID(id)})
+		}
+	}
+	return answer, nil
+}
