@@ -96,3 +96,78 @@ func TestReadTraces(t *testing.T) {
 	err := w.q.ReadTraces(t.Context(), schema.DefaultProject, []schema.TraceID{{15: 2}, {15: 1}}, func([]schema.Span) error { return http.ErrAbortHandler })
 	require.ErrorIs(t, err, http.ErrAbortHandler)
 }
+
+// Who asks is told when a trace is not whole.
+func TestReadParts(t *testing.T) {
+	w := newWorld(t, nil)
+	w.storeRows(inTrace(1, 3))
+	for _, inMemory := range []int64{150, 1 << 20} {
+		w.q.SetTraceInMemory(inMemory)
+		called := 0
+		err := w.q.ReadParts(t.Context(), schema.DefaultProject, []schema.TraceID{{15: 1}}, func(spans []schema.Span, partial string) error {
+			called++
+			require.Equal(t, inMemory == 150, partial != "")
+			require.Equal(t, inMemory == 150, len(spans) < 3)
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, 1, called)
+	}
+}
+
+// The newest traces are the ones that began last, of those that a filter finds within
+// the range.
+func TestNewest(t *testing.T) {
+	w := newWorld(t, nil)
+	for id, at := range map[byte]time.Duration{1: 3 * time.Minute, 2: time.Minute, 3: 2 * time.Minute, 4: 3 * time.Hour} {
+		w.storeRows([]schema.Span{ago(id, at)})
+	}
+	now := time.Now()
+	nanos := func(d time.Duration) uint64 { return uint64(now.Add(d).UnixNano()) } //nolint:gosec // after 1970
+	found, err := w.q.Newest(t.Context(), schema.DefaultProject, allRows, nanos(-time.Hour), nanos(0), 2)
+	require.NoError(t, err)
+	require.Equal(t, []schema.TraceID{{15: 2}, {15: 3}}, found)
+	found, err = w.q.Newest(t.Context(), schema.DefaultProject, allRows, nanos(-time.Hour), nanos(0), 10)
+	require.NoError(t, err)
+	require.Equal(t, []schema.TraceID{{15: 2}, {15: 3}, {15: 1}}, found)
+	found, err = w.q.Newest(t.Context(), schema.DefaultProject, "{ name = \"x\" && name = \"y\" }", nanos(-time.Hour), nanos(0), 10)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	found, err = w.q.Newest(t.Context(), "other", allRows, nanos(-time.Hour), nanos(0), 10)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	_, err = w.q.Newest(t.Context(), schema.DefaultProject, "{", nanos(-time.Hour), nanos(0), 10)
+	require.True(t, querier.IsRequestError(err))
+}
+
+// Values are those of the spans that a filter finds within the range, once and sorted.
+func TestValues(t *testing.T) {
+	w := newWorld(t, nil)
+	named := func(id byte, at time.Duration, name string) schema.Span {
+		s := ago(id, at)
+		s.Name = name
+		return s
+	}
+	w.storeRows([]schema.Span{named(1, time.Minute, "b"), named(2, time.Minute, "a"), named(3, time.Minute, "a")})
+	w.storeRows([]schema.Span{named(4, 3*time.Hour, "old")})
+	now := time.Now()
+	nanos := func(d time.Duration) uint64 { return uint64(now.Add(d).UnixNano()) } //nolint:gosec // after 1970
+	for _, tt := range []struct {
+		project       schema.ProjectID
+		field, filter string
+		since         time.Duration
+		want          []string
+	}{
+		{schema.DefaultProject, "name", allRows, time.Hour, []string{"a", "b"}},
+		{schema.DefaultProject, "name", allRows, 4 * time.Hour, []string{"a", "b", "old"}},
+		{schema.DefaultProject, "name", "{ name = \"a\" }", time.Hour, []string{"a"}},
+		{schema.DefaultProject, "resource.nobody", allRows, time.Hour, []string{}},
+		{"other", "name", allRows, time.Hour, []string{}},
+	} {
+		got, err := w.q.Values(t.Context(), tt.project, tt.field, tt.filter, nanos(-tt.since), nanos(0))
+		require.NoError(t, err)
+		require.Equal(t, tt.want, got, "%v", tt)
+	}
+	_, err := w.q.Values(t.Context(), schema.DefaultProject, "no field", allRows, nanos(-time.Hour), nanos(0))
+	require.True(t, querier.IsRequestError(err))
+}

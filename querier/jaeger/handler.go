@@ -17,16 +17,10 @@ import (
 const Prefix = "/jaeger/"
 
 // Handler serves Jaeger's paths for reading.
-type Handler struct {
-	q        *querier.Querier
-	maxBytes int // of the traces in an answer
-}
-
-// maxReplyBytes bounds an answer: it is put together in memory.
-const maxReplyBytes = 64 << 20
+type Handler struct{ q *querier.Querier }
 
 // NewHandler returns a handler that asks q.
-func NewHandler(q *querier.Querier) *Handler { return &Handler{q, maxReplyBytes} }
+func NewHandler(q *querier.Querier) *Handler { return &Handler{q} }
 
 // serveFunc answers a request of a project.
 type serveFunc func(ctx context.Context, id schema.ProjectID, req *http.Request) (any, error)

@@ -111,3 +111,13 @@ func TestCount(t *testing.T) {
 		require.Equal(t, tt.want, got, tt.name)
 	}
 }
+
+// An answer is as large as it may be, and no larger.
+func TestReplyLimit(t *testing.T) {
+	body, err := json.Marshal(&shownTrace{})
+	require.NoError(t, err)
+	list := traceList{bytes: maxReplyBytes - len(body)}
+	require.NoError(t, list.add(&shownTrace{}))
+	require.ErrorContains(t, list.add(&shownTrace{}), "ask for fewer at once with limit")
+	require.Len(t, list.data, 1)
+}

@@ -93,7 +93,7 @@ func traceIDs(names []string) ([]schema.TraceID, error) {
 
 // read reads traces in this order. Those that are not there are in the errors.
 func (h *Handler) read(ctx context.Context, id schema.ProjectID, wanted []schema.TraceID) (*reply, error) {
-	list, size := []json.RawMessage{}, 0
+	list := traceList{data: []json.RawMessage{}}
 	there := make(map[schema.TraceID]bool, len(wanted))
 	err := h.q.ReadParts(ctx, id, wanted, func(spans []schema.Span, partial string) error {
 		there[spans[0].TraceID] = true
@@ -101,24 +101,37 @@ func (h *Handler) read(ctx context.Context, id schema.ProjectID, wanted []schema
 		if err != nil {
 			return err
 		}
-		body, err := json.Marshal(shown)
-		if err != nil {
-			return err
-		}
-		if size += len(body); size > h.maxBytes {
-			return querier.TooMuch("the traces have more than %d bytes: ask for fewer at once with limit", h.maxBytes)
-		}
-		list = append(list, body)
-		return nil
+		return list.add(shown)
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer := &reply{Data: list}
+	answer := &reply{Data: list.data}
 	for _, id := range wanted {
 		if !there[id] {
 			answer.Errors = append(answer.Errors, problem{Message: "trace not found", TraceID: shownTraceID(id)})
 		}
 	}
 	return answer, nil
+}
+
+// maxReplyBytes bounds an answer: it is put together in memory.
+const maxReplyBytes = 64 << 20
+
+// traceList is the traces of an answer, as JSON: what they were made of is not held.
+type traceList struct {
+	data  []json.RawMessage
+	bytes int
+}
+
+func (l *traceList) add(t *shownTrace) error {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	if l.bytes += len(body); l.bytes > maxReplyBytes {
+		return querier.TooMuch("the traces have more than %d bytes: ask for fewer at once with limit, or for one by its id", maxReplyBytes)
+	}
+	l.data = append(l.data, body)
+	return nil
 }
