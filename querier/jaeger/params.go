@@ -69,17 +69,17 @@ func lookbackOf(values url.Values) (time.Duration, error) {
 	if text == "" || text == "custom" {
 		return defaultLookback, nil
 	}
-	count, unit := text, time.Duration(1)
-	for suffix, long := range map[string]time.Duration{"d": 24, "w": 7 * 24} {
+	count, times := text, int64(1)
+	for suffix, hours := range map[string]int64{"d": 24, "w": 7 * 24} {
 		if head, ok := strings.CutSuffix(text, suffix); ok {
-			count, unit = head+"h", long
+			count, times = head+"h", hours
 		}
 	}
 	d, err := time.ParseDuration(count)
-	if err != nil || d <= 0 || d > math.MaxInt64/unit {
+	if err != nil || d <= 0 || int64(d) > math.MaxInt64/times {
 		return 0, querier.BadRequest("invalid lookback %.100q: want a duration such as 1h or 2d, or start and end", text)
 	}
-	return d * unit, nil
+	return time.Duration(int64(d) * times), nil
 }
 
 // last is the range of time from so long before its end, which is now if it is zero, to
