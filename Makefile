@@ -88,10 +88,11 @@ test: ## Run all tests
 # The detector is for what happens at the same time. The rest of the end-to-end
 # and simulation tests compares answers, and would take it a quarter of an hour, as
 # do the tests that are skipped. In the other packages that are left out nothing
-# happens at the same time.
+# happens at the same time; of those of blocks, in all but a few tests.
 RACELESS := Conformance|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks|TestModel|TestMergeIsWhatEncodeMakes|Nonsense
 test-race: ## Run the tests with the race detector (needs a C compiler)
-	$(GO) test -race -skip '$(RACELESS)' $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|corpus|lint|release)$$')
+	$(GO) test -race -skip '$(RACELESS)' $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|block|block/[a-z]+|corpus|jsonvalue|lint|llm|llm/price|otlp|release)$$|/schema$$|/traceql')
+	$(GO) test -race -run 'TestEncodeIsAFunction|TestListsOfPages|TestReaders|Fetch|Tail|Trace' ./internal/block
 	$(GO) test -race -run 'TestSearch|TestMetrics' ./internal/sim -sim.rounds=8
 	$(GO) test -race -run TestReadYourWrites ./internal/e2e
 
@@ -171,8 +172,8 @@ fuzz: ## Run every fuzz target for FUZZTIME
 bench: ## Run the benchmarks that match BENCH and print tables
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(BENCHFLAGS) $(PKG) | $(GO) run ./internal/benchtable
 
-bench-smoke: ## Run every benchmark once, so that none rots
-	$(GO) test -run '^$$' -bench . -benchtime 1x $(PKG)
+bench-smoke: ## Run every benchmark once, on little, so that none rots
+	$(GO) test -run '^$$' -bench . -benchtime 1x -short $(PKG)
 
 lint: $(GOLANGCI) ## Check form and style
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }

@@ -34,11 +34,11 @@ func dashboardWorld(b *testing.B, cacheBytes flagext.Bytes) *world {
 	decoder := otlp.NewDecoder()
 	var spans []schema.Span
 	block := uint64(0)
-	for request := range corpus.Workload(1, dashboardBlocks*dashboardSpans, corpus.MixBoth) {
+	for request := range corpus.Workload(1, dashboardBlocks*benchmarkSize(dashboardSpans), corpus.MixBoth) {
 		var err error
 		spans, err = decoder.Decode(request, block+1, spans)
 		require.NoError(b, err)
-		if len(spans) < dashboardSpans {
+		if len(spans) < benchmarkSize(dashboardSpans) {
 			continue
 		}
 		late := corpus.WorkloadStart + block*halfHour*1e9 - spans[0].StartNanos

@@ -26,8 +26,8 @@ func BenchmarkFairness(b *testing.B) {
 	w := newWorldWith(b, nil, querier.Config{
 		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 8, CacheBytes: 128 << 20, PageCacheBytes: 256 << 20,
 	})
-	w.storeWorkload("heavy", 1, 400_000, 50_000)
-	w.storeWorkload("light", 2, 100_000, 50_000)
+	w.storeWorkload("heavy", 1, benchmarkSize(400_000), benchmarkSize(50_000))
+	w.storeWorkload("light", 2, benchmarkSize(100_000), benchmarkSize(50_000))
 	const clients = 4
 	light := [][2]string{
 		{"/api/search", `{ resource.service.name = "gateway" && status = error }`},

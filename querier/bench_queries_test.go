@@ -23,6 +23,15 @@ const (
 	benchmarkTwice = 0       // SPANLAKE_BENCH_TWICE, requests in a thousand that come again, in the next block
 )
 
+// benchmarkSize is a number of spans, or with -short, with which benchmarks are only
+// seen to work, a part of it.
+func benchmarkSize(spans int) int {
+	if testing.Short() {
+		return spans / 25
+	}
+	return spans
+}
+
 // benchmarkNumber is a number that a variable may change.
 func benchmarkNumber(b *testing.B, name string, number int) int {
 	b.Helper()
@@ -38,8 +47,8 @@ func benchmarkNumber(b *testing.B, name string, number int) int {
 // them. It returns the services that most often call each other.
 func benchmarkWorld(b *testing.B) (w *world, caller, called string) {
 	b.Helper()
-	count := benchmarkNumber(b, "SPANLAKE_BENCH_SPANS", benchmarkSpans)
-	size := benchmarkNumber(b, "SPANLAKE_BENCH_BLOCK", benchmarkBlock)
+	count := benchmarkNumber(b, "SPANLAKE_BENCH_SPANS", benchmarkSize(benchmarkSpans))
+	size := benchmarkNumber(b, "SPANLAKE_BENCH_BLOCK", benchmarkSize(benchmarkBlock))
 	twice := benchmarkNumber(b, "SPANLAKE_BENCH_TWICE", benchmarkTwice)
 	w = newWorldWith(b, nil, querier.Config{
 		Timeout: time.Minute, MaxSearchRange: 168 * time.Hour, Concurrency: 8, CacheBytes: 128 << 20, PageCacheBytes: 256 << 20,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/schema"
-	"github.com/spanlake/spanlake/traceql"
 )
 
 // What APIs with answers of their own read: the rows that a query finds, and whole
@@ -167,56 +166,14 @@ func (q *Querier) selected(ctx context.Context, id schema.ProjectID, text string
 	return rows, nil
 }
 
-// Newest are the ids of the newest traces with a span that a TraceQL filter finds, at
-// most so many, the newest first. From and to are those of Range, which has filled them
-// in.
-func (q *Querier) Newest(ctx context.Context, id schema.ProjectID, filter string, from, to uint64, limit int) ([]schema.TraceID, error) {
-	values := url.Values{"q": {filter}}
-	plan, _, err := searchPlan(values)
-	if err != nil {
-		return nil, err
-	}
-	params := searchParams{plan: plan, query: planValues(values), hasQuery: true, within: timeRange{from, to}, limit: limit, spss: 1}
-	found, err := q.find(ctx, []schema.ProjectID{id}, params, nil)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]schema.TraceID, len(found.Traces))
-	for i := range found.Traces {
-		ids[i] = found.Traces[i].TraceID
-	}
-	return ids, nil
-}
-
-// Values are the texts that a field has in the spans that a filter finds, sorted. Of
-// very many there are some. From and to are those of Range, which has filled them in.
-func (q *Querier) Values(ctx context.Context, id schema.ProjectID, field, filter string, from, to uint64) ([]string, error) {
-	ask, err := q.newTagsQuestion(url.Values{tagsOfFilter: {filter}, tagsOfField: {field}}, timeRange{from, to}, 0)
-	if err != nil {
-		return nil, err
-	}
-	found, _, err := q.collectTags(ctx, []schema.ProjectID{id}, ask)
-	if err != nil {
-		return nil, err
-	}
-	texts := make([]string, 0, len(found.Values))
-	for _, v := range found.Values {
-		if v.Type == traceql.TypeString {
-			texts = append(texts, v.Str)
-		}
-	}
-	slices.Sort(texts)
-	return texts, nil
-}
-
 // ReadTraces calls f with each of the traces that there are, whole and folded, in the
 // order of ids. f may keep nothing. Of a trace that is large it gets the first spans.
 func (q *Querier) ReadTraces(ctx context.Context, id schema.ProjectID, ids []schema.TraceID, f func(spans []schema.Span) error) error {
-	return q.ReadParts(ctx, id, ids, func(spans []schema.Span, _ string) error { return f(spans) })
+	return q.ReadFirst(ctx, id, ids, func(spans []schema.Span, _ bool) error { return f(spans) })
 }
 
-// ReadParts is ReadTraces that also tells why a trace is not whole, "" if it is.
-func (q *Querier) ReadParts(ctx context.Context, id schema.ProjectID, ids []schema.TraceID, f func(spans []schema.Span, partial string) error) error {
+// ReadFirst is ReadTraces, and says whether these are all spans of the trace.
+func (q *Querier) ReadFirst(ctx context.Context, id schema.ProjectID, ids []schema.TraceID, f func(spans []schema.Span, all bool) error) error {
 	projects, next := []schema.ProjectID{id}, 0
 	partitions := make(map[int]struct{})
 	for _, trace := range ids {
@@ -246,9 +203,9 @@ func (q *Querier) ReadParts(ctx context.Context, id schema.ProjectID, ids []sche
 			found.again = func(ctx context.Context) (*foundTrace, error) {
 				return q.lookUp(ctx, projects, ids[next], timeRange{}, &traceFilter{})
 			}
-			spans, partial, err := found.first(ctx, q.traceInMemory)
+			spans, message, err := found.first(ctx, q.traceInMemory)
 			if err == nil && len(spans) > 0 {
-				err = f(spans, partial)
+				err = f(spans, message == "")
 			}
 			if err != nil {
 				return err

@@ -36,13 +36,13 @@ type server struct {
 	api, otlp string
 }
 
-func startLoaded(t *testing.T) *server {
+func startLoaded(t *testing.T, more ...string) *server {
 	t.Helper()
 	s := &server{t: t, api: "http://" + freeAddr(t), otlp: "http://" + freeAddr(t)}
-	start(t, []string{
+	start(t, append([]string{
 		"serve", "-data-dir=" + t.TempDir(), "-api.addr=" + strings.TrimPrefix(s.api, "http://"),
 		"-otlp.http-addr=" + strings.TrimPrefix(s.otlp, "http://"), "-otlp.grpc-addr=127.0.0.1:0",
-	})
+	}, more...))
 	require.Eventually(t, func() bool { return status(t, s.api+"/ready") == http.StatusOK }, time.Minute, 20*time.Millisecond)
 	s.load()
 	return s
@@ -307,7 +307,12 @@ func (s *server) scraped() storage.Queryable {
 
 func ask(t *testing.T, stored storage.Queryable, expr string) promql.Vector {
 	t.Helper()
-	query, err := prometheus(t).NewInstantQuery(t.Context(), stored, nil, expr, time.Unix(60, 0))
+	return askAt(t, stored, expr, time.Unix(60, 0))
+}
+
+func askAt(t *testing.T, stored storage.Queryable, expr string, at time.Time) promql.Vector {
+	t.Helper()
+	query, err := prometheus(t).NewInstantQuery(t.Context(), stored, nil, expr, at)
 	require.NoError(t, err, expr)
 	defer query.Close()
 	vector, err := query.Exec(t.Context()).Vector()

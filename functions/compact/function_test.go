@@ -62,5 +62,5 @@ func TestResult(t *testing.T) {
 	text, err := json.Marshal(result{task, compactor.Summary{Merges: 2, Unfinished: true}})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"task":"compact","projects":0,"merges":2,"inputs":0,"read_bytes":0,"written_bytes":0,"spans":0,"folded":0,"void":0,`+
-		`"covered":0,"expired":0,"rewrites":0,"dropped":0,"erased":0,"pending":0,"strangers":0,"too_large":0,"unfinished":true}`, string(text))
+		`"covered":0,"expired":0,"rewrites":0,"repriced":0,"dropped":0,"erased":0,"pending":0,"strangers":0,"too_large":0,"unfinished":true}`, string(text))
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/querier/jaeger"
+	"github.com/spanlake/spanlake/querier/mcp"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
 )
@@ -107,7 +108,7 @@ func TestEveryRoute(t *testing.T) {
 		scope project.Scope
 	}
 	ports := []port{
-		{api, slices.Concat(new(querier.Querier).Paths(), []string{"/api/", "/api/x", "/api/projectsx", "/api/../ready", "/api/v2/../projects"}), project.ScopeQuery},
+		{api, slices.Concat(new(querier.Querier).Paths(), []string{mcp.Path, mcp.Path + "/", "/api/", "/api/x", "/api/projectsx", "/api/../ready", "/api/v2/../projects"}), project.ScopeQuery},
 		{otlp, slices.Concat([]string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, protocolPaths(t), []string{"/api/../runs", "/runs/"}), project.ScopeIngest},
 		{otlp, langfusePaths(t), project.ScopeIngest},
 		{api, jaegerPaths(t), project.ScopeQuery},

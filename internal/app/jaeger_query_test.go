@@ -296,7 +296,8 @@ func readsJaeger(t *testing.T, g *guarded, key http.Header, odd, traceID, aloneI
 // What is asked for wrongly is answered with Jaeger's errors, and so is who may not ask.
 func TestJaegerQueryErrors(t *testing.T) {
 	g := startGuarded(t, "keys")
-	micros := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).UnixMicro(), 10) }
+	now := time.Now()
+	micros := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).UnixMicro(), 10) }
 	traceIDs := func(n int) (query []string) {
 		for i := range n {
 			query = append(query, "traceID", strconv.FormatInt(int64(i+1), 16))

@@ -16,6 +16,7 @@ import (
 	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/langfuse"
 	"github.com/spanlake/spanlake/querier/langsmith"
+	"github.com/spanlake/spanlake/querier/mcp"
 	"github.com/spanlake/spanlake/schema"
 )
 
@@ -44,16 +45,16 @@ func (a *App) handleReads(mux *http.ServeMux) {
 // deletePaths are where Langfuse's clients delete traces.
 func deletePaths() []string { return []string{readPrefix + "traces", readPrefix + "traces/{id...}"} }
 
-// queryHandler serves the port of queries: Tempo's API, Jaeger's, and Langfuse's for
-// reading.
+// queryHandler serves the port of queries: Tempo's API, Jaeger's, Langfuse's for reading,
+// and tools for language models.
 func queryHandler(q *querier.Querier) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range slices.Concat(langfuse.NewHandler(q).Routes(), jaeger.NewHandler(q).Routes()) {
+	for _, route := range slices.Concat(langfuse.NewHandler(q).Routes(), jaeger.NewHandler(q).Routes(), mcp.NewHandler(q).Routes()) {
 		mux.Handle(route.Pattern, route.Handler)
 	}
 	tempo := q.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if strings.HasPrefix(req.URL.Path, readPrefix) || strings.HasPrefix(req.URL.Path, jaeger.Prefix) {
+		if path := req.URL.Path; path == mcp.Path || strings.HasPrefix(path, readPrefix) || strings.HasPrefix(path, jaeger.Prefix) {
 			mux.ServeHTTP(w, req)
 			return
 		}

@@ -28,6 +28,9 @@ import (
 func corpusBlock(b *testing.B) (*block.Object, []schema.TraceID) {
 	b.Helper()
 	n := 256 << 10
+	if testing.Short() {
+		n = 10_000
+	}
 	if text := os.Getenv("SPANLAKE_BENCH_SPANS"); text != "" {
 		var err error
 		n, err = strconv.Atoi(text)

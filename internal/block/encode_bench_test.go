@@ -15,7 +15,14 @@ import (
 	"github.com/spanlake/spanlake/internal/otlp"
 )
 
-const encodeSpans = 250_000
+// benchSpans are the spans of a benchmark's workload: those of a row group, or, with
+// -short, enough to see that the benchmark works.
+func benchSpans() int {
+	if testing.Short() {
+		return 10_000
+	}
+	return 250_000
+}
 
 // decoded returns the rows of requests, and the requests' size.
 func decoded(tb testing.TB, requests [][]byte) (pages otlp.Pages, size int) {
@@ -41,7 +48,7 @@ func written(tb testing.TB, pages otlp.Pages) *block.Object {
 func BenchmarkEncode(b *testing.B) {
 	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
 		b.Run("mix="+string(mix), func(b *testing.B) {
-			spans, size := decoded(b, slices.Collect(corpus.Workload(1, encodeSpans, mix)))
+			spans, size := decoded(b, slices.Collect(corpus.Workload(1, benchSpans(), mix)))
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			var o *block.Object
@@ -59,7 +66,7 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkWrite(b *testing.B) {
 	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
 		b.Run("mix="+string(mix), func(b *testing.B) {
-			requests := slices.Collect(corpus.Workload(1, encodeSpans, mix))
+			requests := slices.Collect(corpus.Workload(1, benchSpans(), mix))
 			b.ReportAllocs()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -74,7 +81,7 @@ func BenchmarkWrite(b *testing.B) {
 			runtime.ReadMemStats(&after)
 			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "spans/s")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(rows), "allocs/span")
-			b.ReportMetric(float64(stored)/encodeSpans, "B/span")
+			b.ReportMetric(float64(stored)/float64(benchSpans()), "B/span")
 			b.ReportMetric(float64(stored)/float64(size), "of-otlp")
 		})
 	}
@@ -85,7 +92,7 @@ func BenchmarkWrite(b *testing.B) {
 func BenchmarkBuildMemory(b *testing.B) {
 	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
 		b.Run("mix="+string(mix), func(b *testing.B) {
-			requests := slices.Collect(corpus.Workload(1, encodeSpans, mix))
+			requests := slices.Collect(corpus.Workload(1, benchSpans(), mix))
 			defer debug.SetGCPercent(debug.SetGCPercent(5)) // so that what is no longer used does not count
 			peak, size := 0.0, 0
 			for b.Loop() {

@@ -38,7 +38,7 @@ func mergeInputs(tb testing.TB, spans, blocks int, mix corpus.Mix) (readers []*b
 func BenchmarkMerge(b *testing.B) {
 	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
 		b.Run("mix="+string(mix), func(b *testing.B) {
-			inputs, size := mergeInputs(b, encodeSpans, 12, mix)
+			inputs, size := mergeInputs(b, benchSpans(), 12, mix)
 			b.ReportAllocs()
 			b.ResetTimer()
 			report := cpu(b)
@@ -61,7 +61,7 @@ func BenchmarkMerge(b *testing.B) {
 func BenchmarkRewrite(b *testing.B) {
 	for _, mix := range []corpus.Mix{corpus.MixMicro, corpus.MixBoth} {
 		b.Run("mix="+string(mix), func(b *testing.B) {
-			inputs, _ := mergeInputs(b, encodeSpans, 12, mix)
+			inputs, _ := mergeInputs(b, benchSpans(), 12, mix)
 			var merged bytes.Buffer
 			m, err := block.Merge(b.Context(), &merged, inputs, block.MergeOptions{})
 			require.NoError(b, err)
@@ -94,7 +94,7 @@ func BenchmarkRewrite(b *testing.B) {
 func BenchmarkMergeMemory(b *testing.B) {
 	for _, blocks := range []int{6, 60} {
 		b.Run(fmt.Sprintf("mix=mix/blocks=%d", blocks), func(b *testing.B) {
-			inputs, _ := mergeInputs(b, encodeSpans, blocks, corpus.MixBoth)
+			inputs, _ := mergeInputs(b, benchSpans(), blocks, corpus.MixBoth)
 			b.ResetTimer()
 			peak := 0.0
 			for b.Loop() {

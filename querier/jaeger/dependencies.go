@@ -48,7 +48,7 @@ func (h *Handler) dependencies(ctx context.Context, id schema.ProjectID, req *ht
 	if service != "" {
 		filter = all(ofService(service))
 	}
-	found, err := h.q.Newest(ctx, id, filter, from, to, maxDependencyTraces)
+	found, err := h.newest(ctx, id, filter, from, to, maxDependencyTraces)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,10 @@ package jaeger
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
@@ -44,6 +47,29 @@ func (h *Handler) Routes() (routes []querier.Route) {
 		})
 	}
 	return routes
+}
+
+// asked are the parameters of a query within a range of time, in Unix nanoseconds.
+func asked(filter string, from, to uint64) url.Values {
+	// Fewer digits would be seconds.
+	return url.Values{"q": {filter}, "start": {fmt.Sprintf("%019d", from)}, "end": {fmt.Sprintf("%019d", to)}}
+}
+
+// newest are the ids of the newest traces with a span that a filter finds, the newest
+// first.
+func (h *Handler) newest(ctx context.Context, id schema.ProjectID, filter string, from, to uint64, limit int) ([]schema.TraceID, error) {
+	values := asked(filter, from, to)
+	values.Set("limit", strconv.Itoa(limit))
+	values.Set("spss", "1")
+	found, err := h.q.Search(ctx, id, values)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]schema.TraceID, len(found.Traces))
+	for i := range found.Traces {
+		ids[i] = found.Traces[i].TraceID
+	}
+	return ids, nil
 }
 
 // reply is what all paths answer with. Jaeger counts lists of names in total, and

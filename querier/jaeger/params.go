@@ -96,16 +96,13 @@ func (h *Handler) last(end uint64, lookback time.Duration, cut bool, now time.Ti
 	return h.q.Range(from, to, now)
 }
 
-// between is the range of time of a search. Both ends are in it.
+// between is the range of time of a search.
 func (h *Handler) between(values url.Values, now time.Time) (from, to uint64, err error) {
 	if from, err = timeOf(values, "start", time.Microsecond); err != nil {
 		return 0, 0, err
 	}
 	if to, err = timeOf(values, "end", time.Microsecond); err != nil {
 		return 0, 0, err
-	}
-	if to != 0 {
-		to += uint64(time.Microsecond)
 	}
 	if from != 0 {
 		return h.q.Range(from, to, now)

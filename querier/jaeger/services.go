@@ -90,6 +90,16 @@ func (h *Handler) names(ctx context.Context, id schema.ProjectID, field, filter 
 	if err != nil {
 		return nil, err
 	}
-	names, err := h.q.Values(ctx, id, field, filter, from, to)
-	return slices.DeleteFunc(names, func(name string) bool { return name == "" }), err
+	found, err := h.q.Values(ctx, id, field, asked(filter, from, to))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, v := range found.List {
+		if v.Type == "string" && v.Value != "" {
+			names = append(names, v.Value)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }

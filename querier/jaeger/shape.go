@@ -68,17 +68,20 @@ func shownTraceID(id schema.TraceID) string {
 	return strings.TrimPrefix(digits, strings.Repeat("0", len(digits)/2))
 }
 
+// warningLarge is shown with a trace of which there is more.
+const warningLarge = "the trace is too large to be shown as a whole: these are its first spans"
+
 // traceOf is a trace of one or more spans. The library that translates what Jaeger's
 // clients send translates it back.
-func traceOf(spans []schema.Span, partial string) (*shownTrace, error) {
+func traceOf(spans []schema.Span, whole bool) (*shownTrace, error) {
 	var unmarshaler ptrace.ProtoUnmarshaler
 	traces, err := unmarshaler.UnmarshalTraces(otlp.AppendTraces(nil, spans))
 	if err != nil {
 		return nil, fmt.Errorf("show trace %s to Jaeger: %w", spans[0].TraceID, err)
 	}
 	t := &shownTrace{TraceID: shownTraceID(spans[0].TraceID), Spans: []shownSpan{}, Processes: make(map[string]shownProcess)}
-	if partial != "" {
-		t.Warnings = []string{partial}
+	if !whole {
+		t.Warnings = []string{warningLarge}
 	}
 	known := make(map[string]string)
 	for _, batch := range translator.ProtoFromTraces(traces) {

@@ -60,11 +60,11 @@ func TestShape(t *testing.T) {
 	event.Attributes().PutInt("attempt", 2)
 	traces.ResourceSpans().At(1).ScopeSpans().At(0).Spans().At(0).SetEndTimestamp(begin) // before it begins
 
-	shown, err := traceOf(rowsOf(t, traces), "it is large")
+	shown, err := traceOf(rowsOf(t, traces), false)
 	require.NoError(t, err)
 	body, err := json.Marshal(shown)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"traceID":"0100000000000002","warnings":["it is large"],
+	require.JSONEq(t, `{"traceID":"0100000000000002","warnings":["the trace is too large to be shown as a whole: these are its first spans"],
 		"processes":{
 			"p1":{"serviceName":"shop","tags":[{"key":"host.name","type":"string","value":"h"}]},
 			"p2":{"serviceName":"bank","tags":[{"key":"host.name","type":"string","value":"h"}]}},

@@ -49,7 +49,7 @@ func (h *Handler) traces(ctx context.Context, id schema.ProjectID, req *http.Req
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.q.Newest(ctx, id, filter, from, to, limit)
+	found, err := h.newest(ctx, id, filter, from, to, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,9 @@ func traceIDs(names []string) ([]schema.TraceID, error) {
 func (h *Handler) read(ctx context.Context, id schema.ProjectID, wanted []schema.TraceID) (*reply, error) {
 	list := traceList{data: []json.RawMessage{}}
 	there := make(map[schema.TraceID]bool, len(wanted))
-	err := h.q.ReadParts(ctx, id, wanted, func(spans []schema.Span, partial string) error {
+	err := h.q.ReadFirst(ctx, id, wanted, func(spans []schema.Span, whole bool) error {
 		there[spans[0].TraceID] = true
-		shown, err := traceOf(spans, partial)
+		shown, err := traceOf(spans, whole)
 		if err != nil {
 			return err
 		}
