@@ -75,35 +75,34 @@ func (f *fewSpans) LastOf(context.Context, schema.ProjectID, string) (uint64, bo
 }
 
 func TestLookup(t *testing.T) {
-	req := &ingester.Request{Project: "p", Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)}
 	spans := new(fewSpans)
-	lookup := ingester.NewLookup(req, spans)
+	lookup := ingester.NewLookup("p", spans)
 	for range 2 {
-		trace, found := lookup.Trace(schema.SpanID{7: 1})
+		trace, found := lookup.Trace(t.Context(), schema.SpanID{7: 1})
 		require.True(t, found)
 		require.Equal(t, traceID(7), trace)
-		_, found = lookup.Trace(schema.SpanID{7: 101})
+		_, found = lookup.Trace(t.Context(), schema.SpanID{7: 101})
 		require.False(t, found)
 	}
 	require.Equal(t, 2, spans.asked, "each once")
 	for n := range 98 {
-		lookup.Trace(schema.SpanID{6: 1, 7: byte(n)})
+		lookup.Trace(t.Context(), schema.SpanID{6: 1, 7: byte(n)})
 	}
 	require.NoError(t, lookup.Err())
-	_, found := lookup.Trace(schema.SpanID{7: 2})
+	_, found := lookup.Trace(t.Context(), schema.SpanID{7: 2})
 	require.False(t, found)
 	require.ErrorIs(t, lookup.Err(), ingester.ErrTooLarge)
 	require.Equal(t, 100, spans.asked)
 
-	lookup = ingester.NewLookup(req, spans)
-	_, found = lookup.Trace(schema.SpanID{7: 255})
+	lookup = ingester.NewLookup("p", spans)
+	_, found = lookup.Trace(t.Context(), schema.SpanID{7: 255})
 	require.False(t, found)
 	var refused *ingester.RefusedError
 	require.ErrorAs(t, lookup.Err(), &refused)
-	_, found = lookup.Trace(schema.SpanID{7: 1})
+	_, found = lookup.Trace(t.Context(), schema.SpanID{7: 1})
 	require.False(t, found, "nothing after a failure")
 
-	_, found = ingester.NewLookup(req, nil).Trace(schema.SpanID{7: 1})
+	_, found = ingester.NewLookup("p", nil).Trace(t.Context(), schema.SpanID{7: 1})
 	require.False(t, found)
 }
 

@@ -24,21 +24,21 @@ const maxLookups = 100
 
 // Lookup finds the traces of spans within one request, and asks for each once.
 type Lookup struct {
-	req   *Request
-	spans Spans
-	known map[schema.SpanID]schema.TraceID // zero for those that are not stored
-	err   error
+	project schema.ProjectID
+	spans   Spans
+	known   map[schema.SpanID]schema.TraceID // zero for those that are not stored
+	err     error
 }
 
-// NewLookup returns what looks for spans of the project of a request. Spans may be
-// nil, and then nothing is found.
-func NewLookup(req *Request, spans Spans) *Lookup {
-	return &Lookup{req: req, spans: spans, known: make(map[schema.SpanID]schema.TraceID)}
+// NewLookup returns what looks for spans of a project. Spans may be nil, and then
+// nothing is found.
+func NewLookup(project schema.ProjectID, spans Spans) *Lookup {
+	return &Lookup{project: project, spans: spans, known: make(map[schema.SpanID]schema.TraceID)}
 }
 
 // Trace is the trace of a span, if there is such a span. After a failure, which Err
 // tells, nothing is found.
-func (l *Lookup) Trace(span schema.SpanID) (schema.TraceID, bool) {
+func (l *Lookup) Trace(ctx context.Context, span schema.SpanID) (schema.TraceID, bool) {
 	if l.spans == nil || l.err != nil {
 		return schema.TraceID{}, false
 	}
@@ -50,7 +50,7 @@ func (l *Lookup) Trace(span schema.SpanID) (schema.TraceID, bool) {
 		l.err = fmt.Errorf("%w: it speaks of more than %d spans without their traces: send less at once", ErrTooLarge, maxLookups)
 		return trace, false
 	}
-	trace, found, err := l.spans.TraceOf(l.req.Context(), l.req.Project, span)
+	trace, found, err := l.spans.TraceOf(ctx, l.project, span)
 	if err != nil {
 		l.err = &RefusedError{Err: fmt.Errorf("look for span %s: %w", span, err), RetryAfter: time.Second}
 		return trace, false

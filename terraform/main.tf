@@ -125,6 +125,7 @@ module "functions" {
   name                 = var.name
   partition            = local.account.partition
   functions            = module.plan.functions
+  routes               = module.plan.routes
   schedules            = module.plan.schedules
   roles                = { for role, r in local.roles : role => r if contains(concat(keys(module.plan.functions), [for f in keys(module.plan.schedules) : "schedule-${f}"]), role) }
   packages             = local.packages

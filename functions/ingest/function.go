@@ -10,7 +10,6 @@ import (
 	"github.com/spanlake/spanlake/functions/internal/event"
 	"github.com/spanlake/spanlake/functions/internal/host"
 	"github.com/spanlake/spanlake/ingester"
-	"github.com/spanlake/spanlake/internal/project"
 )
 
 const (
@@ -27,7 +26,6 @@ type function struct {
 
 	cfg      config
 	access   *host.Access
-	handler  http.Handler
 	receiver *opener
 }
 
@@ -39,7 +37,6 @@ func newFunction(ctx context.Context, cfg config, logger *slog.Logger) (*functio
 	}
 	f := &function{Host: h, cfg: cfg, access: host.NewAccess(&cfg.access, h.Bucket, logger)}
 	f.receiver = newOpener(f)
-	f.handler = f.access.Protect(project.ScopeIngest, http.HandlerFunc(f.receive), refuse)
 	return f, nil
 }
 
@@ -52,20 +49,17 @@ func (f *function) handle(ctx context.Context, raw json.RawMessage) (json.RawMes
 	f.Thaw()
 	ctx, cancel := host.Answer(ctx, maxAnswerTime)
 	defer cancel()
-	return event.Serve(ctx, f.handler, raw)
+	return event.Serve(ctx, http.HandlerFunc(f.receive), raw)
 }
 
-// receive hands the request to the receiver, once there is one.
+// receive hands the request to the protocols, once there is a receiver: these know who
+// may do what, and how to say so.
 func (f *function) receive(w http.ResponseWriter, req *http.Request) {
 	handler, err := f.receiver.await(req.Context(), f.cfg.ingester.PublishTimeout)
 	if err != nil {
-		refuse(w, req, err)
+		// It says when to come back.
+		ingester.Refuse(w, req, &ingester.RefusedError{Err: err, RetryAfter: time.Second})
 		return
 	}
 	handler.ServeHTTP(w, req)
-}
-
-// refuse says when to come back.
-func refuse(w http.ResponseWriter, req *http.Request, err error) {
-	ingester.Refuse(w, req, &ingester.RefusedError{Err: err, RetryAfter: time.Second})
 }

@@ -1,5 +1,6 @@
 // Command ingest is an AWS Lambda function (provided.al2023) that takes OTLP over
-// HTTP as the service does: it answers 200 when the log has acknowledged.
+// HTTP and the other protocols as the service does: it answers when the log has
+// acknowledged.
 // Format of its events: package event. Configuration: docs/functions.md.
 package main
 
@@ -12,6 +13,9 @@ import (
 
 	"github.com/spanlake/spanlake/functions/internal/host"
 )
+
+// version is set by the build.
+var version string
 
 func main() {
 	if err := run(context.Background()); err != nil {

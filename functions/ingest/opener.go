@@ -10,6 +10,7 @@ import (
 	"github.com/spanlake/spanlake/functions/internal/host"
 	"github.com/spanlake/spanlake/functions/internal/steady"
 	"github.com/spanlake/spanlake/ingester"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
@@ -19,7 +20,7 @@ type opener struct {
 	log    *host.Log
 	opened chan struct{} // closed when handler is set
 
-	handler http.Handler // the receiver's
+	handler http.Handler // of all protocols
 }
 
 func newOpener(f *function) *opener { return &opener{f: f, opened: make(chan struct{})} }
@@ -33,19 +34,21 @@ func (o *opener) start(ctx context.Context) {
 		if err != nil {
 			return // ctx has ended
 		}
-		r := ingester.NewReceiver(o.f.cfg.ingester, steady.New(log), o.f.Bucket, o.f.access.Projects, o.f.Logger, nil)
+		projects := o.f.access.Projects
+		r := ingester.NewReceiver(o.f.cfg.ingester, steady.New(log), o.f.Bucket, projects, o.f.Logger, nil)
 		if err := r.StartAsync(ctx); err != nil {
 			o.f.Logger.Error("the receiver cannot be started", slog.Any("err", err))
 			return
 		}
 		if r.AwaitRunning(ctx) == nil {
-			o.handler = r.Handler()
+			receiving := protocols.Receiving{Receiver: r, Bucket: o.f.Bucket, Projects: projects, Version: version}
+			o.handler = receiving.Handler(o.f.access, nil)
 			close(o.opened)
 		}
 	}()
 }
 
-// await returns the receiver's handler as soon as there is one, or fails with
+// await returns the handler as soon as there is one, or fails with
 // wal.ErrUnavailable after so long or with ctx.
 func (o *opener) await(ctx context.Context, most time.Duration) (http.Handler, error) {
 	ctx, cancel := context.WithTimeout(ctx, most)

@@ -18,7 +18,7 @@ import (
 	"github.com/spanlake/spanlake/internal/catalog"
 	"github.com/spanlake/spanlake/internal/catalog/tail"
 	"github.com/spanlake/spanlake/internal/erasure"
-	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/internal/settings"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/querier"
@@ -58,7 +58,7 @@ func newFunction(ctx context.Context, cfg config, logger *slog.Logger) (*functio
 		return nil, err
 	}
 	f := &function{Host: h, cfg: cfg, access: host.NewAccess(&cfg.access, h.Bucket, logger)}
-	f.handler = f.access.Protect(project.ScopeQuery, http.HandlerFunc(f.query), unavailable)
+	f.handler = protocols.ProtectQueries(f.access, http.HandlerFunc(f.query))
 	return f, nil
 }
 
@@ -93,7 +93,7 @@ func (f *function) newAnswering(log *wal.Log) answering {
 	if f.workers != nil {
 		q.ShareWith(f.workers, f.cfg.fanOut)
 	}
-	return answering{q, q.Handler()}
+	return answering{q, protocols.Queries(q)}
 }
 
 // handle answers an event: what has the form of a task is one, and cannot have come
@@ -116,8 +116,8 @@ func (f *function) handle(ctx context.Context, raw []byte) (lambda.Reply, error)
 
 // serve answers a request, within the time of its invocation.
 func (f *function) serve(w http.ResponseWriter, req *http.Request) {
-	if !strings.HasPrefix(req.URL.Path, "/api/") {
-		http.Error(w, "queries are answered below /api/, as Grafana's data source for Tempo asks them", http.StatusNotFound)
+	if !strings.HasPrefix(req.URL.Path, "/api/") && !protocols.IsRun(req.URL.Path) {
+		http.Error(w, "queries are answered below /api/, as Grafana's data source for Tempo asks them, and runs of LangSmith below /runs/", http.StatusNotFound)
 		return
 	}
 	var most time.Duration

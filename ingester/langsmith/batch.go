@@ -1,6 +1,7 @@
 package langsmith
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func readRun(body []byte, patch bool, id string) (*batch, error) {
 
 // spans are the rows of the runs. lookup finds the traces of spans that are stored;
 // now is when the runs arrived.
-func (b *batch) spans(lookup *ingester.Lookup, now time.Time) []schema.Span {
+func (b *batch) spans(ctx context.Context, lookup *ingester.Lookup, now time.Time) []schema.Span {
 	places := make([]place, len(b.runs))
 	byID := make(map[string]*place, len(b.runs))
 	for i, r := range b.runs {
@@ -73,7 +74,7 @@ func (b *batch) spans(lookup *ingester.Lookup, now time.Time) []schema.Span {
 		}
 		s := r.span(p, now)
 		if p.trace == "" {
-			s.TraceID = traceOf(p, byID, lookup)
+			s.TraceID = traceOf(ctx, p, byID, lookup)
 		}
 		spans = append(spans, s)
 	}
@@ -83,7 +84,7 @@ func (b *batch) spans(lookup *ingester.Lookup, now time.Time) []schema.Span {
 // traceOf is the trace of a run that does not say it, as those of SDKs before 0.1:
 // that of its parents in the same request, or of what is stored of it or of its parent.
 // Else the topmost of them is taken for the root, of which trace and run have one id.
-func traceOf(p place, byID map[string]*place, lookup *ingester.Lookup) schema.TraceID {
+func traceOf(ctx context.Context, p place, byID map[string]*place, lookup *ingester.Lookup) schema.TraceID {
 	top := p
 	for range len(byID) { // parents may go round in circles
 		known := byID[top.id]
@@ -102,7 +103,7 @@ func traceOf(p place, byID map[string]*place, lookup *ingester.Lookup) schema.Tr
 		if id == "" {
 			continue
 		}
-		if trace, found := lookup.Trace(ingester.SpanIDOf(id)); found {
+		if trace, found := lookup.Trace(ctx, ingester.SpanIDOf(id)); found {
 			return trace
 		}
 	}

@@ -1,6 +1,7 @@
 package langsmith
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -33,7 +34,7 @@ func parseFeedback(body []byte) (f feedback, ok bool) {
 
 // span is the feedback as a row. Of a run that does not say its trace, and that
 // is not stored, it is taken that it is the root: then they have one id.
-func (f *feedback) span(lookup *ingester.Lookup, now time.Time) schema.Span {
+func (f *feedback) span(ctx context.Context, lookup *ingester.Lookup, now time.Time) schema.Span {
 	source := jsonvalue.Pick(f.Source, "type", "metadata")
 	score := ingester.Score{
 		ID: jsonvalue.Text(f.ID), Name: jsonvalue.Text(f.Key), Explanation: jsonvalue.Text(f.Comment), Source: jsonvalue.Text(source["type"]), Nanos: jsonvalue.Nanos(f.CreatedAt),
@@ -47,7 +48,7 @@ func (f *feedback) span(lookup *ingester.Lookup, now time.Time) schema.Span {
 	}
 	if trace != "" {
 		score.Trace = ingester.TraceIDOf(trace)
-	} else if found, ok := lookup.Trace(score.Span); ok {
+	} else if found, ok := lookup.Trace(ctx, score.Span); ok {
 		score.Trace = found
 	} else {
 		score.Trace = ingester.TraceIDOf(run)

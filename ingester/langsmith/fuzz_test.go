@@ -37,11 +37,11 @@ func FuzzRuns(f *testing.F) {
 			}
 			rows(t, b)
 			for i := range b.feedback {
-				requireStorable(t, []schema.Span{b.feedback[i].span(nothing(), noon)})
+				requireStorable(t, []schema.Span{b.feedback[i].span(t.Context(), nothing(), noon)})
 			}
 		}
 		if feedback, ok := parseFeedback(body); ok {
-			requireStorable(t, []schema.Span{feedback.span(nothing(), noon)})
+			requireStorable(t, []schema.Span{feedback.span(t.Context(), nothing(), noon)})
 		}
 	})
 }

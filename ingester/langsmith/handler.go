@@ -68,10 +68,10 @@ func (h *Handler) runs(read func(*ingester.Request) (*batch, error)) http.Handle
 		if err := b.moveOut(req.Context(), h.media, req.Project); err != nil {
 			return 0, nil, err
 		}
-		lookup, now := ingester.NewLookup(req, h.spans), h.now()
-		spans := b.spans(lookup, now)
+		lookup, now := ingester.NewLookup(req.Project, h.spans), h.now()
+		spans := b.spans(req.Context(), lookup, now)
 		for i := range b.feedback {
-			spans = append(spans, b.feedback[i].span(lookup, now))
+			spans = append(spans, b.feedback[i].span(req.Context(), lookup, now))
 		}
 		if err := lookup.Err(); err != nil {
 			return 0, nil, err
@@ -88,8 +88,8 @@ func (h *Handler) feedback(req *ingester.Request) (int, any, error) {
 	if !ok {
 		return 0, nil, fmt.Errorf("%w: want feedback as a JSON object with a run_id or a trace_id", ingester.ErrBadRequest)
 	}
-	lookup := ingester.NewLookup(req, h.spans)
-	span := f.span(lookup, h.now())
+	lookup := ingester.NewLookup(req.Project, h.spans)
+	span := f.span(req.Context(), lookup, h.now())
 	if err := lookup.Err(); err != nil {
 		return 0, nil, err
 	}

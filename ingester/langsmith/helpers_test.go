@@ -27,7 +27,7 @@ import (
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // nothing is stored anywhere.
-func nothing() *ingester.Lookup { return ingester.NewLookup(nil, nil) }
+func nothing() *ingester.Lookup { return ingester.NewLookup("", nil) }
 
 // anyProject is a project without limits, whatever its name.
 type anyProject struct{}
@@ -50,7 +50,7 @@ func rows(t testing.TB, b *batch) []schema.Span {
 	t.Helper()
 	media, _ := newMedia(t)
 	require.NoError(t, b.moveOut(t.Context(), media, schema.DefaultProject))
-	spans := b.spans(nothing(), noon)
+	spans := b.spans(t.Context(), nothing(), noon)
 	requireStorable(t, spans)
 	return spans
 }

@@ -30,7 +30,7 @@ func TestLargeFilesBecomeMedia(t *testing.T) {
 	require.NoError(t, err)
 	media, bucket := newMedia(t)
 	require.NoError(t, b.moveOut(t.Context(), media, schema.DefaultProject))
-	spans := b.spans(nothing(), noon)
+	spans := b.spans(t.Context(), nothing(), noon)
 	requireStorable(t, spans)
 	require.Len(t, spans, 1)
 

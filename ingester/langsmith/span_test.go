@@ -222,7 +222,7 @@ func TestFeedback(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f, ok := parseFeedback([]byte(test.body))
 			require.True(t, ok)
-			s := f.span(nothing(), noon)
+			s := f.span(t.Context(), nothing(), noon)
 			requireStorable(t, []schema.Span{s})
 			for key, want := range test.want {
 				require.Equal(t, want, attribute(&s, key), key)
@@ -236,7 +236,7 @@ func TestFeedback(t *testing.T) {
 	same := func(a, b string) bool {
 		fa, _ := parseFeedback([]byte(a))
 		fb, _ := parseFeedback([]byte(b))
-		return fa.span(nothing(), noon).SpanID == fb.span(nothing(), noon).SpanID
+		return fa.span(t.Context(), nothing(), noon).SpanID == fb.span(t.Context(), nothing(), noon).SpanID
 	}
 	require.True(t, same(`{"id":"f","run_id":"r","score":1}`, `{"id":"f","run_id":"r","score":2}`), "it replaces")
 	require.False(t, same(`{"id":"f","run_id":"r"}`, `{"id":"g","run_id":"r"}`))
@@ -247,7 +247,7 @@ func TestFeedback(t *testing.T) {
 		require.False(t, ok, body)
 	}
 	f, _ := parseFeedback([]byte(`{"run_id":"r","trace_id":"t","created_at":"2026-11-21T07:11:47Z"}`))
-	s := f.span(nothing(), noon)
+	s := f.span(t.Context(), nothing(), noon)
 	require.Equal(t, ingester.TraceIDOf("t"), s.TraceID)
 	require.EqualValues(t, 1795245107e9, s.StartNanos)
 }

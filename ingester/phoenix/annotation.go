@@ -1,6 +1,7 @@
 package phoenix
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -62,12 +63,12 @@ func readAnnotations(body []byte) ([]annotation, error) {
 }
 
 // span is the annotation as a row.
-func (a *annotation) span(of target, lookup *ingester.Lookup, now time.Time) (schema.Span, error) {
+func (a *annotation) span(ctx context.Context, of target, lookup *ingester.Lookup, now time.Time) (schema.Span, error) {
 	score := ingester.Score{Name: jsonvalue.Text(a.Name), Annotator: jsonvalue.Text(a.Annotator), Nanos: jsonvalue.NanosOf(now)}
 	if score.Name == "" {
 		return schema.Span{}, fmt.Errorf("%w: name is missing", ingester.ErrBadRequest)
 	}
-	about, err := a.aim(&score, of, lookup)
+	about, err := a.aim(ctx, &score, of, lookup)
 	if err != nil {
 		return schema.Span{}, err
 	}
@@ -87,7 +88,7 @@ func (a *annotation) span(of target, lookup *ingester.Lookup, now time.Time) (sc
 }
 
 // aim says where the score belongs, and returns what its target is known by.
-func (a *annotation) aim(score *ingester.Score, of target, lookup *ingester.Lookup) (about string, err error) {
+func (a *annotation) aim(ctx context.Context, score *ingester.Score, of target, lookup *ingester.Lookup) (about string, err error) {
 	switch of {
 	case ofSpan:
 		about = jsonvalue.Text(a.SpanID)
@@ -95,7 +96,7 @@ func (a *annotation) aim(score *ingester.Score, of target, lookup *ingester.Look
 			return "", fmt.Errorf("%w: span_id %q, want the 16 hexadecimal digits of a span id", ingester.ErrBadRequest, about)
 		}
 		var found bool
-		if score.Trace, found = lookup.Trace(score.Span); !found {
+		if score.Trace, found = lookup.Trace(ctx, score.Span); !found {
 			score.Trace = ingester.UnknownTrace(score.Span)
 		}
 		return score.Span.String(), nil

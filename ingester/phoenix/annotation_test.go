@@ -16,14 +16,14 @@ import (
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // nothing is stored anywhere.
-func nothing() *ingester.Lookup { return ingester.NewLookup(nil, nil) }
+func nothing() *ingester.Lookup { return ingester.NewLookup("", nil) }
 
 func read(t testing.TB, of target, annotation string) (schema.Span, error) {
 	t.Helper()
 	list, err := readAnnotations([]byte(`{"data":[` + annotation + `]}`))
 	require.NoError(t, err)
 	require.Len(t, list, 1)
-	return list[0].span(of, nothing(), noon)
+	return list[0].span(t.Context(), of, nothing(), noon)
 }
 
 func requireStorable(t testing.TB, span schema.Span) {
@@ -144,7 +144,7 @@ func FuzzAnnotations(f *testing.F) {
 		for i := range list {
 			for _, of := range []target{ofSpan, ofTrace, ofSession} {
 				var span schema.Span
-				if span, err = list[i].span(of, nothing(), noon); err == nil {
+				if span, err = list[i].span(t.Context(), of, nothing(), noon); err == nil {
 					requireStorable(t, span)
 				}
 			}

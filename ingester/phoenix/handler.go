@@ -51,10 +51,10 @@ func (h *Handler) annotations(of target) http.Handler {
 		if err != nil {
 			return 0, nil, err
 		}
-		lookup, now := ingester.NewLookup(req, h.spans), h.now()
+		lookup, now := ingester.NewLookup(req.Project, h.spans), h.now()
 		spans, ids := make([]schema.Span, len(list)), make([]inserted, len(list))
 		for i := range list {
-			if spans[i], err = list[i].span(of, lookup, now); err != nil {
+			if spans[i], err = list[i].span(req.Context(), of, lookup, now); err != nil {
 				return 0, nil, err
 			}
 			ids[i].ID = spans[i].SpanID.String()

@@ -34,7 +34,7 @@ func (g *Guard) ProtectWith(scope project.Scope, tell func(w http.ResponseWriter
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		granted, err := g.admit(scope, req.Header.Values)
 		if err != nil {
-			refuse(w, req, err, tell)
+			Refuse(w, req, err, tell)
 			return
 		}
 		req = req.WithContext(context.WithValue(req.Context(), grantKey{}, granted))
@@ -58,9 +58,10 @@ func KeyOf(ctx context.Context) *project.Key {
 	return g.key
 }
 
-// refuse answers as the client expects: a call of gRPC by its trailers, a
-// request of OTLP by a google.rpc.Status, others in words.
-func refuse(w http.ResponseWriter, req *http.Request, err error, tell func(http.ResponseWriter, int, string)) {
+// Refuse answers a request that an error of access or of the projects keeps from being
+// made, as the client expects: by tell if there is one, a call of gRPC by its trailers,
+// a request of OTLP by a google.rpc.Status, others in words.
+func Refuse(w http.ResponseWriter, req *http.Request, err error, tell func(http.ResponseWriter, int, string)) {
 	r := refusalOf(err)
 	contentType, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
 	if IsCall(req) {

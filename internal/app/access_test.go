@@ -29,6 +29,7 @@ import (
 	"github.com/spanlake/spanlake/internal/app"
 	"github.com/spanlake/spanlake/internal/objstore/fs"
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/querier"
 	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/mcp"
@@ -204,7 +205,7 @@ func TestReadingPaths(t *testing.T) {
 // the scope that it takes.
 func reading() (patterns map[string]project.Scope) {
 	patterns = make(map[string]project.Scope)
-	for _, r := range app.Reads(new(querier.Querier)) {
+	for _, r := range protocols.Reads(new(querier.Querier)) {
 		patterns[r.Pattern] = r.Scope
 	}
 	for _, path := range app.DeletePaths() {

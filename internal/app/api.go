@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/tempopb"
 )
@@ -34,7 +35,7 @@ func (a *App) newAPI() services.Service {
 // serveAPI joins gRPC and HTTP. Calls that are not of the query API get what
 // the server of calls has, the health of the process.
 func (a *App) serveAPI(calls http.Handler) http.Handler {
-	queries, routes := a.access.Protect(project.ScopeQuery, &a.queries), a.routes()
+	queries, routes := protocols.ProtectQueries(a.access, &a.queries), a.routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
 		case access.IsCall(req) && a.cfg.answers() && strings.HasPrefix(req.URL.Path, "/"+tempopb.ServiceName+"/"):
@@ -51,8 +52,8 @@ func (a *App) serveAPI(calls http.Handler) http.Handler {
 const pathProjects = "/api/projects"
 
 // routes are the paths of HTTP, each with what it takes to come there. What is
-// not here does not exist, and what stands behind "/api/" and "/jaeger/" takes a key
-// with the scope of queries, whatever it is.
+// not here does not exist, and what stands behind "/api/" and "/jaeger/" takes
+// a key with the scope of queries, whatever it is.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ready", a.serveReady)
@@ -69,18 +70,15 @@ func (a *App) routes() http.Handler {
 	if a.cfg.answers() {
 		queries = &a.queries
 	}
-	asJaeger := a.access.ProtectWith(project.ScopeQuery, jaeger.Refuse, queries)
-	queries = a.access.Protect(project.ScopeQuery, queries)
+	queries = protocols.ProtectQueries(a.access, queries)
 	// Not through the mux, which redirects to a cleaned path: those of tags
 	// hold names with slashes and dots.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch path := req.URL.Path; {
 		case path == pathProjects || strings.HasPrefix(path, pathProjects+"/"):
 			admin.ServeHTTP(w, req)
-		case strings.HasPrefix(path, "/api/"):
+		case strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, jaeger.Prefix):
 			queries.ServeHTTP(w, req)
-		case strings.HasPrefix(path, jaeger.Prefix):
-			asJaeger.ServeHTTP(w, req)
 		default:
 			mux.ServeHTTP(w, req)
 		}

@@ -4,8 +4,5 @@ package app
 // processors.
 func (c *Config) PartitionsOn(processors int) int { return c.partitions(processors) }
 
-// Reads are the paths by which clients of other protocols than OTLP read.
-var Reads = reads
-
-// DeletePaths are where they delete.
+// DeletePaths are where clients of other protocols than OTLP delete.
 var DeletePaths = deletePaths

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path"
-	"slices"
 	"time"
 
 	"github.com/grafana/dskit/services"
@@ -16,12 +14,8 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/ingester/jaeger"
-	"github.com/spanlake/spanlake/ingester/langfuse"
-	"github.com/spanlake/spanlake/ingester/langsmith"
-	"github.com/spanlake/spanlake/ingester/phoenix"
-	"github.com/spanlake/spanlake/ingester/zipkin"
 	"github.com/spanlake/spanlake/internal/access"
-	"github.com/spanlake/spanlake/internal/project"
+	"github.com/spanlake/spanlake/internal/protocols"
 )
 
 const (
@@ -51,47 +45,13 @@ func (a *App) newOTLPHTTP() services.Service {
 	})
 }
 
-// protocols are the paths of other protocols than OTLP.
-func (a *App) protocols() []ingester.Route {
-	var spans ingester.Spans
-	if a.querier != nil { // else the process that answers queries is another one
-		spans = a.querier
-	}
-	return slices.Concat(
-		langsmith.NewHandler(a.receiver, spans, ingester.NewMedia(a.receiver, a.bucket, a.projects)).Routes(),
-		phoenix.NewHandler(a.receiver, spans).Routes(),
-		zipkin.NewHandler(a.receiver).Routes(),
-		jaeger.NewHandler(a.receiver).Routes(),
-		langfuse.NewHandler(a.receiver, a.bucket, a.projects, a.cfg.Version).Routes(),
-	)
-}
-
-// serveOTLP is the port of OTLP over HTTP, with the other protocols beside it. What is
-// not a path of one of them is OTLP's, also to say that it does not exist.
+// serveOTLP is the port of OTLP over HTTP, with the other protocols beside it.
 func (a *App) serveOTLP() http.Handler {
-	mux := http.NewServeMux()
-	a.handleReads(mux)
-	for _, route := range a.protocols() {
-		if route.Scope != "" {
-			route.Handler = a.access.ProtectWith(route.Scope, route.Refuse, route.Handler)
-		}
-		mux.Handle(route.Pattern, route.Handler)
+	receiving := protocols.Receiving{Receiver: a.receiver, Bucket: a.bucket, Projects: a.projects, Version: a.cfg.Version}
+	if a.querier != nil { // else the process that answers queries is another one
+		receiving.Spans = a.querier
 	}
-	otlp := a.access.Protect(project.ScopeIngest, a.receiver.Handler())
-	for _, base := range ingester.Bases() {
-		if base != "" { // some lie below the paths of other protocols
-			mux.Handle(base, otlp)
-			mux.Handle(base+"/", otlp)
-		}
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		// A path that the mux would redirect is none of them.
-		if _, pattern := mux.Handler(req); pattern != "" && path.Clean(req.URL.Path) == req.URL.Path {
-			mux.ServeHTTP(w, req)
-			return
-		}
-		otlp.ServeHTTP(w, req)
-	})
+	return receiving.Handler(a.access, a.readsBesideOTLP())
 }
 
 func (a *App) newOTLPGRPC() services.Service {

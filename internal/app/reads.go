@@ -6,60 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
-	"github.com/spanlake/spanlake/querier"
-	"github.com/spanlake/spanlake/querier/jaeger"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/querier/langfuse"
-	"github.com/spanlake/spanlake/querier/langsmith"
-	"github.com/spanlake/spanlake/querier/mcp"
 	"github.com/spanlake/spanlake/schema"
 )
 
-// readPrefix is where Langfuse's paths are, on the port of queries too.
-const readPrefix = "/api/public/"
-
-// reads are the paths by which clients of other protocols than OTLP read, and delete
-// traces.
-func reads(q *querier.Querier) []querier.Route {
-	return slices.Concat(langfuse.NewHandler(q).Routes(), langsmith.NewHandler(q).Routes())
-}
-
-// handleReads serves them on the port of OTLP, if this process answers queries.
-func (a *App) handleReads(mux *http.ServeMux) {
+// readsBesideOTLP are the paths by which clients of other protocols read and delete
+// traces, by pattern, on the port of OTLP: none if this process answers no queries.
+func (a *App) readsBesideOTLP() map[string]http.Handler {
 	if a.querier == nil {
-		return
+		return nil
 	}
-	for _, route := range reads(a.querier) {
-		mux.Handle(route.Pattern, a.access.ProtectWith(route.Scope, route.Refuse, route.Handler))
-	}
+	all := protocols.GuardedReads(a.access, a.querier)
 	for _, path := range deletePaths() {
-		mux.Handle("DELETE "+path, a.deletes())
+		all["DELETE "+path] = a.deletes()
 	}
+	return all
 }
 
 // deletePaths are where Langfuse's clients delete traces.
-func deletePaths() []string { return []string{readPrefix + "traces", readPrefix + "traces/{id...}"} }
-
-// queryHandler serves the port of queries: Tempo's API, Jaeger's, Langfuse's for reading,
-// and tools for language models.
-func queryHandler(q *querier.Querier) http.Handler {
-	mux := http.NewServeMux()
-	for _, route := range slices.Concat(langfuse.NewHandler(q).Routes(), jaeger.NewHandler(q).Routes(), mcp.NewHandler(q).Routes()) {
-		mux.Handle(route.Pattern, route.Handler)
-	}
-	tempo := q.Handler()
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if path := req.URL.Path; path == mcp.Path || strings.HasPrefix(path, readPrefix) || strings.HasPrefix(path, jaeger.Prefix) {
-			mux.ServeHTTP(w, req)
-			return
-		}
-		tempo.ServeHTTP(w, req)
-	})
+func deletePaths() []string {
+	return []string{protocols.PrefixLangfuse + "traces", protocols.PrefixLangfuse + "traces/{id...}"}
 }
 
 // deletes protects what deletes. Access takes the header away from administrators,

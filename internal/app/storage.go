@@ -12,6 +12,7 @@ import (
 
 	"github.com/spanlake/spanlake/ingester"
 	"github.com/spanlake/spanlake/internal/catalog"
+	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/internal/wal"
 	"github.com/spanlake/spanlake/internal/wal/embedded"
 	"github.com/spanlake/spanlake/internal/wire/workers"
@@ -138,7 +139,7 @@ func (a *App) newQuerier() services.Service {
 			}
 			a.querier.ShareWith(a.workers, 2)
 		}
-		a.queries.open(queryHandler(a.querier))
+		a.queries.open(protocols.Queries(a.querier))
 		a.eraser.Store(a.querier)
 		return nil
 	}, func(error) error {

@@ -20,11 +20,13 @@ type folder = string
 // strictly lower floor, or along the path to an own parent or child.
 func floors() map[folder]int {
 	return map[folder]int{
-		"cmd/spanlake": 6,
-		"functions":    6,
-		"internal/e2e": 6, // tests only: starts what the command starts
+		"cmd/spanlake": 7,
+		"functions":    7,
+		"internal/e2e": 7, // tests only: starts what the command starts
 
-		"internal/app":            5,
+		"internal/app": 6,
+
+		"internal/protocols":      5,
 		"internal/sim":            5,
 		"functions/internal/host": 5,
 

@@ -24,12 +24,15 @@ type Handler struct{ q *querier.Querier }
 // NewHandler returns a handler that asks q.
 func NewHandler(q *querier.Querier) *Handler { return &Handler{q} }
 
-// Routes are the paths, each also below /api and /api/v1, where installations of
-// one's own have them.
+// Prefixes are where the paths are: installations of one's own have them below /api and
+// /api/v1.
+func Prefixes() []string { return []string{"", "/api", "/api/v1"} }
+
+// Routes are the paths, each with all prefixes.
 func (h *Handler) Routes() (routes []querier.Route) {
-	for _, prefix := range [...]string{"", "/api", "/api/v1"} {
+	for _, prefix := range Prefixes() {
 		routes = append(routes, querier.Route{
-			Pattern: "GET " + prefix + "/runs/{id}", Scope: project.ScopeQuery, Refuse: refuse,
+			Pattern: "GET " + prefix + "/runs/{id}", Scope: project.ScopeQuery, Refuse: Refuse,
 			Handler: h.q.ServeJSON("langsmith_run", h.run, func(_ int, message string) any { return failure{message} }),
 		})
 	}
@@ -41,7 +44,8 @@ type failure struct {
 	Message string `json:"message"`
 }
 
-func refuse(w http.ResponseWriter, status int, message string) {
+// Refuse answers who may not do what was asked for.
+func Refuse(w http.ResponseWriter, status int, message string) {
 	body, _ := json.Marshal(failure{message}) // a text
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

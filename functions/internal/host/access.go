@@ -71,15 +71,15 @@ func NewAccess(cfg *AccessConfig, bucket objstore.Bucket, logger *slog.Logger) *
 	return a
 }
 
-// Protect lets requests with a scope through to next, as access.Guard does. Before,
+// ProtectWith lets requests with a scope through to next, as access.Guard does. Before,
 // it reads the projects if they are as old as the service would let them become:
 // nobody does so while an environment is frozen. When the bucket is away the last
-// ones count, for as long as they do in the service, and then refused answers.
-func (a *Access) Protect(scope project.Scope, next http.Handler, refused func(http.ResponseWriter, *http.Request, error)) http.Handler {
-	protected := a.guard.Protect(scope, next)
+// ones count, for as long as they do in the service.
+func (a *Access) ProtectWith(scope project.Scope, tell func(w http.ResponseWriter, status int, message string), next http.Handler) http.Handler {
+	protected := a.guard.ProtectWith(scope, tell, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if err := a.refresh(req.Context()); err != nil {
-			refused(w, req, err)
+			access.Refuse(w, req, err, tell)
 			return
 		}
 		protected.ServeHTTP(w, req)

@@ -4,9 +4,7 @@
 # An HTTP API makes the event itself and is the only one that may invoke.
 
 locals {
-  # The query API is the rest, so that an unknown path gets its 404.
-  routes       = { ingest = ["ANY /v1/{path+}"], query = ["$default"] }
-  api_routes   = merge([for f, routes in local.routes : { for route in routes : route => f if var.endpoints[f] == "http_api" }]...)
+  api_routes   = merge([for f, routes in var.routes : { for route in routes : route => f if var.endpoints[f] == "http_api" }]...)
   on_api       = toset(values(local.api_routes))
   on_url       = toset([for f, endpoint in var.endpoints : f if endpoint == "function_url"])
   api          = toset(length(local.on_api) > 0 ? ["this"] : [])
@@ -19,7 +17,7 @@ resource "aws_apigatewayv2_api" "this" {
   for_each = local.api
 
   name          = var.name
-  description   = "spanlake: OTLP below /v1/, queries below /api/"
+  description   = "spanlake: what sends spans goes to ingest, the rest to query"
   protocol_type = "HTTP"
   tags          = var.tags
 }

@@ -15,6 +15,11 @@ variable "functions" {
   }))
 }
 
+variable "routes" {
+  description = "Routes of the HTTP API by function, as the submodule plan puts them out."
+  type        = map(list(string))
+}
+
 variable "schedules" {
   description = "The schedules, as the submodule plan puts them out."
   type        = map(object({ name = string, every = string, input = string }))

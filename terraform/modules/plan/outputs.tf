@@ -33,6 +33,11 @@ output "functions" {
   value       = local.functions
 }
 
+output "routes" {
+  description = "Routes of an HTTP API by the function that they lead to."
+  value       = local.routes
+}
+
 output "schedules" {
   description = "Schedules by the function that they invoke: name, how often, and the event."
   value       = local.schedules

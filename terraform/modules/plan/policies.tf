@@ -9,13 +9,13 @@ locals {
   flush   = { list = ["blocks", "claims", "projects"], get = ["claims", "projects"], put = ["blocks", "undecodable"], delete = ["claims"] }
   compact = { list = ["blocks", "claims", "erasures", "media", "projects"], get = ["blocks", "claims", "erasures", "media", "projects"], put = ["blocks", "erasures", "media"], delete = ["blocks", "erasures", "media"] }
   query   = { list = ["blocks", "erasures", "projects"], get = ["blocks", "claims", "erasures", "projects"], put = [], delete = [] }
-  # What clients of Langfuse upload beside spans, which a service's receiver takes.
+  # Files that clients send with their spans or beside them.
   media = { list = ["media"], get = ["media"], put = ["media"], delete = [] }
   # What the API of projects and erasures writes, which a service's querier has.
   admin = { list = ["blocks", "erasures", "projects"], get = ["blocks", "erasures", "projects"], put = ["erasures", "projects"], delete = ["projects"] }
 
   jobs = {
-    ingest    = [local.ingest]
+    ingest    = [local.ingest, local.media]
     flush     = [local.flush]
     compact   = [local.compact]
     query     = [local.query]
@@ -32,17 +32,16 @@ locals {
     for action in ["list", "get", "put", "delete"] : action => sort(distinct(flatten(jobs[*][action])))
   } }
 
-  # S3 answers 403 and not 404 for an object that is gone, unless its reader may list
-  # the bucket; it asks that without a prefix. So a role that has to tell "gone" from
-  # "forbidden" may list without one, too. Receiving has not, and may not.
-  list_operator = { for role in keys(local.jobs) : role => role == "ingest" ? "StringLike" : "StringLikeIfExists" }
   # Services look whether the bucket is there by a listing of nothing in particular.
   list_also = { for role in keys(local.jobs) : role => contains(concat(local.services, ["single"]), role) ? [var.bucket.prefix] : [] }
 
+  # S3 answers 403 and not 404 for an object that is gone, unless its reader may list
+  # the bucket; it asks that without a prefix. All have to tell "gone" from "forbidden",
+  # so all may list without one, too.
   objects = { for role, f in local.folders : role => concat(
     [{
       Sid       = "List", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [local.bucket_arn]
-      Condition = { (local.list_operator[role]) = { "s3:prefix" = concat(local.list_also[role], [for folder in f.list : "${var.bucket.prefix}${folder}/*"]) } }
+      Condition = { StringLikeIfExists = { "s3:prefix" = concat(local.list_also[role], [for folder in f.list : "${var.bucket.prefix}${folder}/*"]) } }
     }],
     [for action, names in { Get = ["s3:GetObject"], Put = ["s3:PutObject", "s3:AbortMultipartUpload"], Delete = ["s3:DeleteObject"] } : {
       Sid                       = action, Effect = "Allow", Action = names, Resource = [for folder in f[lower(action)] : "${local.bucket_arn}/${var.bucket.prefix}${folder}/*"]

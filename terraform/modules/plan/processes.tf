@@ -60,6 +60,22 @@ locals {
     input = jsonencode({ task = task })
   } }
 
+  # Requests to an address that the two functions share, by API Gateway's keys of routes.
+  # What is sent goes to ingest, as what its clients ask of it before they send does; the
+  # rest is read, and an unknown path gets the query API's 404. GET /api/sessions is the
+  # query API's: LangSmith's is at /sessions and /api/v1/sessions.
+  routes = {
+    ingest = concat(
+      ["ANY /v1/{path+}"],
+      [for method in ["POST", "PUT", "PATCH"] : "${method} /{path+}"],
+      [for path in ["health", "projects", "media/{id}", "media-content/{project}/{hash}"] : "GET /api/public/${path}"],
+      flatten([for prefix in ["", "/api", "/api/v1"] : [for path in ["info", "settings"] : "GET ${prefix}/${path}"]]),
+      [for prefix in ["", "/api/v1"] : "GET ${prefix}/sessions"],
+      ["GET /arize_phoenix_version"],
+    )
+    query = ["$default"]
+  }
+
   listen_keys = { "auth.mode" = "keys", "api.addr" = "0.0.0.0:3200" }
   otlp_keys   = { "otlp.grpc-addr" = "0.0.0.0:4317", "otlp.http-addr" = "0.0.0.0:4318" }
 

@@ -95,7 +95,7 @@ run "a_default_that_is_for_ever" {
     default_retention_days = null
   }
   assert {
-    condition     = [for r in output.lifecycle_rules : r.id if r.expire_days != null] == ["spanlake-claims", "spanlake-project-shop", "spanlake-project-web"]
+    condition     = [for r in output.lifecycle_rules : r.id if r.expire_days != null] == ["spanlake-claims", "spanlake-project-shop", "spanlake-project-web", "spanlake-media-shop", "spanlake-media-web"]
     error_message = "rules: ${jsonencode(output.lifecycle_rules)}"
   }
 }
@@ -119,7 +119,7 @@ run "as_many_projects_as_there_may_be" {
     projects = { for i in range(990) : "p${i}" => { retention_days = 1 } }
   }
   assert {
-    condition     = length(output.lifecycle_rules) == 993 && length(distinct(output.lifecycle_rules[*].id)) == 993
+    condition     = length(output.lifecycle_rules) == 994 && length(distinct(output.lifecycle_rules[*].id)) == 994
     error_message = "there are ${length(output.lifecycle_rules)} rules"
   }
 }

@@ -29,8 +29,8 @@ run "rendered" {
     error_message = "lifecycle rules differ from rendered.json"
   }
   assert {
-    condition     = jsonencode(output.functions) == jsonencode(jsondecode(file("tests/rendered.json")).functions)
-    error_message = "functions differ from rendered.json"
+    condition     = jsonencode([output.functions, output.routes]) == jsonencode([for part in ["functions", "routes"] : jsondecode(file("tests/rendered.json"))[part]])
+    error_message = "functions or routes differ from rendered.json"
   }
   assert {
     condition     = jsonencode([output.arguments, output.single_arguments, output.role_names]) == jsonencode([for part in ["arguments", "single_arguments", "role_names"] : jsondecode(file("tests/rendered.json"))[part]])
