@@ -31,6 +31,7 @@ import (
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/protocols"
 	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/mcp"
 	"github.com/spanlake/spanlake/querier/tempopb"
 	"github.com/spanlake/spanlake/schema"
@@ -111,10 +112,11 @@ func TestEveryRoute(t *testing.T) {
 		{api, slices.Concat(new(querier.Querier).Paths(), []string{mcp.Path, mcp.Path + "/", "/api/", "/api/x", "/api/projectsx", "/api/../ready", "/api/v2/../projects"}), project.ScopeQuery},
 		{otlp, slices.Concat([]string{"/v1/traces", "/v1/logs", "/v1/metrics", "/", "/ready", "/metrics", "/x"}, protocolPaths(t), []string{"/api/../runs", "/runs/"}), project.ScopeIngest},
 		{otlp, langfusePaths(t), project.ScopeIngest},
+		{api, jaegerPaths(t), project.ScopeQuery},
 		{api, adminPaths(), project.ScopeAdmin},
 		{api, []string{"/metrics"}, project.ScopeMetrics},
 	}
-	replace := strings.NewReplacer("{id}", traceA, "{id...}", traceA, "{name}", "x")
+	replace := strings.NewReplacer("{id}", traceA, "{id...}", traceA, "{name}", "x", "{service}", "x")
 	walked := 0
 	for _, p := range ports {
 		for _, path := range p.paths {
@@ -291,6 +293,20 @@ func langfusePaths(t *testing.T) []string {
 	}, others)
 	// The path of one method needs another scope for another one: see TestLangfuseMediaKeys.
 	return slices.DeleteFunc(paths, func(path string) bool { return path == "/api/public/media/{id}" })
+}
+
+// jaegerPaths are those of Jaeger's query API, and some beside them.
+func jaegerPaths(t *testing.T) []string {
+	t.Helper()
+	paths := []string{"/jaeger/", "/jaeger/x", "/jaeger/api/metrics/calls", "/jaeger/../ready", "/jaeger/api/../../api/projects"}
+	for _, r := range jaeger.NewHandler(new(querier.Querier)).Routes() {
+		path, ok := strings.CutPrefix(r.Pattern, "GET ")
+		require.True(t, ok, r.Pattern)
+		require.Equal(t, project.ScopeQuery, r.Scope, r.Pattern)
+		paths = append(paths, path)
+	}
+	require.Len(t, paths, 11)
+	return paths
 }
 
 // adminPaths are those of project a, and some beside them.

@@ -15,6 +15,7 @@ import (
 	"github.com/spanlake/spanlake/internal/access"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/internal/protocols"
+	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/tempopb"
 )
 
@@ -51,8 +52,8 @@ func (a *App) serveAPI(calls http.Handler) http.Handler {
 const pathProjects = "/api/projects"
 
 // routes are the paths of HTTP, each with what it takes to come there. What is
-// not here does not exist, and what stands behind "/api/" takes a key with the
-// scope of queries, whatever it is.
+// not here does not exist, and what stands behind "/api/" and "/jaeger/" takes
+// a key with the scope of queries, whatever it is.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ready", a.serveReady)
@@ -76,7 +77,7 @@ func (a *App) routes() http.Handler {
 		switch path := req.URL.Path; {
 		case path == pathProjects || strings.HasPrefix(path, pathProjects+"/"):
 			admin.ServeHTTP(w, req)
-		case strings.HasPrefix(path, "/api/"):
+		case strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, jaeger.Prefix):
 			queries.ServeHTTP(w, req)
 		default:
 			mux.ServeHTTP(w, req)

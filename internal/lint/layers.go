@@ -128,7 +128,7 @@ func borders() []border {
 		{dependency: "github.com/nats-io/nats.go", inside: []folder{"internal/wal", "internal/wire", "internal/login"}},
 		{dependency: "github.com/modelcontextprotocol/go-sdk", inside: []folder{"querier/mcp"}, tests: app},
 		{dependency: "github.com/apache/thrift", inside: []folder{"ingester/jaeger"}},
-		{dependency: "github.com/jaegertracing/jaeger-idl", inside: []folder{"ingester/jaeger"}, tests: app},
+		{dependency: "github.com/jaegertracing/jaeger-idl", inside: []folder{"ingester/jaeger", "querier/jaeger"}, tests: app},
 		{dependency: "github.com/openzipkin/zipkin-go", inside: []folder{"ingester/zipkin"}, tests: app},
 		{dependency: "github.com/nats-io/nats-server", inside: []folder{"internal/wal/embedded"}},
 		{dependency: dskit, minFloor: 4},

@@ -8,6 +8,7 @@ import (
 	"github.com/spanlake/spanlake/internal/failure"
 	"github.com/spanlake/spanlake/internal/project"
 	"github.com/spanlake/spanlake/querier"
+	"github.com/spanlake/spanlake/querier/jaeger"
 	"github.com/spanlake/spanlake/querier/langfuse"
 	"github.com/spanlake/spanlake/querier/langsmith"
 	"github.com/spanlake/spanlake/querier/mcp"
@@ -31,12 +32,12 @@ func GuardedReads(guard Guard, q *querier.Querier) map[string]http.Handler {
 	return all
 }
 
-// Queries serves the port of queries: Tempo's API, what clients of other protocols
-// read, and tools for language models. All of it takes the scope of queries, for which
-// ProtectQueries is in front.
+// Queries serves the port of queries: Tempo's API, Jaeger's, what clients of other
+// protocols read, and tools for language models. All of it takes the scope of queries,
+// for which ProtectQueries is in front.
 func Queries(q *querier.Querier) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range slices.Concat(Reads(q), mcp.NewHandler(q).Routes()) {
+	for _, route := range slices.Concat(Reads(q), jaeger.NewHandler(q).Routes(), mcp.NewHandler(q).Routes()) {
 		mux.Handle(route.Pattern, route.Handler)
 	}
 	return queries(mux, q.Handler())
@@ -47,7 +48,7 @@ func Queries(q *querier.Querier) http.Handler {
 func queries(mux *http.ServeMux, tempo http.Handler) http.Handler {
 	other := muxOr(mux, tempo)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if strings.HasPrefix(req.URL.Path, PrefixLangfuse) {
+		if path := req.URL.Path; strings.HasPrefix(path, PrefixLangfuse) || strings.HasPrefix(path, jaeger.Prefix) {
 			mux.ServeHTTP(w, req) // Tempo has nothing there
 			return
 		}
@@ -68,6 +69,8 @@ func refusalOf(path string) func(w http.ResponseWriter, status int, message stri
 	switch {
 	case strings.HasPrefix(path, PrefixLangfuse):
 		return failure.TellLangfuse
+	case strings.HasPrefix(path, jaeger.Prefix):
+		return jaeger.Refuse
 	case IsRun(path):
 		return failure.TellMessage
 	}

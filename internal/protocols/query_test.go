@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ func TestProtectQueries(t *testing.T) {
 		{"/api/search", "text/plain; charset=utf-8", ""},
 		{"/api/runsaway", "text/plain; charset=utf-8", ""},
 		{"/api/public/traces", "application/json", "UnauthorizedError"},
+		{"/jaeger/api/services", "application/json", ""},
 		{"/runs/1", "application/json", ""},
 		{"/api/v1/runs/1", "application/json", ""},
 	} {
@@ -36,6 +38,12 @@ func TestProtectQueries(t *testing.T) {
 		require.NotEmpty(t, w.Header().Get("WWW-Authenticate"), test.path)
 		require.Equal(t, test.contentType, w.Header().Get("Content-Type"), test.path)
 		if test.contentType != "application/json" {
+			continue
+		}
+		if strings.HasPrefix(test.path, "/jaeger/") {
+			var told struct{ Errors []struct{ Msg string } }
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &told), test.path)
+			require.Contains(t, told.Errors[0].Msg, "a key is needed", test.path)
 			continue
 		}
 		var told struct{ Message, Error string }
