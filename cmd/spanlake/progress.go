@@ -46,14 +46,14 @@ func (p *progress) update(done int64) {
 	p.say(func() string { return fmt.Sprintf("%3d %% of %s", 100*done/max(p.total, 1), formatBytes(p.total)) })
 }
 
-// say shows how far the work is, if it is time to.
+// say shows how far the work is, if it is time to. Texts must not become shorter.
 func (p *progress) say(text func() string) {
 	if p.w == nil || time.Now().Before(p.next) {
 		return
 	}
 	p.next = time.Now().Add(progressInterval)
 	p.shown = true
-	fmt.Fprintf(p.w, "\r%s %s\x1b[K", p.what, text())
+	fmt.Fprintf(p.w, "\r%s %s", p.what, text())
 }
 
 // end removes the line.
