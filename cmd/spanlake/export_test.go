@@ -165,6 +165,7 @@ func TestExportOfLiveDataAndBlocks(t *testing.T) {
 	dir := t.TempDir()
 	from := time.Now().Add(-12 * time.Hour).Truncate(time.Second)
 	ask := func(t *testing.T, api string) string {
+		t.Helper()
 		code, stdout, stderr := call(t, "export", "-from", from.Format(time.RFC3339), "-to", from.Add(8*time.Hour).Format(time.RFC3339), "-api.endpoint", api)
 		require.Equal(t, exitOK, code, stderr)
 		require.Len(t, tracesOf(t, stdout), 60)
