@@ -38,6 +38,7 @@ func commands() []command {
 	return []command{
 		{"serve", "Run spanlake: take spans in, store them, answer queries. What spanlake does without a command.", serve, serveHelp},
 		{"query", "Show a trace as a tree, search for traces or calculate metrics with TraceQL.", query, queryHelp},
+		{"export", "Write the traces of a time range into a file: OTLP, JSON lines or CSV.", export, exportHelp},
 		{"project", "Administer projects: retention, limits, keys.", projects, projectsHelp},
 		{"explain", "Say what a project's retention removes when.", explain, explainHelp},
 		{"erase", "Erase traces, such as all of a user's, and show what became of it.", erase, eraseHelp},

@@ -43,12 +43,17 @@ func isTerminal(w io.Writer) bool {
 
 // update tells that so many bytes are done.
 func (p *progress) update(done int64) {
+	p.say(func() string { return fmt.Sprintf("%3d %% of %s", 100*done/max(p.total, 1), formatBytes(p.total)) })
+}
+
+// say shows how far the work is, if it is time to. Texts must not become shorter.
+func (p *progress) say(text func() string) {
 	if p.w == nil || time.Now().Before(p.next) {
 		return
 	}
 	p.next = time.Now().Add(progressInterval)
 	p.shown = true
-	fmt.Fprintf(p.w, "\r%s %3d %% of %s", p.what, 100*done/max(p.total, 1), formatBytes(p.total))
+	fmt.Fprintf(p.w, "\r%s %s", p.what, text())
 }
 
 // end removes the line.
