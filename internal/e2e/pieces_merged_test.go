@@ -37,7 +37,7 @@ func TestPiecesAreMerged(t *testing.T) {
 		for _, event := range order {
 			got := ingest.post("/api/public/ingestion", []byte(events[event]), "content-type", acceptJSON, "x-scope-orgid", project)
 			require.Equal(t, http.StatusMultiStatus, got.StatusCode, got.Body)
-			require.EqualValues(t, 1, w.run(flush, "flush").Blocks)
+			require.Equal(t, 1, w.run(flush, "flush").Blocks)
 		}
 	}
 	query := w.queries(1).front()
