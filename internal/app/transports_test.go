@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -58,15 +59,14 @@ func TestTransportsAreTheSame(t *testing.T) {
 func send(t *testing.T, p *process, c *corpus.Capture) map[string]bool {
 	t.Helper()
 	request := new(collectorpb.ExportTraceServiceRequest)
-	switch {
-	case c.Protocol == "grpc":
+	if c.Protocol == "grpc" {
 		require.NoError(t, proto.Unmarshal(c.Body, request))
 		conn, err := grpc.NewClient(p.OTLPGRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		require.NoError(t, err)
 		defer func() { require.NoError(t, conn.Close()) }()
 		_, err = collectorpb.NewTraceServiceClient(conn).Export(t.Context(), request)
 		require.NoError(t, err)
-	default:
+	} else {
 		header := http.Header{"Content-Type": {c.Header["content-type"]}}
 		body := c.Body
 		if encoding := c.Header["content-encoding"]; encoding != "" {
@@ -89,7 +89,7 @@ func send(t *testing.T, p *process, c *corpus.Capture) map[string]bool {
 	for _, rs := range request.GetResourceSpans() {
 		for _, ss := range rs.GetScopeSpans() {
 			for _, s := range ss.GetSpans() {
-				ids[fmt.Sprintf("%x", s.GetTraceId())] = true
+				ids[hex.EncodeToString(s.GetTraceId())] = true
 			}
 		}
 	}
