@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,13 +209,13 @@ func TestLargeTraceForLanguageModels(t *testing.T) {
 type failing struct {
 	objstore.Bucket
 
-	left int
+	left atomic.Int64 // blocks are read in several places at once
 }
 
 var errBucket = errors.New("the bucket is away")
 
 func (f *failing) Get(ctx context.Context, key string, opts objstore.GetOptions) ([]byte, objstore.Object, error) {
-	if f.left--; f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return nil, objstore.Object{}, errBucket
 	}
 	return f.Bucket.Get(ctx, key, opts)
@@ -223,7 +224,9 @@ func (f *failing) Get(ctx context.Context, key string, opts objstore.GetOptions)
 // An answer that fails after its beginning was sent does not look like a whole
 // one, compressed or not.
 func TestLargeTraceBreaksOff(t *testing.T) {
-	bucket := &failing{left: 1 << 30}
+	const enough = 1 << 30
+	bucket := new(failing)
+	bucket.left.Store(enough)
 	w := newWorldWith(t, func(b objstore.Bucket) objstore.Bucket { bucket.Bucket = b; return bucket },
 		querier.Config{Timeout: time.Minute, Concurrency: 1, CacheBytes: 1 << 20}) // one read after the other
 	for block := range 3 {
@@ -240,13 +243,13 @@ func TestLargeTraceBreaksOff(t *testing.T) {
 	}
 	w.q.SetTraceInMemory(100 << 10)
 	require.Equal(t, 200, w.get("/api/v2/traces/aa").status)
-	reads := 1<<30 - bucket.left
+	reads := enough - bucket.left.Load()
 	for _, encoding := range []string{"", "gzip"} {
-		bucket.left = 1 << 30
+		bucket.left.Store(enough)
 		require.Equal(t, 200, w.get("/api/v2/traces/aa").status)
-		bucket.left = 1<<30 - bucket.left
-		require.Less(t, bucket.left, reads, "blocks stay open")
-		bucket.left-- // the last read fails
+		again := enough - bucket.left.Load()
+		require.Less(t, again, reads, "blocks stay open")
+		bucket.left.Store(again - 1) // the last read fails
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/api/v2/traces/aa", nil)
 		require.NoError(t, err)
 		req.Header.Set("Accept-Encoding", encoding)
