@@ -89,7 +89,7 @@ test: ## Run all tests
 # and simulation tests compares answers, and would take it a quarter of an hour, as
 # do the tests that are skipped. In the other packages that are left out nothing
 # happens at the same time; of those of blocks, in all but a few tests.
-RACELESS := Conformance|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks|TestModel|TestMergeIsWhatEncodeMakes|Nonsense
+RACELESS := Conformance|TestSharedRetention|TestSharedErasures|TestHugeResult|TestFiltersAreExact|TestSamplesAreExact|TestTablesAreExact|TestMergeMemory|TestBlocksAnswerAsMemoryDoes|TestCompareDoesNotDependOnBlocks|TestModel|TestMergeIsWhatEncodeMakes|Nonsense
 test-race: ## Run the tests with the race detector (needs a C compiler)
 	$(GO) test -race -skip '$(RACELESS)' $$($(GO) list $(PKG) | grep -vE '/internal/(e2e|sim|benchtable|block|block/[a-z]+|corpus|jsonvalue|lint|llm|llm/price|otlp|release)$$|/schema$$|/traceql')
 	$(GO) test -race -run 'TestEncodeIsAFunction|TestListsOfPages|TestReaders|Fetch|Tail|Trace' ./internal/block
