@@ -159,14 +159,20 @@ bursts: ROUNDS = 100
 bursts: ## Invoke the functions in ROUNDS bursts, count every span, say what a burst costs
 	$(GO) test -count=1 -timeout 60m -v -run TestScaleToZero ./internal/e2e -bursts=$(ROUNDS)
 
+# As go test -fuzz does, but a package is built once for all of its targets.
 fuzz: ## Run every fuzz target for FUZZTIME
-	@set -e; \
-	tests=$$($(GO) test -list '^Fuzz' $(PKG)); \
-	echo "$$tests" | \
-	awk '/^Fuzz/ {target[++n] = $$1} $$1 == "ok" {for (i = 1; i <= n; i++) print $$2, target[i]; n = 0}' | \
-	while read -r pkg target; do \
-		echo "== $$pkg $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "$$pkg" || exit 1; \
+	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	cache=$$($(GO) env GOCACHE)/fuzz; \
+	$(GO) test -list '^Fuzz' $(PKG) >"$$work/list"; \
+	awk '/^Fuzz/ {targets = targets " " $$1} $$1 == "ok" {if (targets) print $$2 targets; targets = ""}' "$$work/list" | \
+	while read -r pkg targets; do \
+		$(GO) test -c -fuzz . -o "$$work/fuzz.test" "$$pkg"; \
+		dir=$$($(GO) list -f '{{.Dir}}' "$$pkg"); \
+		for target in $$targets; do \
+			echo "== $$pkg $$target"; \
+			(cd "$$dir" && "$$work/fuzz.test" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) \
+				-test.fuzzminimizetime 100x -test.fuzzcachedir "$$cache/$$pkg") || exit 1; \
+		done || exit 1; \
 	done
 
 bench: ## Run the benchmarks that match BENCH and print tables
