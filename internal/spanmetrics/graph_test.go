@@ -150,7 +150,7 @@ func TestLimits(t *testing.T) {
 	w.now = w.now.Add(2 * time.Hour)
 	w.store.forget()
 	require.Empty(t, w.store.series)
-	require.Empty(t, w.store.perUser)
+	require.Empty(t, w.store.perProject)
 }
 
 func TestSpanMetrics(t *testing.T) {

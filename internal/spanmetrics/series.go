@@ -69,14 +69,14 @@ type store struct {
 	cfg *Config
 	now func() time.Time
 
-	mu      sync.Mutex
-	series  map[combination]*series
-	perUser map[schema.ProjectID]int
-	dropped *prometheus.CounterVec // by project and reason
+	mu         sync.Mutex
+	series     map[combination]*series
+	perProject map[schema.ProjectID]int
+	dropped    *prometheus.CounterVec // by project and reason
 }
 
 func newStore(cfg *Config, dropped *prometheus.CounterVec) *store {
-	return &store{cfg: cfg, now: time.Now, series: make(map[combination]*series), perUser: make(map[schema.ProjectID]int), dropped: dropped}
+	return &store{cfg: cfg, now: time.Now, series: make(map[combination]*series), perProject: make(map[schema.ProjectID]int), dropped: dropped}
 }
 
 // add counts value in a series: it is added to a counter, and observed by a histogram.
@@ -85,14 +85,14 @@ func (s *store) add(c combination, value float64, trace schema.TraceID) {
 	defer s.mu.Unlock()
 	one := s.series[c]
 	if one == nil {
-		if s.perUser[c.project] >= s.cfg.MaxSeries {
+		if s.perProject[c.project] >= s.cfg.MaxSeries {
 			s.dropped.WithLabelValues(string(c.project), "series").Inc()
 			return
 		}
 		one = &series{buckets: make([]uint64, len(c.family.bounds))}
 		c.values = cloned(c.values)
 		s.series[c] = one
-		s.perUser[c.project]++
+		s.perProject[c.project]++
 	}
 	one.seen = s.now()
 	one.sum += value
@@ -115,8 +115,8 @@ func (s *store) forget() {
 	for c, one := range s.series {
 		if one.seen.Before(oldest) {
 			delete(s.series, c)
-			if s.perUser[c.project]--; s.perUser[c.project] == 0 {
-				delete(s.perUser, c.project)
+			if s.perProject[c.project]--; s.perProject[c.project] == 0 {
+				delete(s.perProject, c.project)
 			}
 		}
 	}
